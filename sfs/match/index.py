@@ -1,0 +1,108 @@
+"""An index of entries: which lines of a list match a URL, and in which of its forms.
+
+Most lines of a long list are plain domain trees. They are kept as name -> line number, without an Entry each
+(about 100 bytes a name instead of 400); the others as Entry, by host. A look-up walks the host's parents: one
+dictionary access a label.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from sfs.match.entry import Entry, Unit
+from sfs.text.url import Form, Url, parents
+
+SENT: Final = 1  # the URL as sent matches the entry as written
+DECODED: Final = 2  # the URL fully decoded matches the entry fully decoded
+ALL_FORMS: Final = SENT | DECODED
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An entry that matches. `forms` is SENT, DECODED or both; `line` is the entry's line in its file, from 1."""
+
+    entry: Entry
+    line: int
+    forms: int
+
+    @property
+    def all_forms(self) -> bool:
+        """Whether every form of the URL matches: what an allow entry needs (design, section 3)."""
+        return self.forms == ALL_FORMS
+
+
+class EntryIndex:
+    """Entries with their line numbers. Built once, then only read."""
+
+    __slots__ = ("_others", "_path_hosts", "_trees")
+
+    def __init__(self, entries: Iterable[tuple[Entry, int]] = ()) -> None:
+        self._trees: dict[str, int] = {}
+        self._others: dict[str, list[tuple[Entry, int]]] = {}
+        self._path_hosts: set[str] = set()
+        for entry, line in entries:
+            if entry.unit is Unit.TREE and entry.scheme is None and entry.port is None:
+                self._trees.setdefault(entry.host, line)
+            else:
+                self._others.setdefault(entry.host, []).append((entry, line))
+                if entry.needs_path:
+                    self._path_hosts.add(entry.host)
+
+    def __len__(self) -> int:
+        return len(self._trees) + sum(map(len, self._others.values()))
+
+    def match(self, url: Url) -> list[Hit]:
+        """All entries that match `url` in at least one form, in no order. By name only: no entry with a path."""
+        hits: list[Hit] = []
+        if not self._trees and not self._others:
+            return hits
+        for name in parents(url.host):
+            line = self._trees.get(name)
+            if line is not None:
+                hits.append(Hit(Entry(Unit.TREE, name), line, ALL_FORMS))
+            if self._others:
+                for entry, line in self._others.get(name, ()):
+                    forms = entry_matches(entry, url)
+                    if forms:
+                        hits.append(Hit(entry, line, forms))
+        return hits
+
+    def has_paths(self, host: str) -> bool:
+        """Whether an entry tells pages of this host apart, so that a verdict on one says nothing of another."""
+        return host in self._path_hosts
+
+
+def entry_matches(entry: Entry, url: Url) -> int:
+    """The forms of `url` that `entry` matches: 0, SENT, DECODED or ALL_FORMS. The one definition of a match."""
+    if entry.scheme is not None and entry.scheme != url.scheme:
+        return 0
+    if entry.port is not None and entry.port != (url.port or _default_port(url)):
+        return 0
+    if entry.unit is Unit.TREE:
+        return ALL_FORMS if url.host == entry.host or url.host.endswith("." + entry.host) else 0
+    if url.host != entry.host:
+        return 0
+    if entry.unit is Unit.HOST:
+        return ALL_FORMS
+    if url.name_only:
+        return 0  # an entry with a path never widens to its host
+    return _form_matches(entry.unit, entry.forms[0], url.sent) * SENT | (
+        _form_matches(entry.unit, entry.forms[-1], url.decoded) * DECODED
+    )
+
+
+def best(hits: Iterable[Hit]) -> Hit | None:
+    """The most specific of some hits; None of none."""
+    return max(hits, key=lambda hit: hit.entry.specificity, default=None)
+
+
+def _form_matches(unit: Unit, entry: Form, url: Form) -> bool:
+    if unit is Unit.PREFIX:
+        return url.path.startswith(entry.path) or url.path == entry.path[:-1]
+    if unit is Unit.PAGE:
+        return url.path == entry.path
+    return url.path == entry.path and url.query == entry.query
+
+
+def _default_port(url: Url) -> int:
+    return {"http": 80, "https": 443}.get(url.scheme, 21)

@@ -1,0 +1,222 @@
+"""Words: which listed words stand in a text (design, section 4).
+
+    word            boundary by default: the match may not continue in the same script run on either side, so
+                    that 性 is not found in 男性 nor "ass" in "assurance"
+    word + word     both, anywhere in the text
+    !phrase         a guard: cancels a hit that it overlaps
+    <tab> flags     sub (may continue in the same script run), kana (hiragana and katakana are one),
+                    url, query, meta (where it is looked for; default all)
+
+One Aho-Corasick pass over the folded text finds every candidate; a second one over the text with kana folded,
+only where a word asks for it. Boundaries, guards and pairs are judged on the candidates.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Flag, auto
+
+import ahocorasick
+
+from sfs.errors import RuleError, Where
+from sfs.text.fold import fold, fold_kana
+
+MAX_WORD = 200  # characters of one line
+MAX_TEXT = 262_144  # characters searched; a longer text is cut: heads of pages and URLs are shorter
+MAX_HITS = 1_000  # candidates judged in one text; a page of nothing but listed words needs no more to be blocked
+
+
+class Place(Flag):
+    """Where a text comes from."""
+
+    URL = auto()
+    QUERY = auto()
+    META = auto()
+
+
+EVERYWHERE = Place.URL | Place.QUERY | Place.META
+
+
+@dataclass(frozen=True, slots=True)
+class WordRule:
+    """One line of a word file. `parts` are folded; all must be found. `rating` is None for a help word."""
+
+    parts: tuple[str, ...]
+    rating: int | None
+    guard: bool = False
+    sub: bool = False
+    kana: bool = False
+    places: Place = EVERYWHERE
+    where: Where | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WordHit:
+    """A rule found in a text; start and end (exclusive) are positions in the folded text, of its first part."""
+
+    rule: WordRule
+    start: int
+    end: int
+
+
+def parse_word_line(line: str, rating: int | None, where: Where | None = None) -> WordRule | None:
+    """The rule on `line`; None for a blank line or a comment. RuleError says which part is wrong."""
+    text, _, flags = line.strip("\r\n").partition("\t")
+    text = text.strip()
+    if not text or text.startswith("#"):
+        return None
+    if len(text) > MAX_WORD:
+        raise RuleError(f"word line of {len(text)} characters", where, f"a word has {MAX_WORD} at most")
+    sub, kana, places = _flags(flags, where)
+    guard = text.startswith("!")
+    written = [text[1:]] if guard else re.split(r"\s\+\s", text)
+    parts = tuple(fold(part).strip() for part in written)
+    if not all(parts):
+        raise RuleError(f"{text!r} has an empty word", where, "write a word on both sides of +, or one after !")
+    if any(len(part) < 2 and part.isascii() for part in parts) and not guard:
+        raise RuleError(f"{text!r} has a single letter", where, "a word of one letter is found everywhere: add to it")
+    return WordRule(parts, rating, guard, sub, kana, places or EVERYWHERE, where)
+
+
+def _flags(text: str, where: Where | None) -> tuple[bool, bool, Place | None]:
+    sub = kana = False
+    places: Place | None = None
+    for flag in filter(None, re.split(r"[,\s]+", text.partition("#")[0].strip().lower())):
+        if flag == "sub":
+            sub = True
+        elif flag == "kana":
+            kana = True
+        elif flag in ("url", "query", "meta"):
+            place = Place[flag.upper()]
+            places = place if places is None else places | place
+        else:
+            raise RuleError(f"unknown flag {flag!r}", where, "flags are sub, kana, url, query, meta, after a tab")
+    return sub, kana, places
+
+
+class WordIndex:
+    """Rules ready to be looked for. Built once, then only read: an automaton in use is never changed."""
+
+    __slots__ = ("_kana", "_plain", "_spaced", "rules")
+
+    def __init__(self, rules: Iterable[WordRule] = ()) -> None:
+        self.rules = tuple(rules)
+        self._plain = _automaton(self.rules, kana=False)
+        self._kana = _automaton(self.rules, kana=True)
+        # Phrases of several Latin words stand in URLs with - _ + between them; without phrases no second pass.
+        self._spaced = any(" " in part for rule in self.rules for part in rule.parts)
+
+    def __len__(self) -> int:
+        return sum(not rule.guard for rule in self.rules)
+
+    def find(self, text: str, place: Place, above: int = 0) -> tuple[WordHit, ...]:
+        """The rules with a rating above `above` (help words always) that stand in `text`, highest rating first."""
+        if not self.rules:
+            return ()
+        folded = fold(text[:MAX_TEXT])
+        hits = self._find(folded, place, above)
+        if place is Place.URL and self._spaced:
+            spaced = _SEPARATORS.sub(" ", folded)
+            if spaced != folded:
+                hits += tuple(hit for hit in self._find(spaced, place, above) if hit not in hits)
+        return tuple(sorted(hits, key=lambda hit: -(hit.rule.rating or 0)))
+
+    def _find(self, folded: str, place: Place, above: int) -> tuple[WordHit, ...]:
+        found: dict[tuple[int, int], tuple[int, int]] = {}  # (rule, part) -> first position not cancelled
+        candidates = list(self._candidates(folded, place, above))
+        guards = [(start, end) for rule, _, start, end in candidates if self.rules[rule].guard]
+        for rule, part, start, end in candidates:
+            if self.rules[rule].guard or (rule, part) in found:
+                continue
+            if not any(start < stop and begin < end for begin, stop in guards):
+                found[rule, part] = (start, end)
+        rules = {rule for rule, _ in found}
+        return tuple(
+            WordHit(self.rules[rule], *found[rule, 0])
+            for rule in sorted(rules)
+            if all((rule, part) in found for part in range(len(self.rules[rule].parts)))
+        )
+
+    def _candidates(self, folded: str, place: Place, above: int) -> Iterable[tuple[int, int, int, int]]:
+        """(rule, part, start, end) of every part that stands in the text with its boundaries; guards first
+        exhausted like all others, so that cutting at MAX_HITS can only lose hits, and loses guards alike."""
+        count = 0
+        for automaton, text in ((self._plain, folded), (self._kana, folded)):
+            if automaton is None:
+                continue
+            searched = text if automaton is self._plain else fold_kana(text)
+            for last, owners in automaton.iter(searched):
+                for rule_number, part, length in owners:
+                    rule = self.rules[rule_number]
+                    if not rule.guard and not _wanted(rule, place, above):
+                        continue
+                    start, end = last - length + 1, last + 1
+                    if rule.guard or rule.sub or has_boundaries(folded, start, end):
+                        yield rule_number, part, start, end
+                        count += 1
+                        if count >= MAX_HITS:
+                            return
+
+
+def has_boundaries(folded: str, start: int, end: int) -> bool:
+    """Whether folded[start:end] does not continue in the same script run before or after."""
+    before = start > 0 and _continues(folded[start - 1], folded[start])
+    after = end < len(folded) and _continues(folded[end - 1], folded[end])
+    return not before and not after
+
+
+def _wanted(rule: WordRule, place: Place, above: int) -> bool:
+    return bool(rule.places & place) and (rule.rating is None or rule.rating > above)
+
+
+_SEPARATORS = re.compile(r"[-_+./&=?~,:;|!*'()]+|%20")
+_OTHER, _KANJI, _HIRAGANA, _KATAKANA, _LATIN, _DIGIT, _LETTER, _LONG = range(8)
+_RUNS = (
+    (0x30, 0x39, _DIGIT),
+    (0x61, 0x7A, _LATIN),
+    (0x41, 0x5A, _LATIN),
+    (0xDF, 0x24F, _LATIN),
+    (0x3005, 0x3007, _KANJI),
+    (0x3041, 0x3096, _HIRAGANA),
+    (0x309D, 0x309F, _HIRAGANA),
+    (0x30A1, 0x30FA, _KATAKANA),
+    (0x30FC, 0x30FC, _LONG),
+    (0x30FD, 0x30FF, _KATAKANA),
+    (0x3400, 0x4DBF, _KANJI),
+    (0x4E00, 0x9FFF, _KANJI),
+    (0xF900, 0xFAFF, _KANJI),
+    (0x20000, 0x3FFFF, _KANJI),
+)
+
+
+def script(char: str) -> int:
+    """The script run a folded character belongs to; 0 for one that ends every run."""
+    code = ord(char)
+    for first, last, run in _RUNS:
+        if first <= code <= last:
+            return run
+    return _LETTER if char.isalpha() else _OTHER
+
+
+def _continues(left: str, right: str) -> bool:
+    """Whether two neighbours belong to one run. The long sound mark goes on with either kana."""
+    a, b = script(left), script(right)
+    if _LONG in (a, b):
+        return {a, b} <= {_LONG, _HIRAGANA, _KATAKANA}
+    return a == b and a != _OTHER
+
+
+def _automaton(rules: tuple[WordRule, ...], *, kana: bool) -> "ahocorasick.Automaton | None":
+    owners: dict[str, list[tuple[int, int, int]]] = {}
+    for number, rule in enumerate(rules):
+        if rule.kana is kana:
+            for part_number, part in enumerate(rule.parts):
+                key = fold_kana(part) if kana else part
+                owners.setdefault(key, []).append((number, part_number, len(key)))
+    if not owners:
+        return None
+    automaton = ahocorasick.Automaton()
+    for key, value in owners.items():
+        automaton.add_word(key, tuple(value))
+    automaton.make_automaton()
+    return automaton

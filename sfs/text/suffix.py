@@ -1,0 +1,21 @@
+"""Public suffixes: names under which anybody may register, so that nothing follows from one site for another."""
+
+from functools import lru_cache
+
+from publicsuffixlist import PublicSuffixList
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()  # 50 ms; only where a list is read
+
+
+def is_public_suffix(host: str) -> bool:
+    """Whether `host` (canonical) is itself a public suffix, as co.jp or github.io; unknown top level names count."""
+    return _suffixes().privatesuffix(host) is None
+
+
+def registrable_domain(host: str) -> str | None:
+    """The domain somebody registered, as example.co.jp for a.b.example.co.jp; None for a public suffix."""
+    domain = _suffixes().privatesuffix(host)
+    return str(domain) if domain is not None else None

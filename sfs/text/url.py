@@ -1,0 +1,235 @@
+"""One canonical form of a URL, made once per request; every list, label and word is matched against it.
+
+ada-url parses as browsers do (WHATWG), so what the browser fetches is what we match. On top of that:
+
+    host   lower case A-label, no final dot; every spelling of an IPv4 address is dotted decimal, also when
+           it hides inside IPv6 (v4-mapped, NAT64); IPv6 is compressed, without brackets
+    port   None where it is the scheme's own
+    forms  the path and query twice: as sent (dot segments gone) and decoded to a fixed point, slashes
+           collapsed. A block entry matches if any form does, an allow entry only if all do (design, section 3)
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+import ada_url
+
+from sfs.errors import UrlError
+
+MAX_URL = 65_536  # characters; longer ones are refused, not cut: a cut URL is another URL
+MAX_DECODING_ROUNDS = 8  # design, section 3; what still changes after that is nobody's honest link
+SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https", "ftp": "ftp"}
+DEFAULT_PORTS = {"http": 80, "https": 443, "ftp": 21}
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_SLASHES = re.compile(r"/{2,}")
+_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_ATTRIBUTES = ("protocol", "hostname", "port", "pathname", "search")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One reading of what follows the host. `query` is without its question mark; None where there is none."""
+
+    path: str
+    query: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A URL in canonical form. `name_only`: nothing but host and port is known (HTTPS that stays closed)."""
+
+    scheme: str
+    host: str
+    port: int | None
+    forms: tuple[Form, ...]  # as sent first; a second one only where decoding changes something
+    name_only: bool = False
+
+    @property
+    def sent(self) -> Form:
+        """The path and query as they were sent."""
+        return self.forms[0]
+
+    @property
+    def decoded(self) -> Form:
+        """The path and query decoded to a fixed point."""
+        return self.forms[-1]
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, as `https://example.jp:8443`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port is not None else "")
+
+    @property
+    def text(self) -> str:
+        """The whole canonical URL as one line."""
+        query = "" if self.sent.query is None else f"?{self.sent.query}"
+        return f"{self.origin}{self.sent.path}{query}"
+
+    def by_name(self) -> "Url":
+        """What can be known of this URL while its connection stays encrypted: host and port."""
+        return replace(self, forms=(Form("/", None),), name_only=True)
+
+
+def parse_url(text: str | bytes) -> Url:
+    """The canonical form of `text`. UrlError where no browser would open it, where its scheme carries no pages,
+    where it is longer than MAX_URL, or where it is still encoded after MAX_DECODING_ROUNDS."""
+    if len(text) > MAX_URL:
+        raise UrlError(f"URL of {len(text)} characters", mend=f"the longest URL that is judged has {MAX_URL}")
+    try:
+        parts = ada_url.parse_url(_as_text(text), _ATTRIBUTES)
+    except (ValueError, UnicodeError):
+        raise UrlError("not a URL that a browser opens", mend="write it as http://host/path") from None
+    scheme = SCHEMES.get(parts["protocol"].removesuffix(":"))
+    if scheme is None:
+        raise UrlError(f"scheme {parts['protocol']!r} carries no web page", mend="use http or https")
+    host = canonical_host(parts["hostname"])
+    port = int(parts["port"]) if parts["port"] else None
+    if port == DEFAULT_PORTS[scheme]:
+        port = None
+    return Url(scheme, host, port, _forms(parts["pathname"] or "/", parts["search"]))
+
+
+def name_url(host: str, port: int | None = None) -> Url:
+    """The URL of an HTTPS connection of which only the name is known. UrlError as parse_url."""
+    shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return parse_url(f"https://{shown}" + (f":{port}" if port else "") + "/").by_name()
+
+
+@lru_cache(maxsize=8192)
+def canonical_host(host: str) -> str:
+    """`host` as ada gives it, made canonical. UrlError for an empty name or one longer than DNS carries."""
+    if host.startswith("["):
+        return _plain_ipv6(host[1:-1])
+    host = host.rstrip(".")
+    if not host:
+        raise UrlError("URL without a host", mend="write it as http://host/path")
+    if len(host) > 253:
+        raise UrlError(f"host name of {len(host)} characters", mend="a host name has 253 at most")
+    return host
+
+
+def parents(host: str) -> Iterator[str]:
+    """`host` and its parent domains, nearest first; an address has no parents."""
+    yield host
+    if ":" in host or (host[-1:].isdigit() and is_address(host)):
+        return
+    start = host.find(".") + 1
+    while start:
+        yield host[start:]
+        start = host.find(".", start) + 1
+
+
+def is_address(host: str) -> bool:
+    """Whether a canonical host is an IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def decode_percent(text: str) -> str:
+    """`text` percent-decoded to a fixed point; bytes that are no UTF-8 stay as %XX. UrlError past the bound."""
+    for _ in range(MAX_DECODING_ROUNDS):
+        if "%" not in text:
+            return text
+        decoded = _utf8_or_percent(unquote_to_bytes(text))
+        if decoded == text:
+            return text
+        text = decoded
+    if "%" not in text or decode_once(text) == text:
+        return text
+    raise UrlError(
+        f"URL still encoded after {MAX_DECODING_ROUNDS} rounds of decoding", mend="decode the link before you send it"
+    )
+
+
+def decode_once(text: str) -> str:
+    """One round of percent-decoding; bytes that are no UTF-8 stay as %XX."""
+    return _utf8_or_percent(unquote_to_bytes(text)) if "%" in text else text
+
+
+def _as_text(text: str | bytes) -> str:
+    """Raw bytes above ASCII become %XX, so that no charset has to be guessed for a path."""
+    if isinstance(text, str):
+        if not text.isascii():
+            # A lone surrogate stands for a raw byte (as HTTP libraries hand it over), never for a character.
+            text = "".join(_surrogate_to_percent(c) if "\ud800" <= c <= "\udfff" else c for c in text)
+        return text
+    return quote_from_bytes(text, safe=bytes(range(0x80))) if not text.isascii() else text.decode("ascii")
+
+
+def _surrogate_to_percent(char: str) -> str:
+    byte = ord(char) - 0xDC00
+    if not 0x80 <= byte <= 0xFF:
+        raise ValueError("lone surrogate")
+    return f"%{byte:02X}"
+
+
+def _plain_ipv6(text: str) -> str:
+    try:
+        address = ipaddress.IPv6Address(text)
+    except ValueError:
+        raise UrlError(f"[{text[:60]}] is not an IPv6 address", mend="write it as [2001:db8::1]") from None
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    if address in _NAT64:
+        return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return str(address)
+
+
+def _forms(path: str, search: str) -> tuple[Form, ...]:
+    query = search[1:] if search.startswith("?") else None
+    sent = Form(_tidy_percent(path), None if query is None else _tidy_percent(query))
+    if "%" not in path and "//" not in path and "%" not in search:
+        return (sent,)
+    decoded = Form(
+        _clean_path(decode_percent(path)),
+        None if query is None else decode_percent(query),
+    )
+    return (sent,) if decoded == sent else (sent, decoded)
+
+
+def _tidy_percent(text: str) -> str:
+    """%7e and ~ are one spelling, %e3 and %E3 too; nothing else changes."""
+    return _PERCENT.sub(_tidy_one, text) if "%" in text else text
+
+
+def _tidy_one(match: re.Match[str]) -> str:
+    byte = int(match[1], 16)
+    return chr(byte) if byte in _UNRESERVED else match[0].upper()
+
+
+def _clean_path(path: str) -> str:
+    """Dot segments, backslashes and repeated slashes that decoding brought to light."""
+    path = _SLASHES.sub("/", path.replace("\\", "/"))
+    if "/." not in path:
+        return path
+    kept: list[str] = []
+    parts = path.split("/")
+    for part in parts[1:]:
+        if part == "..":
+            if kept:
+                kept.pop()
+        elif part != ".":
+            kept.append(part)
+    if parts[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
+
+
+def _utf8_or_percent(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", errors="surrogateescape").translate(_ESCAPES)
+
+
+_ESCAPES = {0xDC00 + byte: f"%{byte:02X}" for byte in range(0x80, 0x100)}
