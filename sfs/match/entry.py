@@ -134,9 +134,8 @@ def _entry(text: str, body: str, scheme: str | None, exact_host: bool, where: Wh
             )
         return Entry(unit, url.host, scheme, port)
     if url.sent.query is not None:
-        unit = Unit.EXACT
-    else:
-        unit = Unit.PREFIX if url.decoded.path.endswith("/") else Unit.PAGE
+        return Entry(Unit.EXACT, url.host, scheme, port, url.forms)
+    unit = Unit.PREFIX if url.decoded.path.endswith("/") else Unit.PAGE
     return Entry(unit, url.host, scheme, port, url.forms)
 
 

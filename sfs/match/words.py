@@ -23,7 +23,6 @@ from sfs.text.fold import fold, fold_kana
 
 MAX_WORD = 200  # characters of one line
 MAX_TEXT = 262_144  # characters searched; a longer text is cut: heads of pages and URLs are shorter
-MAX_HITS = 1_000  # candidates judged in one text; a page of nothing but listed words needs no more to be blocked
 
 
 class Place(Flag):
@@ -69,7 +68,7 @@ def parse_word_line(line: str, rating: int | None, where: Where | None = None) -
         raise RuleError(f"word line of {len(text)} characters", where, f"a word has {MAX_WORD} at most")
     sub, kana, places = _flags(flags, where)
     guard = text.startswith("!")
-    written = [text[1:]] if guard else re.split(r"\s\+\s", text)
+    written = [text[1:]] if guard else _PLUS.split(text)
     parts = tuple(fold(part).strip() for part in written)
     if not all(parts):
         raise RuleError(f"{text!r} has an empty word", where, "write a word on both sides of +, or one after !")
@@ -122,40 +121,37 @@ class WordIndex:
         return tuple(sorted(hits, key=lambda hit: -(hit.rule.rating or 0)))
 
     def _find(self, folded: str, place: Place, above: int) -> tuple[WordHit, ...]:
-        found: dict[tuple[int, int], tuple[int, int]] = {}  # (rule, part) -> first position not cancelled
-        candidates = list(self._candidates(folded, place, above))
-        guards = [(start, end) for rule, _, start, end in candidates if self.rules[rule].guard]
-        for rule, part, start, end in candidates:
-            if self.rules[rule].guard or (rule, part) in found:
+        candidates: list[tuple[int, int, int, int]] = []
+        covered = bytearray()  # 1 where a guard phrase stands
+        for rule_number, part, start, end in self._candidates(folded, place, above):
+            if not self.rules[rule_number].guard:
+                candidates.append((rule_number, part, start, end))
                 continue
-            if not any(start < stop and begin < end for begin, stop in guards):
-                found[rule, part] = (start, end)
-        rules = {rule for rule, _ in found}
+            covered = covered or bytearray(len(folded))
+            covered[start:end] = b"\1" * (end - start)
+        found: dict[tuple[int, int], tuple[int, int]] = {}
+        for rule_number, part, start, end in candidates:
+            if (rule_number, part) not in found and covered.find(1, start, end) < 0:
+                found[rule_number, part] = (start, end)
         return tuple(
-            WordHit(self.rules[rule], *found[rule, 0])
-            for rule in sorted(rules)
-            if all((rule, part) in found for part in range(len(self.rules[rule].parts)))
+            WordHit(self.rules[number], *found[number, 0])
+            for number in sorted({number for number, _ in found})
+            if all((number, part) in found for part in range(len(self.rules[number].parts)))
         )
 
     def _candidates(self, folded: str, place: Place, above: int) -> Iterable[tuple[int, int, int, int]]:
-        """(rule, part, start, end) of every part that stands in the text with its boundaries; guards first
-        exhausted like all others, so that cutting at MAX_HITS can only lose hits, and loses guards alike."""
-        count = 0
-        for automaton, text in ((self._plain, folded), (self._kana, folded)):
+        """(rule number, part, start, end) of every wanted part that stands in the text with its boundaries."""
+        for automaton, kana in ((self._plain, False), (self._kana, True)):
             if automaton is None:
                 continue
-            searched = text if automaton is self._plain else fold_kana(text)
-            for last, owners in automaton.iter(searched):
+            for last, owners in automaton.iter(fold_kana(folded) if kana else folded):
                 for rule_number, part, length in owners:
                     rule = self.rules[rule_number]
-                    if not rule.guard and not _wanted(rule, place, above):
-                        continue
                     start, end = last - length + 1, last + 1
-                    if rule.guard or rule.sub or has_boundaries(folded, start, end):
+                    if rule.guard or (
+                        _wanted(rule, place, above) and (rule.sub or has_boundaries(folded, start, end))
+                    ):
                         yield rule_number, part, start, end
-                        count += 1
-                        if count >= MAX_HITS:
-                            return
 
 
 def has_boundaries(folded: str, start: int, end: int) -> bool:
@@ -169,6 +165,7 @@ def _wanted(rule: WordRule, place: Place, above: int) -> bool:
     return bool(rule.places & place) and (rule.rating is None or rule.rating > above)
 
 
+_PLUS = re.compile(r"(?:^|\s)\+(?=\s|$)")
 _SEPARATORS = re.compile(r"[-_+./&=?~,:;|!*'()]+|%20")
 _OTHER, _KANJI, _HIRAGANA, _KATAKANA, _LATIN, _DIGIT, _LETTER, _LONG = range(8)
 _RUNS = (

@@ -1,7 +1,8 @@
 """The sentences of all pages, one catalogue per language, and the choice of language.
 
 A catalogue (`words.ja.yaml`, `words.en.yaml`) is YAML of sections; `text("block.back")` is `back` in `block`.
-`{name}` is a place for a value. `[漢字|かんじ]` puts the reading over a word: `html` makes it <ruby>, `text` leaves it out.
+`{name}` is a place for a value. `[漢字|かんじ]` puts the reading over a word: `html` makes it <ruby>, `text` leaves
+it out.
 """
 
 import re
@@ -29,7 +30,7 @@ _QVALUE: Final = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")  # RFC 9110 se
 
 
 class Texts:
-    """The sentences of one language. A key or a value that is missing is an SfsError: a fault of ours, not a reader's."""
+    """The sentences of one language. A key or a value that is missing is an SfsError: a fault of ours."""
 
     def __init__(self, language: Language) -> None:
         self.language: Language = language
@@ -91,6 +92,8 @@ def load_catalogue(language: Language) -> Mapping[str, Entry]:
 
 
 def _entry(value: Any, name: str, key: object) -> Entry:
+    if not isinstance(key, str):  # YAML 1.1 reads on, off, yes, no and figures as values
+        raise SfsError(f"the key {key!r} is not a text", Where(f"sfs/web/{name}"), "put it in quotes")
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
@@ -107,14 +110,15 @@ def language_of(accept_language: str | None, fixed: str | None = None) -> Langua
     """The language of a reader's pages: `fixed` where the configuration names one, else by Accept-Language.
 
     Japanese only where the header lists it with a weight above English; English for no header, garbage, `*` and
-    languages we do not have. Equal weights: the first listed. Spec: RFC 9110 sections 12.4.2 and 12.5.4."""
+    languages we do not have. Equal weights: the one listed first. Spec: RFC 9110 sections 12.4.2 and 12.5.4."""
     if fixed in LANGUAGES:
         return "ja" if fixed == "ja" else "en"
     weights = _weights(accept_language or "")
-    japanese = weights.get("ja", 0.0)
-    english = weights.get("en", weights.get("*", 0.0))
-    if japanese == english and "en" in weights:
-        return "ja" if japanese and list(weights).index("ja") < list(weights).index("en") else "en"
+    other = "en" if "en" in weights else "*"
+    japanese, english = weights.get("ja", 0.0), weights.get(other, 0.0)
+    if japanese and japanese == english:
+        order = list(weights)
+        return "ja" if order.index("ja") < order.index(other) else "en"
     return "ja" if japanese > english else "en"
 
 

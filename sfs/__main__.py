@@ -1,0 +1,5 @@
+"""python -m sfs"""
+
+from sfs.cli.main import main
+
+main()

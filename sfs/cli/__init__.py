@@ -1,0 +1,1 @@
+"""The command `sfs`: one file a command; main.py wires them."""

@@ -1,0 +1,216 @@
+"""`sfs explain`: the same checks without traffic, with what each of them said."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, time
+from pathlib import Path
+
+import click
+
+from sfs.cli.common import config_options, load
+from sfs.core.decide import Step
+from sfs.core.facts import Facts, Https, Kind, Need, Page
+from sfs.core.page import MAX_HEAD, page_from
+from sfs.core.sight import as_seen, kind_of
+from sfs.core.verdict import Action, Verdict
+from sfs.errors import SfsError, UrlError
+from sfs.sources.filter import Filter
+from sfs.sources.https import https_mode
+from sfs.text.url import MAX_URL, Url, parse_url
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks and what is known of the response, the same for all URLs of one call."""
+
+    https: Https
+    kind: Kind
+    client: str | None
+    user: str | None
+    at: datetime
+    headers: tuple[tuple[str, str], ...]
+    title: str | None
+    html: bytes | None
+
+    @property
+    def has_response(self) -> bool:
+        """Whether anything of a response was given."""
+        return self.title is not None or self.html is not None or bool(self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One URL with its verdict and the way to it."""
+
+    text: str
+    canonical: str | None
+    verdict: Verdict
+    trace: tuple[Step, ...]
+
+    def json_line(self) -> str:
+        """design, section 5: one object a line."""
+        verdict = self.verdict
+        until = verdict.valid_until
+        value = {
+            "url": self.text,
+            "canonical": self.canonical,
+            "action": str(verdict.action),
+            "check": verdict.check,
+            "reason": verdict.reason,
+            "source": verdict.source,
+            "rating": verdict.rating,
+            "level": verdict.level,
+            "scope": str(verdict.scope),
+            "valid_until": until.isoformat(timespec="seconds") if until else None,
+            "trace": [
+                {"check": step.check, "said": step.said}
+                | ({"reason": step.reason} if step.reason else {})
+                | ({"source": step.source} if step.source else {})
+                for step in self.trace
+            ],
+        }
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+    def text_lines(self, *, with_trace: bool) -> Iterator[str]:
+        """For people: the answer, then what each check said."""
+        verdict = self.verdict
+        word = "blocked" if verdict.blocked else "shown"
+        rating = "" if verdict.rating is None else f", rating {verdict.rating}"
+        source = f"  [{verdict.source}]" if verdict.source else ""
+        line = f"{word}  {self.canonical or self.text}  {verdict.check}: {verdict.reason}{rating}{source}"
+        yield _printable(line)
+        if with_trace:
+            for step in self.trace:
+                more = "".join(f"  {_printable(part)}" for part in (step.reason, step.source) if part)
+                yield f"    {step.check:<15} {step.said}{more}"
+
+
+@click.command("explain")
+@click.argument("urls", nargs=-1, required=True, metavar="URL... [-]")
+@config_options
+@click.option("--client", metavar="IP", help="The client's address.")
+@click.option("--user", metavar="U", help="The client's login.")
+@click.option("--at", "at", metavar="TIME", help="The time asked about: 2026-04-01T21:30, or 21:30 of today.")
+@click.option("--https", type=click.Choice([*Https]), help="Judge HTTPS whole, or by name.  [the configuration's]")
+@click.option("--title", metavar="T", help="The page's title.")
+@click.option("--html", "html_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The page.")
+@click.option("--header", "headers", multiple=True, metavar="'K: V'", help="A header of request or response.")
+@click.option("--offline", is_flag=True, help="Ask no label bureau.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def command(
+    urls: tuple[str, ...],
+    client: str | None,
+    user: str | None,
+    at: str | None,
+    https: str | None,
+    title: str | None,
+    html_file: Path | None,
+    headers: tuple[str, ...],
+    offline: bool,
+    as_json: bool,
+    **config_arguments: object,
+) -> int:
+    """Say what would happen to each URL, and why. With - URLs are read from standard input, one a line.
+
+    Exit 0 where all are shown, 1 where at least one is blocked, 2 for bad arguments."""
+    filter_ = load(config_arguments)
+    pairs = tuple(_header(text) for text in headers)
+    asked = Asked(
+        https=Https(https) if https else https_mode(filter_.config),
+        kind=_kind(pairs),
+        client=client,
+        user=user,
+        at=_time(at),
+        headers=tuple(pair for pair in pairs if pair[0] not in REQUEST_HEADERS),
+        title=title,
+        html=_read(html_file),
+    )
+    many = len(urls) > 1 or urls == ("-",)
+    blocked = False
+    for text in _urls(urls):
+        result = explain(text, filter_, asked)
+        blocked = blocked or result.verdict.blocked
+        lines = [result.json_line()] if as_json else result.text_lines(with_trace=not many)
+        sys.stdout.write("".join(line + "\n" for line in lines))
+        sys.stdout.flush()
+    return 1 if blocked else 0
+
+
+REQUEST_HEADERS = frozenset({"sec-fetch-dest", "accept"})
+
+
+def explain(text: str, filter_: Filter, asked: Asked) -> Explained:
+    """The verdict on one URL and the way to it. A text that no browser opens is blocked as `bad-request`."""
+    policy = filter_.policies.policy_for(asked.client, asked.user, None, asked.at)
+    trace: list[Step] = []
+    try:
+        url = parse_url(text if "://" in text[:12] else f"https://{text}")
+    except UrlError as fault:
+        verdict = Verdict(Action.BLOCK, "bad-request", "bad-request", policy.level, source=fault.what)
+        return Explained(text, None, verdict, ())
+    seen = as_seen(url, asked.https, policy, filter_.ruleset)
+    facts = Facts(seen, asked.https, asked.kind, client=asked.client, login=asked.user, time=asked.at)
+    answer, facts = filter_.judge(facts, policy, trace)
+    if isinstance(answer, Need):
+        answer, facts = filter_.judge(facts.with_page(_page(url, asked)), policy, trace)
+    assert isinstance(answer, Verdict)
+    return Explained(text, url.text, answer, tuple(trace))
+
+
+def _page(url: Url, asked: Asked) -> Page | None:
+    if not asked.has_response:
+        return None
+    page = page_from(url, asked.headers, asked.html, asked.at)
+    return Page((asked.title, *page.texts), page.self_labels, page.cut) if asked.title is not None else page
+
+
+def _urls(arguments: Iterable[str]) -> Iterator[str]:
+    for text in arguments:
+        if text != "-":
+            yield text
+            continue
+        stream = sys.stdin.buffer
+        while line := stream.readline(MAX_URL + 2):
+            if url := line.decode("utf-8", "surrogateescape").strip():
+                yield url
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise SfsError(f"--header {text!r} is no header", mend="write it as 'Name: value'")
+    return name.strip().lower(), value.strip()
+
+
+def _kind(headers: tuple[tuple[str, str], ...]) -> Kind:
+    """A document, unless the headers of a request are given and say otherwise."""
+    given = dict(headers)
+    if not REQUEST_HEADERS & given.keys():
+        return Kind.DOCUMENT
+    return kind_of(given.get("sec-fetch-dest"), given.get("accept"))
+
+
+def _time(text: str | None) -> datetime:
+    now = datetime.now().astimezone()
+    if text is None:
+        return now
+    try:
+        if "T" in text or "-" in text:
+            at = datetime.fromisoformat(text)
+            return at if at.tzinfo else at.astimezone()
+        return datetime.combine(now.date(), time.fromisoformat(text.zfill(5))).astimezone()
+    except ValueError:
+        raise SfsError(f"--at {text!r} is no time", mend="write 2026-04-01T21:30, or 21:30") from None
+
+
+def _read(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    with path.open("rb") as file:
+        return file.read(MAX_HEAD)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

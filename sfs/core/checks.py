@@ -1,0 +1,263 @@
+"""The checks, one small function each: a Verdict, a Need, or None for "no opinion". Their order, with reasons,
+is the table in decide.py; what they look at is prepared in case.py."""
+
+from sfs.core.case import Case
+from sfs.core.facts import Fact, Need
+from sfs.core.levels import Bypass, Unrated
+from sfs.core.policy import Owner
+from sfs.core.ruleset import Axis
+from sfs.core.verdict import Scope, Verdict
+from sfs.match.index import Hit, best
+from sfs.match.words import Place, WordHit
+from sfs.text.url import Form
+
+Answer = Verdict | Need | None
+
+
+def own(case: Case) -> Answer:
+    """SFS's own pages."""
+    if case.url.host not in case.ruleset.own_hosts:
+        return None
+    return case.allow("own", "own", scope=Scope.HOST, record=False)
+
+
+def help_lines(case: Case) -> Answer:
+    """Help lines and image-removal schemes: shown to everybody, recorded nowhere."""
+    if not case.is_help_host:
+        return None
+    return case.allow("help", "help", record=False, scope=Scope.URL)
+
+
+def mandatory(case: Case) -> Answer:
+    """A law's or an ISP's blocking list. The verdict names the list, never the entry."""
+    for lst in case.ruleset.mandatory:
+        hits = lst.index.match(case.url)
+        if hits:
+            return case.block("mandatory", "mandatory", source=f"{lst.id} {lst.serial}", scope=_scope(case, hits))
+    return None
+
+
+def entry(case: Case) -> Answer:
+    """Own allow and block entries, owner by owner from the nearest; an upper owner's final block stands."""
+    for number, owner in enumerate(case.policy.owners):
+        hit, blocks = _of_owner(owner, case)
+        if hit is None:
+            continue
+        if blocks:
+            final = bool(owner.final.match(case.url))
+            reason = "own-final" if final else "own-block"
+            return case.block("entry", reason, source=_place(owner, hit), scope=case.scope_of(hit))
+        return _final_above(case, number) or _asked_badly(case, owner, hit) or _allowed(case, owner, hit)
+    return None
+
+
+def _of_owner(owner: Owner, case: Case) -> tuple[Hit | None, bool]:
+    """The entry that decides inside one owner, and whether it blocks: the most specific, on a tie the block."""
+    block = best(owner.block.match(case.url))
+    allow = best(hit for hit in owner.allow.match(case.url) if hit.all_forms)
+    if block is None or (allow is not None and allow.entry.specificity > block.entry.specificity):
+        return allow, False
+    return block, True
+
+
+def _allowed(case: Case, owner: Owner, hit: Hit) -> Verdict:
+    # Its scope is this URL alone: another page of the host may be a search that is asked badly.
+    return case.allow("entry", "own-allow", source=_place(owner, hit))
+
+
+def _final_above(case: Case, number: int) -> Verdict | None:
+    for upper in case.policy.owners[number + 1 :]:
+        final = best(upper.final.match(case.url))
+        if final is not None and _of_owner(upper, case)[1]:
+            return case.block("entry", "own-final", source=_place(upper, final), scope=case.scope_of(final))
+    for lst, hit in case.list_hits:
+        if lst.final and _list_blocks(case, lst.rating, lst.axis):
+            return case.block("entry", "own-final", source=_line(lst.name, hit), scope=case.scope_of(hit))
+    return None
+
+
+def _asked_badly(case: Case, owner: Owner, hit: Hit) -> Answer:
+    """A good site can be asked a bad question: an allowed engine's searches are judged all the same, unless the
+    entry asks for them to be left alone, or names this very query."""
+    if hit.entry in owner.free_search or (hit.entry.forms and hit.entry.forms[0].query is not None):
+        return None
+    return search_words(case) if case.walks("search-words") else None
+
+
+def subscribed(case: Case) -> Answer:
+    """Subscribed lists: security at every level, circumvention for children; and pages that carry other pages."""
+    for lst, hit in case.list_hits:
+        if lst.axis is not None and _list_blocks(case, None, lst.axis):
+            return case.block("subscribed", str(lst.axis), source=_line(lst.name, hit), scope=case.scope_of(hit))
+    wrapper = _wrapper(case)
+    return None if wrapper is None else case.block("subscribed", "wrapper", source=wrapper)
+
+
+def _wrapper(case: Case) -> str | None:
+    """The wrapper that this URL uses, where the policy blocks wrappers; by name they cannot be unwrapped."""
+    wrappers = case.ruleset.wrappers
+    if case.url.name_only:
+        return wrappers.is_wrapper_host(case.url.host) if case.policy.level <= 2 else None
+    if case.policy.bypass is not Bypass.BLOCK:
+        return None
+    wrapped = wrapped_page(case, case.url.sent) or wrapped_page(case, case.url.decoded)
+    return wrapped[0] if wrapped else wrappers.is_wrapper_host(case.url.host)
+
+
+def wrapped_page(case: Case, form: Form) -> tuple[str, str] | None:
+    """The name of the wrapper and the URL it carries, in one reading of this URL; None where it carries none."""
+    wrapped = case.ruleset.wrappers.unwrap(case.url.host, form.path, form.query or "")
+    return None if wrapped is None else (wrapped.name, wrapped.inner)
+
+
+def only_allowed(case: Case) -> Answer:
+    """An allowlist-only policy blocks every other document."""
+    if not case.policy.only_allowed or not case.is_document or case.opened:
+        return None
+    return case.block("only-allowed", "only-allowed")
+
+
+def search_words(case: Case) -> Answer:
+    """Words in what was typed into a search engine. A search for help is shown, to children after the help lines."""
+    if not case.is_document:
+        return None
+    if case.asks_for_help:
+        notice = "help-words" if case.policy.level <= 2 else None
+        return case.allow("search-words", "help-words", notice=notice, record=False)
+    hits = [hit for words in case.search_words if (hit := case.words(words, Place.QUERY)) is not None]
+    return _words_verdict(case, "search-words", hits)
+
+
+def rating(case: Case) -> Answer:
+    """The page's rating: own, of bureaus, of category lists; above the level it blocks."""
+    if case.answer is None:
+        return Need(Fact.LABELS, case.url)
+    level = case.policy.level
+    value, label = case.rating
+    if value is not None and label is not None and value > level:
+        reason = "own-rating" if label.owner is not None else "label-rating"
+        return case.block("rating", reason, rating=value, source=_said(label.source, label.place), **_until(case))
+    own_rating = label is not None and label.owner is not None
+    for lst, hit in case.list_hits:
+        if lst.rating is not None and lst.rating > level and not own_rating:
+            source = _line(lst.name, hit)
+            return case.block("rating", "category-rating", rating=lst.rating, source=source)
+    if case.answer.away and value is None and case.is_document and case.policy.bureau_away is Unrated.BLOCK:
+        return case.block("rating", "bureau-away")
+    return None
+
+
+def url_words(case: Case) -> Answer:
+    """Words in the host, path and query, where nobody has rated this page."""
+    if case.page_level:
+        return None
+    texts = {_host_text(case.url.host)}
+    if not case.url.name_only:
+        texts = {f"{_host_text(case.url.host)} {form.path} {form.query or ''}" for form in case.url.forms}
+    hits = [hit for text in sorted(texts) if (hit := case.words(text, Place.URL)) is not None]
+    return _words_verdict(case, "url-words", hits)
+
+
+def self_label(case: Case) -> Answer:
+    """What the page says of itself can only raise."""
+    if not case.policy.self_labels or not _response_counts(case):
+        return None
+    page = case.facts.page
+    if page is None:
+        return None if case.facts.page_asked else Need(Fact.PAGE, case.url)
+    worst = max(page.self_labels, key=lambda label: label.rating, default=None)
+    if worst is None or worst.rating <= case.policy.level:
+        return None
+    return case.block("self-label", "self-label", rating=worst.rating, source=_said(worst.kind, worst.text))
+
+
+def metadata_words(case: Case) -> Answer:
+    """Words in title, description, keywords and Open Graph, where nobody has rated this page."""
+    if case.page_level or not _response_counts(case):
+        return None
+    page = case.facts.page
+    if page is None:
+        return None if case.facts.page_asked else Need(Fact.PAGE, case.url)
+    hit = case.words("\n".join(page.texts), Place.META)
+    return _words_verdict(case, "metadata-words", [] if hit is None else [hit])
+
+
+def unrated(case: Case) -> Answer:
+    """A document nobody has rated: the policy's word. One whose head never ended is blocked at 0 and 1."""
+    if not case.is_document or case.opened:
+        return None
+    if case.rating[0] is not None:
+        return None
+    if case.policy.unrated is Unrated.BLOCK:
+        return case.block("unrated", "unrated")
+    if case.facts.page is not None and case.facts.page.cut and case.policy.level <= 1:
+        return case.block("unrated", "cut")
+    return None
+
+
+def shown(case: Case) -> Verdict:
+    """No row had anything against it."""
+    value = case.rating[0]
+    if value is None:
+        reason = "unrated-shown" if case.is_document else "part-shown"
+        return case.allow("unrated", reason, **_until(case))
+    return case.allow("rating", "rated-shown", rating=value, **_until(case))
+
+
+def _response_counts(case: Case) -> bool:
+    """Whether anything a response says could block: not by name, where none is seen; not at level 4; and not where
+    row 12 blocks anyway, so that nothing need be fetched."""
+    return not case.url.name_only and case.is_document and case.policy.level < 4 and not case.unrated_is_blocked
+
+
+def _words_verdict(case: Case, check: str, hits: list[WordHit]) -> Answer:
+    """The word itself stays out of the verdict's reason; its file and line are the source."""
+    if not hits:
+        return None
+    rule = max(hits, key=lambda hit: hit.rule.rating or 0).rule
+    return case.block(check, check, rating=rule.rating, source=str(rule.where) if rule.where else None)
+
+
+def _list_blocks(case: Case, rating: int | None, axis: Axis | None) -> bool:
+    level = case.policy.level
+    if axis is Axis.SECURITY:
+        return True
+    if axis is Axis.CIRCUMVENTION:
+        return level <= 2
+    return rating is not None and rating > level
+
+
+def _host_text(host: str) -> str:
+    """A host as people read it: an internationalised name in its own letters too."""
+    if "xn--" not in host:
+        return host
+    try:
+        return f"{host} {host.encode('ascii').decode('idna')}"
+    except UnicodeError:
+        return host
+
+
+def _scope(case: Case, hits: list[Hit]) -> Scope:
+    return Scope.HOST if all(case.scope_of(hit) is Scope.HOST for hit in hits) else Scope.URL
+
+
+def _until(case: Case) -> dict[str, object]:
+    """What rests on labels holds no longer than they do."""
+    ends = [label.until for label in case.labels if label.until is not None]
+    if case.policy.valid_until is not None:
+        ends.append(case.policy.valid_until)
+    return {"valid_until": min(ends)} if ends else {}
+
+
+def _place(owner: Owner, hit: Hit) -> str:
+    return f"{owner.file or owner.name}:{hit.line} {hit.entry.text}"
+
+
+def _line(name: str, hit: Hit) -> str:
+    return f"{name}:{hit.line} {hit.entry.text}"
+
+
+def _said(source: str, place: str | None) -> str:
+    return f"{source}: {place}" if place else source
+
+

@@ -1,0 +1,158 @@
+"""`decide(facts, policy, ruleset)` -> Verdict or Need. The order of checks stands here once, as data.
+
+The first row that answers ends the walk (design, section 3). A row that raises is an answer too: the policy's word
+for it. A page that carries another one (translator, archive, reader) gets the stricter verdict of both.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from traceback import extract_tb
+
+from sfs.core import checks
+from sfs.core.case import Case
+from sfs.core.checks import Answer
+from sfs.core.facts import Facts, Need
+from sfs.core.levels import Bypass, Unrated
+from sfs.core.policy import Policy
+from sfs.core.ruleset import Ruleset
+from sfs.core.verdict import Verdict
+from sfs.errors import UrlError
+from sfs.text.url import Url, parse_url
+
+MAX_WRAPPERS = 4  # a page inside a page inside ...: deeper ones are blocked, nobody reads them
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One check. `name` is its word on the wire; `why` says why it stands where it stands."""
+
+    name: str
+    check: Callable[[Case], Answer]
+    why: str
+
+
+ROWS = (
+    Row("own", checks.own, "our own pages explain a block; they must open whatever else holds"),
+    Row("help", checks.help_lines, "before every block, even a law's: a child's parent may be the danger"),
+    Row("mandatory", checks.mandatory, "before own entries: nothing local opens what a law closes"),
+    Row("entry", checks.entry, "before subscribed lists, since own entries undo them"),
+    Row("subscribed", checks.subscribed, "security does not depend on who it suits, so it comes before ratings"),
+    Row("only-allowed", checks.only_allowed, "after the entries that open; what is left needs no further look"),
+    Row("search-words", checks.search_words, "before ratings: a good engine can be asked a bad question"),
+    Row("rating", checks.rating, "someone's judgment of this page comes before words, which know no page"),
+    Row("url-words", checks.url_words, "words are for pages nobody has rated; the URL is known before the page"),
+    Row("self-label", checks.self_label, "a page's own word can only raise, so it waits until nothing blocked"),
+    Row("metadata-words", checks.metadata_words, "needs the response, and only where nobody has rated the page"),
+    Row("unrated", checks.unrated, "last: it is what is left when nobody knows anything"),
+)
+CHECKS = tuple(row.name for row in ROWS)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one row said: `said` is allow, block, no opinion, needs labels, needs page, not asked or off."""
+
+    check: str
+    said: str
+    reason: str | None = None
+    source: str | None = None
+
+
+def decide(facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None = None) -> Verdict | Need:
+    """The verdict on a request, or the one fact that is missing. Asks for each fact at most once. Never raises:
+    a check that does decides as the policy's `on_error` says, with check `error`."""
+    return _decide(facts, policy, ruleset, trace, 0)
+
+
+def _decide(facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None, depth: int) -> Verdict | Need:
+    case = Case(facts, policy, ruleset)
+    outer = _walk(case, trace)
+    if isinstance(outer, Need) or outer.blocked or outer.check in ("own", "help", "error"):
+        return outer if isinstance(outer, Need) else _private(case, outer)
+    try:
+        inners = _inner_urls(case)
+    except Exception as fault:
+        return _failed(case, fault)
+    for url in inners:
+        if depth >= MAX_WRAPPERS:
+            return case.block("subscribed", "wrapper")
+        inner = _decide(replace(facts, url=url), _policy_inside(policy), ruleset, trace, depth + 1)
+        if isinstance(inner, Need) or inner.blocked:
+            return inner if isinstance(inner, Need) else _private(case, inner)
+    return _private(case, outer)
+
+
+def _walk(case: Case, trace: list[Step] | None) -> Verdict | Need:
+    for row in ROWS:
+        if not case.walks(row.name):
+            _note(trace, Step(row.name, "off"))
+            continue
+        try:
+            answer = row.check(case)
+        except Exception as fault:
+            answer = _failed(case, fault)
+        _note(trace, _step(row, answer, case))
+        if answer is not None:
+            return answer
+    return checks.shown(case)
+
+
+def _inner_urls(case: Case) -> tuple[Url, ...]:
+    """The pages this URL carries, in each of its readings; one that no browser would open is none."""
+    if case.url.name_only or not case.walks("subscribed"):
+        return ()
+    urls: dict[str, Url] = {}
+    for form in case.url.forms:
+        wrapped = checks.wrapped_page(case, form)
+        if wrapped is None:
+            continue
+        try:
+            url = parse_url(wrapped[1])
+        except UrlError:
+            continue
+        if url.host != case.url.host or url.sent != case.url.sent:
+            urls[url.text] = url
+    return tuple(urls.values())
+
+
+def _policy_inside(policy: Policy) -> Policy:
+    """At level 4 what is carried is judged against lists alone."""
+    if policy.bypass is not Bypass.LISTS:
+        return policy
+    rows = frozenset(CHECKS[:5])
+    return replace(policy, checks=rows if policy.checks is None else rows & policy.checks)
+
+
+def _private(case: Case, verdict: Verdict) -> Verdict:
+    """A search for help leaves no trace, whichever row answered."""
+    if not verdict.record:
+        return verdict
+    try:
+        private = case.asks_for_help or case.is_help_host
+    except Exception:  # what raises here raised in its row as well and was counted there
+        private = True
+    return replace(verdict, record=False) if private else verdict
+
+
+def _failed(case: Case, fault: Exception) -> Verdict:
+    place = extract_tb(fault.__traceback__)[-1]
+    text = f"{type(fault).__name__} at {PurePath(place.filename).name}:{place.lineno}"
+    if case.policy.on_error is Unrated.BLOCK:
+        return case.block("error", "error", fault=text)
+    return case.allow("error", "error", fault=text)
+
+
+def _note(trace: list[Step] | None, step: Step) -> None:
+    if trace is not None:
+        trace.append(step)
+
+
+def _step(row: Row, answer: Answer, case: Case) -> Step:
+    if isinstance(answer, Need):
+        return Step(row.name, f"needs {answer.fact}")
+    if answer is not None:
+        return Step(row.name, str(answer.action), answer.reason, answer.source)
+    response = row.name in ("self-label", "metadata-words")
+    unseen = response and case.facts.page is None and case.facts.page_asked
+    return Step(row.name, "not asked" if unseen else "no opinion")

@@ -1,0 +1,79 @@
+"""What is known of a request. A fact that is None was not asked for yet; an empty one was asked and is empty."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sfs.core.label import LabelAnswer
+from sfs.pics.selflabels import SelfLabel
+from sfs.text.url import Url
+
+
+class Https(StrEnum):
+    """How much of an HTTPS connection is seen. Plain HTTP is always seen whole."""
+
+    INSPECT = "inspect"
+    SNI = "sni"
+
+
+class Kind(StrEnum):
+    """Documents are judged by every check, what a document loads only by some (design, section 3)."""
+
+    DOCUMENT = "document"
+    SUBRESOURCE = "subresource"
+
+
+class Fact(StrEnum):
+    """What `decide` can ask for."""
+
+    LABELS = "labels"  # of a URL: own ratings, rating files, label bureaus
+    PAGE = "page"  # what the response says of itself
+
+
+class Need(NamedTuple):
+    """Not an answer yet: the adapter gets this fact and asks again. `url` is the page whose labels are asked."""
+
+    fact: Fact
+    url: Url
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a response says of itself in its header and the head of its HTML. `cut`: the head did not end within
+    the bounds, so nobody knows what it would have said. `texts`: title, description, keywords, Open Graph."""
+
+    texts: tuple[str, ...] = ()
+    self_labels: tuple[SelfLabel, ...] = ()
+    cut: bool = False
+
+
+_NOTHING: Mapping[str, LabelAnswer] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One request. `labels` maps the canonical text of a URL to what was answered of it, so that the page inside
+    a translator's URL can be asked for as well. `time` is the client's local time, with its zone."""
+
+    url: Url
+    https: Https = Https.INSPECT
+    kind: Kind = Kind.DOCUMENT
+    method: str = "GET"
+    form: bytes | None = None  # a search sent by POST
+    client: str | None = None
+    login: str | None = None
+    time: datetime | None = None
+    labels: Mapping[str, LabelAnswer] = field(default=_NOTHING)
+    page: Page | None = None
+    page_asked: bool = False  # True: there is no response to look at (explain without --html)
+
+    def with_labels(self, url: Url, answer: LabelAnswer) -> "Facts":
+        """These facts and what was answered of `url`."""
+        return replace(self, labels=MappingProxyType({**self.labels, url.text: answer}))
+
+    def with_page(self, page: Page | None) -> "Facts":
+        """These facts and what the response says; None where there is no response to look at."""
+        return replace(self, page=page, page_asked=True)

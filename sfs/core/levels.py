@@ -1,0 +1,67 @@
+"""The levels as data: what each shows, and what follows from it where the configuration says nothing.
+
+design, section 2. `sfs levels`, the help page and the defaults of a policy are all made from this table.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_RATING = 4  # SafetyOnline2: ratings and levels are 0 to 4
+
+
+class Unrated(StrEnum):
+    """What happens to a document nobody has rated."""
+
+    SHOW = "show"
+    BLOCK = "block"
+
+
+class Strictness(StrEnum):
+    """SafeSearch of search engines and the restricted mode of YouTube."""
+
+    OFF = "off"
+    MODERATE = "moderate"
+    STRICT = "strict"
+
+
+class Bypass(StrEnum):
+    """Pages that carry other pages (translators, archives, readers): blocked, opened and judged, or judged
+    against the lists alone."""
+
+    BLOCK = "block"
+    UNWRAP = "unwrap"
+    LISTS = "lists"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One line of the table. `ages` of the readers it is for; `from_age` is the lowest of them."""
+
+    level: int
+    ages: str
+    from_age: int
+    unrated: Unrated
+    safesearch: Strictness
+    youtube: Strictness
+    bypass: Bypass
+    bureau_away: Unrated
+    on_error: Unrated  # what a check that raises means
+    circumvention: bool  # whether proxies, VPN sites and the like are blocked
+
+
+_SHOW, _BLOCK = Unrated.SHOW, Unrated.BLOCK
+_OFF, _MODERATE, _STRICT = Strictness.OFF, Strictness.MODERATE, Strictness.STRICT
+
+LEVELS = (
+    Level(0, "to 5", 0, _BLOCK, _STRICT, _STRICT, Bypass.BLOCK, _BLOCK, _BLOCK, True),
+    Level(1, "6 to 11", 6, _SHOW, _STRICT, _STRICT, Bypass.UNWRAP, _SHOW, _BLOCK, True),
+    Level(2, "12 to 17", 12, _SHOW, _STRICT, _MODERATE, Bypass.UNWRAP, _SHOW, _BLOCK, True),
+    Level(3, "adults, without the extreme", 18, _SHOW, _OFF, _OFF, Bypass.UNWRAP, _SHOW, _SHOW, False),
+    Level(4, "adults, no rating limit", 18, _SHOW, _OFF, _OFF, Bypass.LISTS, _SHOW, _SHOW, False),
+)
+
+
+def rating_of_age(age: int) -> int:
+    """The rating of a page that says "from this age on": the level whose readers include that age; 18 and up is 3,
+    so that nothing marked 18+ is shown at levels 0 to 2."""
+    return max(level.level for level in LEVELS[:4] if level.from_age <= max(age, 0))

@@ -1,0 +1,74 @@
+"""What one group of readers may see: a level and what goes beyond it. Built by sources/, read by `decide`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from sfs.core.levels import LEVELS, Bypass, Strictness, Unrated
+from sfs.match.entry import Entry
+from sfs.match.index import EntryIndex
+from sfs.match.words import WordIndex
+
+_NO_ENTRIES = EntryIndex()
+_NO_RATINGS: Mapping[Entry, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who stands behind some entries: the page a parent clicks, a group, the configuration, a profile.
+
+    `final` holds those block entries that no nearer owner can open. `free_search` holds those allow entries that
+    ask for search words to be left alone. `file` names where the line numbers of the indexes count."""
+
+    name: str
+    file: str = ""
+    allow: EntryIndex = _NO_ENTRIES
+    block: EntryIndex = _NO_ENTRIES
+    final: EntryIndex = _NO_ENTRIES
+    free_search: frozenset[Entry] = frozenset()
+    rated: EntryIndex = _NO_ENTRIES
+    ratings: Mapping[Entry, int] = field(default=_NO_RATINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`owners` from the nearest. `checks` names the rows of design section 3 that are walked; None for all of
+    them. `valid_until` is when a timetable puts another policy in its place."""
+
+    level: int
+    name: str = "default"
+    profile: str = "household"
+    unrated: Unrated = Unrated.SHOW
+    bypass: Bypass = Bypass.UNWRAP
+    bureau_away: Unrated = Unrated.SHOW
+    on_error: Unrated = Unrated.BLOCK
+    safesearch: Strictness = Strictness.OFF
+    youtube: Strictness = Strictness.OFF
+    self_labels: bool = True
+    only_allowed: bool = False
+    record: str = "blocked"
+    owners: tuple[Owner, ...] = ()
+    words: WordIndex | None = None
+    companions: EntryIndex = _NO_ENTRIES
+    never_decrypt: EntryIndex = _NO_ENTRIES
+    checks: frozenset[str] | None = None
+    valid_until: datetime | None = None
+
+
+def policy_of_level(level: int, **changes: object) -> Policy:
+    """The policy that a level alone means, with `changes` to single fields. ValueError for no level."""
+    if not 0 <= level < len(LEVELS):
+        raise ValueError(f"level {level}")
+    row = LEVELS[level]
+    values: dict[str, object] = {
+        "unrated": row.unrated,
+        "bypass": row.bypass,
+        "bureau_away": row.bureau_away,
+        "on_error": row.on_error,
+        "safesearch": row.safesearch,
+        "youtube": row.youtube,
+    } | changes
+    if values.get("only_allowed"):
+        values["on_error"] = Unrated.BLOCK
+    return Policy(level, **values)  # type: ignore[arg-type]

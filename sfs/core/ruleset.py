@@ -1,0 +1,58 @@
+"""What holds for every policy: lists, words, tables. A reload builds a new one and swaps the reference."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sfs.match.index import EntryIndex
+from sfs.match.words import WordIndex
+from sfs.text.search import Engines
+from sfs.text.unwrap import Wrappers
+
+_NO_ENTRIES = EntryIndex()
+_NO_WORDS = WordIndex()
+OWN_HOSTS = frozenset({"sfs.home.arpa", "check.sfs.home.arpa"})  # home.arpa: RFC 8375, never in the public DNS
+
+
+class Axis(StrEnum):
+    """Categories that are blocked for what they do, not for whom they suit."""
+
+    SECURITY = "security"
+    CIRCUMVENTION = "circumvention"
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryList:
+    """A subscribed list: a rating, or an axis, or neither (it maps to nothing), or `opens` (it shows what is
+    unrated). `final` lists cannot be opened by own allow entries."""
+
+    name: str
+    index: EntryIndex
+    category: str | None = None
+    rating: int | None = None
+    axis: Axis | None = None
+    opens: bool = False
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MandatoryList:
+    """A law's or an ISP's blocking list. Only its id and serial ever leave it."""
+
+    id: str
+    serial: str
+    index: EntryIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """All that `decide` looks up and no policy owns."""
+
+    words: WordIndex = _NO_WORDS
+    help_words: WordIndex = _NO_WORDS
+    help_hosts: EntryIndex = _NO_ENTRIES
+    system_hosts: EntryIndex = _NO_ENTRIES
+    mandatory: tuple[MandatoryList, ...] = ()
+    lists: tuple[CategoryList, ...] = ()
+    engines: Engines = field(default_factory=lambda: Engines([]))
+    wrappers: Wrappers = field(default_factory=lambda: Wrappers([]))
+    own_hosts: frozenset[str] = OWN_HOSTS

@@ -1,0 +1,1 @@
+"""The proxy: mitmproxy hooks turned into facts, verdicts turned into answers."""

@@ -1,0 +1,113 @@
+"""A mitmproxy flow as facts: what was asked, by whom. And the requests that nobody could judge, refused with 400."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mitmproxy import http
+
+from sfs.core.facts import Facts, Https, Kind
+from sfs.core.sight import kind_of
+from sfs.errors import UrlError
+from sfs.text.url import DEFAULT_PORTS, Url, parse_url
+
+MAX_TARGET = 65_536  # bytes of a request target; longer ones are answered 414
+MAX_FORM = 65_536  # bytes of a form that are searched for search words
+GO_ON = "sfs-go-on"  # the mark a reader's click on "go on" leaves in the URL; it never goes upstream
+
+
+class BadRequest(Exception):
+    """A request that means two things at once, or none. `problem` is a key of the error pages."""
+
+    def __init__(self, problem: str = "bad-request") -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it will be judged. `went_on`: the reader has seen the page with help lines and goes on."""
+
+    url: Url
+    kind: Kind
+    went_on: bool
+
+
+def asked_of(request: http.Request) -> Asked:
+    """What a request asks for. BadRequest where it is ambiguous: several Host fields, a Host unlike the target,
+    raw control bytes, a URL that no browser would send or that is still encoded after eight rounds."""
+    target = request.data.path
+    if len(target) > MAX_TARGET:
+        raise BadRequest("too-long")
+    if any(byte <= 0x20 or byte == 0x7F for byte in target):
+        raise BadRequest
+    hosts = request.headers.get_all("host")
+    if len(hosts) > 1:
+        raise BadRequest
+    scheme = request.scheme
+    target, went_on = without_mark(target)
+    try:
+        url = parse_url(f"{scheme}://{_authority(request.host, request.port)}".encode() + target)
+    except (UrlError, UnicodeError):
+        raise BadRequest from None
+    _check_host(request, url)
+    kind = kind_of(request.headers.get("sec-fetch-dest"), request.headers.get("accept"))
+    return Asked(url, kind, went_on)
+
+
+def facts_of(flow: http.HTTPFlow, asked: Asked, now: datetime) -> Facts:
+    """The facts of a request that is seen whole."""
+    form = None
+    request = flow.request
+    if request.raw_content and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        form = request.raw_content[:MAX_FORM]
+    return Facts(asked.url, Https.INSPECT, asked.kind, request.method, form, client_of(flow), time=now)
+
+
+def client_of(flow: http.HTTPFlow) -> str | None:
+    """The client's address."""
+    peer = flow.client_conn.peername
+    return peer[0] if peer else None
+
+
+def has_form(request: http.Request) -> bool:
+    """Whether a body comes that may hold search words and is small enough to wait for."""
+    if request.method != "POST" or not request.headers.get("content-type", "").startswith("application/x-www-form"):
+        return False
+    length = request.headers.get("content-length", "")
+    return length.isdigit() and int(length) <= MAX_FORM
+
+
+def without_mark(target: bytes) -> tuple[bytes, bool]:
+    """The request target without our mark, and whether it was there."""
+    mark = GO_ON.encode()
+    if mark not in target:
+        return target, False
+    path, question, query = target.partition(b"?")
+    kept = [part for part in query.split(b"&") if part.partition(b"=")[0] != mark]
+    found = len(kept) < query.count(b"&") + 1
+    return (path + question + b"&".join(kept)) if kept else path, found and bool(question)
+
+
+def with_mark(url: str) -> str:
+    """A URL that says the reader goes on."""
+    bare, hash_sign, fragment = url.partition("#")
+    return f"{bare}{'&' if '?' in bare else '?'}{GO_ON}=1{hash_sign}{fragment}"
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _check_host(request: http.Request, url: Url) -> None:
+    """The Host field (:authority in HTTP/2) asks for what the target or the tunnel leads to, or the request is
+    refused: judging one and fetching the other is how filters are passed."""
+    asked_host = request.host_header
+    if not asked_host:
+        return
+    try:
+        named = parse_url(f"{url.scheme}://{asked_host}/".encode("ascii", "strict"))
+    except (UrlError, UnicodeError):
+        raise BadRequest from None
+    default = DEFAULT_PORTS.get(url.scheme)
+    if named.host != url.host or (named.port or default) != (url.port or default):
+        raise BadRequest

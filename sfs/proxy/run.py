@@ -1,0 +1,238 @@
+"""The tuned way to start the proxy: a mitmproxy master with the few addons it needs (mitmproxy.md, section 7)."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mitmproxy import options
+from mitmproxy.addons.disable_h2c import DisableH2C
+from mitmproxy.addons.next_layer import NextLayer
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.addons.tlsconfig import TlsConfig
+from mitmproxy.certs import CertStore
+from mitmproxy.master import Master
+
+from sfs.core.facts import Https
+from sfs.errors import SfsError
+from sfs.proxy import stock
+from sfs.proxy.addon import SfsAddon
+from sfs.proxy.pages import Pages
+from sfs.proxy.reach import Reach, Resolver
+from sfs.sources.config import Config
+from sfs.sources.filter import Filter
+from sfs.sources.https import https_mode, own_ca
+from sfs.sources.journal import Journal
+from sfs.sources.protection import protection
+from sfs.text.address import Network, parse_network
+
+DRAIN = 5.0  # seconds that open connections get to end after SIGTERM
+IDLE = 300  # seconds without a byte before a connection is closed
+CA_FOLDER = "ca"  # in the state folder; mitmproxy's names begin with mitmproxy-
+CA_CERTIFICATE = "mitmproxy-ca-cert.pem"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where the proxy takes connections, once it does."""
+
+    host: str
+    port: int
+
+
+async def serve(filter_: Filter, ready: Callable[[Listening], None]) -> None:
+    """Run the proxy until SIGTERM or SIGINT. `ready` is called once, when connections are taken. SfsError where the
+    address cannot be listened on, or the guard on what clients reach cannot be put in place."""
+    config = filter_.config
+    _limits()
+    stock.install()
+    folder = prepare_ca(config)
+    host, port = config.listen
+    master = Master(_options(config, folder, host, port), with_termlog=False)
+    resolver = Resolver(reach_of(config))
+    certificate = folder / CA_CERTIFICATE
+    pages = Pages(filter_, lambda: certificate if certificate.is_file() else None)
+    journal = Journal(config.state / "log", config.retention)
+    addon = SfsAddon(
+        filter_,
+        pages,
+        journal,
+        resolver,
+        listens_on_loopback=_is_loopback(host),
+        named_clients=named_clients(config),
+    )
+    server = Proxyserver()
+    # Ours comes after TlsConfig, which overwrites what tls_clienthello decides (mitmproxy.md, section 1).
+    master.addons.add(server, NextLayer(), TlsConfig(), DisableH2C(), addon)
+    _set_options(master.options, config, folder)
+    resolver.install()
+    await resolver.self_test()
+    stop = asyncio.Event()
+    _on_signals(stop)
+    running = asyncio.create_task(master.run())
+    try:
+        listening = await _listening(server, running, host, port)
+        resolver.reach = resolver.reach.with_ports([listening.port], [])
+        pages.proxy = _shown(listening)
+        ready(listening)
+        await _until_stopped(stop, running)
+        await _drain(server)
+    finally:
+        master.shutdown()
+        with contextlib.suppress(Exception):
+            await running
+        await asyncio.to_thread(journal.close)
+
+
+def prepare_ca(config: Config) -> Path:
+    """The folder of the CA that signs for inspected hosts, with the CA in it: the owner's own (STATE/ca.pem), else one
+    made here once. All of it readable for the owner alone."""
+    config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = config.state / CA_FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    own = own_ca(config)
+    target = folder / "mitmproxy-ca.pem"
+    previous_mask = os.umask(0o077)
+    try:
+        if own is not None and (not target.is_file() or target.read_bytes() != own.read_bytes()):
+            _take_own(own, target, folder / CA_CERTIFICATE)
+        if not target.is_file():
+            CertStore.from_store(folder, "mitmproxy", 2048)
+    finally:
+        os.umask(previous_mask)
+    return folder
+
+
+def _take_own(own: Path, target: Path, certificate: Path) -> None:
+    data = own.read_bytes()
+    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+    if b"PRIVATE KEY-----" not in data or begin not in data or end not in data:
+        raise SfsError(
+            f"{own.name} in the state folder has no certificate with its key",
+            mend="put both into the file, in PEM, or remove the file to let SFS make a CA",
+        )
+    target.write_bytes(data)
+    certificate.write_bytes(data[data.index(begin) : data.index(end) + len(end)] + b"\n")
+
+
+def reach_of(config: Config) -> Reach:
+    """What clients may reach by the configuration; the ports are known later."""
+    return Reach(entries=config.reach)
+
+
+def named_clients(config: Config) -> tuple[Network, ...]:
+    """The ranges that groups name: served even where they are not private."""
+    return tuple(network for group in config.groups for text in group.clients if (network := parse_network(str(text))))
+
+
+def _options(config: Config, folder: Path, host: str, port: int) -> options.Options:
+    return options.Options(
+        confdir=str(folder), listen_host=host, listen_port=port, ssl_insecure=False, http3=False, rawtcp=False
+    )
+
+
+def _set_options(opts: options.Options, config: Config, folder: Path) -> None:
+    """Those that exist only once their addons are there."""
+    opts.update(connection_strategy="lazy", upstream_cert=False, tcp_timeout=IDLE)
+    if config.upstream_ca is not None:
+        opts.update(ssl_verify_upstream_trusted_ca=str(_joined_ca(config.upstream_ca, folder)))
+
+
+def _joined_ca(extra: Path, folder: Path) -> Path:
+    """mitmproxy replaces its list of CAs by the file given; ours is meant to be added to it."""
+    import certifi
+
+    try:
+        added = extra.read_bytes()
+    except OSError as fault:
+        raise SfsError(f"upstream_ca {str(extra)!r}: {fault.strerror}", mend="name a readable PEM file") from None
+    if b"-----BEGIN CERTIFICATE-----" not in added:
+        raise SfsError(f"upstream_ca {str(extra)!r} holds no certificate", mend="name a PEM file")
+    joined = folder / "upstream-ca.pem"
+    joined.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + added)
+    joined.chmod(0o600)
+    return joined
+
+
+async def _listening(server: Proxyserver, running: "asyncio.Task[None]", host: str, port: int) -> Listening:
+    """Wait until the sockets listen. mitmproxy only logs a port in use, so its addresses are looked at."""
+    while not running.done():
+        if server.is_running:
+            addresses = server.listen_addrs()
+            if not addresses:
+                raise SfsError(
+                    f"cannot listen on {host}:{port}",
+                    mend="another program has this port; stop it, or choose another with --listen HOST:PORT",
+                )
+            return Listening(addresses[0][0], addresses[0][1])
+        await asyncio.sleep(0.01)
+    await running
+    raise SfsError("the proxy ended before it listened")
+
+
+async def _until_stopped(stop: asyncio.Event, running: "asyncio.Task[None]") -> None:
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+async def _drain(server: Proxyserver) -> None:
+    """Take no more connections, and give those that are open a little time."""
+    await server.servers.update([])
+    end = asyncio.get_running_loop().time() + DRAIN
+    while server.connections and asyncio.get_running_loop().time() < end:
+        if all(not handler.transports or len(handler.transports) == 1 for handler in server.connections.values()):
+            break  # nothing upstream is open: only idle kept-alive clients
+        await asyncio.sleep(0.05)
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if sys.platform != "win32":
+            loop.add_signal_handler(number, stop.set)
+        else:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def _limits() -> None:
+    """As many descriptors as the system lets us: a household's browser alone opens hundreds of connections."""
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("mitmproxy").setLevel(logging.ERROR)  # its lines hold client addresses and hosts
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown(listening: Listening) -> str:
+    host = f"[{listening.host}]" if ":" in listening.host else listening.host
+    return f"{host}:{listening.port}"
+
+
+def ready_line(filter_: Filter, listening: Listening) -> str:
+    """`sfs: ready ...`: where the proxy is and what protects now."""
+    return f"sfs: ready on {_shown(listening)}, {protection(filter_).ready}"
+
+
+__all__ = ["Https", "Listening", "https_mode", "ready_line", "serve"]

@@ -1,0 +1,66 @@
+"""Where SFS reaches into mitmproxy: the only place that touches its private names. Read against mitmproxy 12.2.3.
+
+    stream.py    holds a response until its head is judged, then releases or replaces it
+    heads.py     bounds message heads in size and time; what stock crashes on
+    handler.py   bounds what waits and who is silent, for each client connection
+    names.py     every private name these stand on; checked before anything is changed
+
+A layer of mitmproxy that raises leaves its connection hanging, so nothing in here may raise; what comes from the addon
+is called inside try. The addon speaks with this package through `flow.metadata`, keys below.
+
+`install()` puts these classes in the place of mitmproxy's. If a name is gone nothing is installed, `stock_mode` stays
+True and the addon judges in `response` instead: whole bodies, later, with the same verdict.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from mitmproxy import http
+from mitmproxy.proxy import commands
+
+from sfs.proxy.stock.names import missing
+
+__all__ = ["ANSWER", "ENDED", "HOLD", "ORIGIN_FORM", "OWN_HOST", "Hold", "HtmlHeadHook", "install", "missing"]
+
+HOLD: Final = "sfs.hold"  # set by the addon in responseheaders: a Hold
+ANSWER: Final = "sfs.answer"  # set by the addon in responseheaders or html_head: the http.Response to give instead
+ENDED: Final = "sfs.hold_ended"  # set here before html_head: head, cap, end, time, or error where Hold.feed raised
+ORIGIN_FORM: Final = "sfs.origin_form"  # set here: True for "GET /": a request to the proxy itself
+OWN_HOST: Final = "sfs.home.arpa"  # what request.host is for those; they never go upstream
+
+stock_mode: bool = True  # False once install() has put ours in place. Read it as stock.stock_mode
+_log = logging.getLogger(__name__)
+
+
+class Hold(Protocol):
+    """What the addon puts under HOLD."""
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take the next body bytes as sent; True: enough is here to judge."""
+
+
+@dataclass
+class HtmlHeadHook(commands.StartHook):  # type: ignore[no-untyped-call]  # registers itself by its name
+    """Calls `html_head(flow)` of every addon, plain or async: once for each held response, unless the client left."""
+
+    flow: http.HTTPFlow
+
+
+def install() -> list[str]:
+    """Put ours in mitmproxy's place, before the first connection; a second call does nothing. Returns missing(): when
+    it is not empty nothing was changed and `stock_mode` is True."""
+    global stock_mode
+    if not stock_mode:
+        return []
+    if gone := missing():
+        _log.warning("mitmproxy has changed: pages are judged only when they are complete; gone: %s", ", ".join(gone))
+        return gone
+    # Only now: these subclass what was just looked for.
+    from sfs.proxy.stock import handler, heads, stream
+
+    stream.install()
+    heads.install()
+    handler.install()
+    stock_mode = False
+    return []

@@ -1,0 +1,72 @@
+"""One client connection with the upstream connections that serve it: how much may wait, how long it may be silent."""
+
+import asyncio
+from typing import Final
+
+from mitmproxy.proxy import events, mode_servers
+
+from sfs.proxy.stock.stream import HeldStream
+
+MAX_BACKLOG: Final = 1 << 20  # body bytes that may wait for a hook before reading stops
+SILENT_SECONDS: Final = 60.0  # a client with nothing open upstream...
+SILENT_BYTES: Final = 1 << 10  # ...that sends less than this in that time is dropped
+_POLL: Final = 0.02  # seconds
+
+
+class BoundedHandler(mode_servers.ProxyConnectionHandler):
+    """Stock's handler, for one client."""
+
+    _heard = 0  # bytes from the client
+    _heard_before = 0
+    _check: asyncio.TimerHandle | None = None
+
+    async def handle_client(self) -> None:
+        if self.client.transport_protocol == "tcp":
+            self._check_later()
+        try:
+            await super().handle_client()
+        finally:
+            if self._check:
+                self._check.cancel()
+
+    def _check_later(self) -> None:
+        self._heard_before = self._heard
+        self._check = asyncio.get_running_loop().call_later(SILENT_SECONDS, self._drop_silent)
+
+    def _drop_silent(self) -> None:
+        # Stock's tcp_timeout takes any byte for life: a handshake or a head sent byte by byte never ends.
+        alone = all(connection is self.client for connection in self.transports)
+        quiet = self._heard - self._heard_before < SILENT_BYTES and not self.timeout_watchdog.blocker
+        io = self.transports.get(self.client)
+        if alone and quiet and io and io.handler:
+            io.handler.cancel("silent client")
+        else:
+            self._check_later()
+
+    async def server_event(self, event: events.Event) -> None:
+        if isinstance(event, events.DataReceived) and event.connection is self.client:
+            self._heard += len(event.data)
+        await super().server_event(event)
+
+    async def drain_writers(self) -> None:
+        # Called by each connection's reader after each read. Stock goes on reading while a hook is awaited, and keeps
+        # what comes. Only the connection that fills the queue may wait here: another may be what the hook needs.
+        await super().drain_writers()  # type: ignore[no-untyped-call]  # mitmproxy's
+        while HeldStream.waiting and self._backlog() > MAX_BACKLOG:  # noqa: ASYNC110  # rare, and hooks end in many ways
+            await asyncio.sleep(_POLL)
+
+    def _backlog(self) -> int:
+        """Return the body bytes that the calling task's connection has waiting behind hooks."""
+        task, total = asyncio.current_task(), 0
+        mine = next((connection for connection, io in self.transports.items() if io.handler is task), None)
+        for stream in list(HeldStream.waiting):
+            if stream._paused is None:
+                HeldStream.waiting.discard(stream)
+            elif mine and stream.context.client is self.client:
+                total += stream.backlog(mine)
+        return total
+
+
+def install() -> None:
+    """Put BoundedHandler where the listener looks for it."""
+    mode_servers.ProxyConnectionHandler = BoundedHandler  # type: ignore[misc]

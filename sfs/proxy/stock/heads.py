@@ -1,0 +1,167 @@
+"""Message heads: bounded in size and time, one meaning each. And what stock crashes on: trailers, 103.
+
+Stock reads a head for ever ("FIXME: protect against header size DoS") and waits for ever for its last byte.
+"""
+
+import re
+from typing import Any, Final
+
+import h11
+from h11._readers import ChunkedReader
+from h11._receivebuffer import ReceiveBuffer
+from mitmproxy import http
+from mitmproxy.net.http import validate
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.layers import http as core
+from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.layers.http._events import ErrorCode, RequestTrailers, ResponseProtocolError, ResponseTrailers
+
+MAX_LINE: Final = (64 << 10) + 256  # request line: a URL of 64 KiB and what stands around it
+MAX_FIELDS: Final = 64 << 10  # all header fields together; HTTP/2 has the same bound in hpack
+MAX_AHEAD: Final = 256 << 10  # bytes a client may send before its last request is answered
+HEAD_SECONDS: Final = 30.0  # from the first byte of a head to its last
+
+_BLANK_LINE = re.compile(rb"\n\r?\n")
+_INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\b")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # a tab may stand in a field value
+_FOLD = re.compile(rb"\r\n[ \t]+")
+
+type Gen[T] = layer.CommandGenerator[T]
+
+
+def head_fault(buf: ReceiveBuffer) -> int | None:
+    """Return 414 when the first line is too long, 431 when the fields are, None while all is well."""
+    if len(buf) <= MAX_FIELDS:
+        return None
+    data = bytes(buf)
+    blank = _BLANK_LINE.search(data)
+    end = blank.start() if blank else len(data)
+    line = data.find(b"\n", 0, end)
+    if (end if line < 0 else line) > MAX_LINE:
+        return 414
+    return 431 if line >= 0 and end - line > MAX_FIELDS else None
+
+
+class BoundedServer(_http1.Http1Server):
+    """Our HTTP/1 side towards the client."""
+
+    _timer: commands.RequestWakeup | None = None
+
+    def _handle_event(self, event: events.Event) -> Gen[None]:
+        if isinstance(event, events.Wakeup):
+            if event.command is self._timer:
+                yield from self._refuse(408)
+        elif not isinstance(event, ResponseTrailers):  # of an HTTP/2 server: stock raises
+            yield from super()._handle_event(event)
+
+    def read_headers(self, event: events.ConnectionEvent) -> Gen[None]:
+        if isinstance(event, events.DataReceived) and (status := head_fault(self.buf)):
+            yield from self._refuse(status)
+            return
+        for command in super().read_headers(event):
+            if isinstance(command, ReceiveHttp):
+                self._timer = None  # this head is complete
+            yield command
+        if self.state == self.read_headers and self.buf and self._timer is None:
+            self._timer = commands.RequestWakeup(HEAD_SECONDS)
+            yield self._timer
+
+    def _refuse(self, status: int) -> Gen[None]:
+        self._timer = None
+        self.state = self.done
+        yield commands.SendData(self.conn, _http1.make_error_response(status))
+        yield commands.CloseConnection(self.conn)
+
+    def wait(self, event: events.Event) -> Gen[None]:
+        # Stock keeps whatever a client sends before it has its answer.
+        if isinstance(event, events.DataReceived) and len(self.buf) > MAX_AHEAD:
+            event = events.ConnectionClosed(self.conn)
+        yield from super().wait(event)
+
+
+class BoundedClient(_http1.Http1Client):
+    """Our HTTP/1 side towards the server. No limit on when a head begins: some servers answer when they have news."""
+
+    _timer: commands.RequestWakeup | None = None
+
+    def _handle_event(self, event: events.Event) -> Gen[None]:
+        if isinstance(event, events.Wakeup):
+            if event.command is self._timer:
+                yield from self._refuse("The server's answer began and did not go on.")
+        elif not isinstance(event, RequestTrailers):  # of an HTTP/2 client: stock raises
+            yield from super()._handle_event(event)
+
+    def read_headers(self, event: events.ConnectionEvent) -> Gen[None]:
+        if isinstance(event, events.DataReceived) and self.request:
+            # Stock takes "103 Early Hints" for the answer, and the answer for rubbish.
+            while _INTERIM.match(bytes(self.buf)) and self.buf.maybe_extract_lines():
+                pass
+            if head_fault(self.buf):
+                yield from self._refuse("The head of the server's answer is too long.")
+                return
+        for command in super().read_headers(event):
+            if isinstance(command, ReceiveHttp):
+                self._timer = None
+            yield command
+        if self.state == self.read_headers and self.request and self.buf and self._timer is None:
+            self._timer = commands.RequestWakeup(HEAD_SECONDS)
+            yield self._timer
+
+    def _refuse(self, message: str) -> Gen[None]:
+        self._timer = None
+        self.state = self.done
+        yield commands.CloseConnection(self.conn)
+        if self.stream_id is not None:
+            yield ReceiveHttp(ResponseProtocolError(self.stream_id, message, ErrorCode.GENERIC_SERVER_ERROR))
+
+
+class BoundedChunks(ChunkedReader):
+    """Chunked bodies: trailers are read and dropped (stock raises on them), lines are bounded (stock's are not)."""
+
+    def __call__(self, buf: ReceiveBuffer) -> h11.Data | h11.EndOfMessage | None:
+        event = super().__call__(buf)
+        if event is None and len(buf) > MAX_FIELDS:  # data is always taken out: this is a line without end
+            raise h11.RemoteProtocolError("chunk head or trailer too long")
+        return h11.EndOfMessage() if isinstance(event, h11.EndOfMessage) else event
+
+
+_stock_reader = _http1.make_body_reader
+
+
+def body_reader(expected_size: int | None) -> Any:
+    """As stock's make_body_reader, with BoundedChunks for chunked bodies."""
+    return BoundedChunks() if expected_size is None else _stock_reader(expected_size)
+
+
+def strict_headers(message: http.Message) -> None:
+    """Raise ValueError as stock's validate_headers does, and on what stock lets through: control bytes, two Host
+    fields, a Host field unlike :authority. The client then gets 400 (502 for a response); hooks see requestheaders
+    and error, with flow.error set. Folded fields are unfolded (RFC 9112 5.2)."""
+    fields = tuple((name, _FOLD.sub(b" ", value)) for name, value in message.headers.fields)
+    if fields != message.headers.fields:
+        message.headers.fields = fields
+    validate.validate_headers(message)
+    if any(_CONTROL.search(value) for _, value in fields):
+        raise ValueError("a header field with a control byte")
+    if isinstance(message, http.Request):
+        _check_target(message)
+
+
+def _check_target(request: http.Request) -> None:
+    data = request.data
+    if _CONTROL.search(data.method + data.authority + data.path):
+        raise ValueError("a request target with a control byte")
+    hosts = request.headers.get_all("host")
+    if len(hosts) > 1:
+        raise ValueError("more than one Host field")
+    if request.is_http2 and hosts and request.authority and hosts[0].lower() != request.authority.lower():
+        raise ValueError("a Host field unlike :authority")
+
+
+def install() -> None:
+    """Put these where HttpLayer and HttpClient look for them."""
+    core.Http1Server = BoundedServer  # type: ignore[attr-defined]
+    core.Http1Client = BoundedClient  # type: ignore[attr-defined]
+    core.validate_headers = strict_headers  # type: ignore[attr-defined]
+    _http1.make_body_reader = body_reader

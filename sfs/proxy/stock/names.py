@@ -1,0 +1,94 @@
+"""Every private name of mitmproxy that this package stands on, as data, and the look whether it is there."""
+
+import importlib
+import inspect
+from typing import Any, Final
+
+_HTTP: Final = "mitmproxy.proxy.layers.http"
+_HTTP1: Final = "mitmproxy.proxy.layers.http._http1"
+_MODES: Final = "mitmproxy.proxy.mode_servers"
+
+# Functions with their parameters: one renamed, or called otherwise, would fail in the middle of traffic.
+METHODS: Final[tuple[tuple[str, str, str], ...]] = (
+    (_HTTP, "HttpStream.handle_event", "self event"),
+    (_HTTP, "HttpStream._handle_event", "self event"),
+    (_HTTP, "HttpStream.check_invalid", "self request"),
+    (_HTTP, "HttpStream.check_killed", "self emit_error_hook"),
+    (_HTTP, "HttpStream.make_server_connection", "self"),
+    (_HTTP, "HttpStream.state_wait_for_response_headers", "self event"),
+    (_HTTP, "HttpStream.state_consume_response_body", "self event"),
+    (_HTTP, "HttpStream.state_done", "self _"),
+    (_HTTP, "HttpStream.state_errored", "self _"),
+    (_HTTP, "HttpStream.start_response_stream", "self"),
+    (_HTTP, "HttpStream.handle_protocol_error", "self event"),
+    (_HTTP, "HttpStream.send_response", "self already_streamed"),
+    (_HTTP, "HttpStream.flow_done", "self"),
+    (_HTTP, "HttpStream.passthrough", "self event"),
+    (_HTTP, "validate_headers", "message"),
+    (_HTTP, "SendHttp", "event connection"),
+    (_HTTP1, "ReceiveHttp", "event"),
+    (_HTTP1, "RequestProtocolError", "stream_id message code"),
+    (_HTTP1, "ResponseProtocolError", "stream_id message code"),
+    (_HTTP1, "make_body_reader", "expected_size"),
+    (_HTTP1, "make_error_response", "status_code message"),
+    (_HTTP1, "Http1Server._handle_event", "self event"),
+    (_HTTP1, "Http1Server.read_headers", "self event"),
+    (_HTTP1, "Http1Server.wait", "self event"),
+    (_HTTP1, "Http1Server.done", "self event"),
+    (_HTTP1, "Http1Client._handle_event", "self event"),
+    (_HTTP1, "Http1Client.read_headers", "self event"),
+    ("h11._readers", "ChunkedReader.__call__", "self buf"),
+    ("h11._receivebuffer", "ReceiveBuffer.maybe_extract_lines", "self"),
+    ("mitmproxy.proxy.layers.tcp", "TCPLayer", "context ignore"),
+    (_MODES, "ProxyConnectionHandler.handle_client", "self"),
+    (_MODES, "ProxyConnectionHandler.server_event", "self event"),
+    (_MODES, "ProxyConnectionHandler.drain_writers", "self"),
+)
+
+# Attributes, and globals that we replace: (module, a function of stock's that uses the name, the name).
+USED: Final[tuple[tuple[str, str, str], ...]] = (
+    (_HTTP, "HttpStream.__init__", "server_state"),
+    (_HTTP, "HttpStream.__init__", "response_body_buf"),
+    (_HTTP, "HttpStream.check_killed", "_paused_event_queue"),
+    (_HTTP, "HttpStream.handle_event", "_paused"),
+    (_HTTP, "HttpStream.state_wait_for_request_headers", "check_invalid"),
+    (_HTTP, "HttpStream.state_wait_for_response_headers", "check_killed"),
+    (_HTTP, "HttpLayer.make_stream", "HttpStream"),
+    (_HTTP, "HttpLayer._handle_event", "Http1Server"),
+    (_HTTP, "HttpClient._handle_event", "Http1Client"),
+    (_HTTP, "HttpLayer.event_to_child", "RequestWakeup"),
+    (_HTTP, "validate_request", "validate_headers"),
+    (_HTTP1, "Http1Server.read_headers", "make_body_reader"),
+    (_HTTP1, "Http1Server.read_headers", "buf"),
+    (_HTTP1, "Http1Server.mark_done", "wait"),
+    (_HTTP1, "Http1Client.read_headers", "make_body_reader"),
+    (_MODES, "ServerInstance.handle_stream", "ProxyConnectionHandler"),
+    (_MODES, "ProxyConnectionHandler.handle_hook", "timeout_watchdog"),
+    (_MODES, "ProxyConnectionHandler.on_timeout", "transports"),
+)
+
+
+def _find(module: str, path: str) -> Any:
+    try:
+        found: Any = importlib.import_module(module)
+    except ImportError:
+        return None
+    for name in path.split("."):
+        found = getattr(found, name, None)
+        while isinstance(found, type) and found.__module__.startswith("sfs."):
+            found = found.__base__  # ours, after install(): look at what it stands on
+    return inspect.unwrap(found) if callable(found) else None
+
+
+def missing() -> list[str]:
+    """Return the names of mitmproxy that are gone or have changed, [] when this package can be used."""
+    wrong = []
+    for module, path, parameters in METHODS:
+        found = _find(module, path)
+        if found is None or " ".join(inspect.signature(found).parameters) != parameters:
+            wrong.append(f"{path}({parameters})")
+    for module, path, name in USED:
+        code = getattr(_find(module, path), "__code__", None)
+        if code is None or name not in code.co_names:
+            wrong.append(f"{path}: {name}")
+    return wrong

@@ -1,0 +1,230 @@
+"""One request and its response, as mitmproxy's core runs it, with a response that can be held and replaced.
+
+    responseheaders --"sfs.answer"--> our page, upstream cancelled
+          |  "sfs.hold"
+          v   body chunks are kept and shown to Hold.feed
+        held ---- enough | too much | end | 10 s ----> hook html_head(flow)
+                                                         |  "sfs.answer" set: our page, upstream cancelled
+                                                         `- else: what was held is sent, the rest streams
+
+Stock mitmproxy streams (the status is then sent before anybody saw the body) or buffers (a page without end is never
+shown). A comment at an override says what stock does.
+"""
+
+import logging
+import weakref
+from typing import ClassVar, Final
+
+from mitmproxy import http
+from mitmproxy.connection import Connection
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.layers import http as core
+from mitmproxy.proxy.layers import tcp
+from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
+    RequestData,
+    RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+)
+
+from sfs.proxy.stock import ANSWER, ENDED, HOLD, ORIGIN_FORM, OWN_HOST, Hold, HtmlHeadHook
+
+HOLD_SECONDS: Final = 10.0
+HOLD_BYTES: Final = 512 << 10  # as sent, so compressed. Twice what is ever decoded: stops endless empty blocks
+
+_log = logging.getLogger(__name__)
+type Gen[T] = layer.CommandGenerator[T]
+
+
+class HeldStream(core.HttpStream):
+    """One request and its response."""
+
+    waiting: ClassVar[weakref.WeakSet["HeldStream"]] = weakref.WeakSet()  # streams with body bytes behind a hook
+    _from_server = False  # a response came from upstream (not one that the addon made)
+    _held: Hold | None = None
+    _timer: commands.RequestWakeup | None = None
+    _replaced = False
+
+    def handle_event(self, event: events.Event) -> Gen[None]:
+        if self._paused is not None and isinstance(event, (RequestData, ResponseData)):
+            self.waiting.add(self)  # handler.py stops reading when too much queues up
+        return super().handle_event(event)
+
+    def backlog(self, connection: Connection) -> int:
+        """Return the body bytes from this connection that wait behind a hook."""
+        if self._paused is None or connection not in (self.flow.client_conn, self.flow.server_conn):
+            return 0
+        kind = RequestData if connection is self.flow.client_conn else ResponseData
+        return sum(len(event.data) for event in self._paused_event_queue if isinstance(event, kind))
+
+    def _handle_event(self, event: events.Event) -> Gen[None]:
+        # Stock knows no Wakeup here. It comes back to us since HttpLayer remembers who asked.
+        if not isinstance(event, events.Wakeup):
+            yield from super()._handle_event(event)
+        elif self._held is not None and event.command is self._timer:
+            yield from self._judge("time")
+
+    # Requests
+
+    def check_invalid(self, request: bool) -> Gen[bool]:
+        # Stock calls this before anything else is done with a new request.
+        if request and not self.flow.request.is_http2 and self.flow.request.method != "CONNECT":
+            self._settle_target(self.flow.request)
+        return (yield from super().check_invalid(request))
+
+    def _settle_target(self, request: http.Request) -> None:
+        if request.authority:
+            # RFC 9112 3.2.2: a proxy replaces the Host field by the target's host. Stock sends both on as they came.
+            # Two Host fields stay: heads.py refuses them.
+            if len(request.headers.get_all("host")) < 2:
+                request.headers["Host"] = request.authority
+            if self.mode is core.HTTPMode.transparent:
+                request.authority = ""
+        elif self.mode is core.HTTPMode.regular:
+            # "GET /" to the proxy itself. Stock goes where the Host field says: to itself, without end.
+            self.flow.metadata[ORIGIN_FORM] = True
+            request.data.host, request.data.port, request.data.scheme = OWN_HOST, 80, b"http"
+
+    def make_server_connection(self) -> Gen[bool]:
+        if ORIGIN_FORM in self.flow.metadata:
+            text = "This proxy has no such page."
+            error = ResponseProtocolError(self.stream_id, text, ErrorCode.DESTINATION_UNKNOWN)
+            yield from self.handle_protocol_error(error)
+            return False
+        return (yield from super().make_server_connection())
+
+    # Responses
+
+    def state_wait_for_response_headers(self, event: ResponseHeaders) -> Gen[None]:
+        self._from_server = True
+        yield from super().state_wait_for_response_headers(event)
+        # Body bytes that came meanwhile are judged next, and mostly suffice: then no timer is spent.
+        if self._held is not None and not self._paused_event_queue and not event.end_stream:
+            yield from self._start_timer()
+
+    def check_killed(self, emit_error_hook: bool) -> Gen[bool]:
+        # Stock calls this right after each hook. After responseheaders it is the place to replace the response: one
+        # that the hook itself sets would be sent with the server's body.
+        if (yield from super().check_killed(emit_error_hook)):
+            return True
+        if not self._from_server or self.server_state != self.state_wait_for_response_headers:
+            return False
+        if ANSWER in self.flow.metadata:
+            yield from self._replace(cancel=True)
+            return True
+        if (hold := self.flow.metadata.get(HOLD)) is not None:
+            assert self.flow.response
+            self._held = hold
+            self.flow.response.stream = False
+        return False
+
+    def state_consume_response_body(self, event: events.Event) -> Gen[None]:
+        if self._held is not None and isinstance(event, ResponseData):
+            self.response_body_buf += event.data
+            if why := self._enough(self._held, event.data):
+                yield from self._judge(why)
+            elif self._timer is None:
+                yield from self._start_timer()
+            return
+        if self._held is not None and isinstance(event, ResponseEndOfMessage) and (yield from self._ask("end")):
+            return
+        # Held to its end and released, a body goes stock's buffered way: `response` sees it.
+        yield from super().state_consume_response_body(event)
+
+    def _enough(self, hold: Hold, chunk: bytes) -> str | None:
+        try:
+            if hold.feed(chunk):
+                return "head"
+        except Exception as error:
+            _log.error("Hold.feed raised %s", type(error).__name__)  # no values: they may be a page's words
+            return "error"
+        return "cap" if len(self.response_body_buf) >= HOLD_BYTES else None
+
+    def _start_timer(self) -> Gen[None]:
+        self._timer = commands.RequestWakeup(HOLD_SECONDS)
+        yield self._timer
+
+    def _judge(self, why: str) -> Gen[None]:
+        """Ask, and release if the answer is not ours: the body goes on, streamed."""
+        if (yield from self._ask(why)):
+            return
+        assert self.flow.response
+        self.flow.response.stream = self.flow.response.stream or True
+        held = self._take_held()
+        yield from self.start_response_stream()
+        if held:
+            yield from self.server_state(ResponseData(self.stream_id, held))
+
+    def _ask(self, why: str) -> Gen[bool]:
+        """Call html_head; True when nothing more of this response is needed."""
+        self._held = None
+        self.flow.metadata[ENDED] = why
+        yield HtmlHeadHook(self.flow)
+        if (yield from super().check_killed(True)):
+            # The client left, or the addon killed the flow. Stock would let an HTTP/2 server send to the end.
+            yield self._cancel()
+            return True
+        if ANSWER not in self.flow.metadata:
+            return False
+        yield from self._replace(cancel=why != "end")
+        return True
+
+    def _replace(self, cancel: bool) -> Gen[None]:
+        self._replaced = True
+        self.flow.response = self.flow.metadata[ANSWER]
+        self._take_held()
+        if cancel:
+            yield self._cancel()
+        yield from self.send_response()
+
+    def _take_held(self) -> bytes:
+        held = bytes(self.response_body_buf)
+        self.response_body_buf.clear()  # type: ignore[no-untyped-call]  # mitmproxy's
+        return held
+
+    def _cancel(self) -> core.SendHttp:
+        """Closes the upstream connection (HTTP/1) or resets the stream (HTTP/2)."""
+        error = RequestProtocolError(self.stream_id, "answered by the filter", ErrorCode.CANCEL)
+        return core.SendHttp(error, self.flow.server_conn)
+
+    def state_done(self, event: events.Event) -> Gen[None]:
+        # Stock expects no event any more; after a replacement the server's last ones still come.
+        if not self._replaced:
+            yield from super().state_done(event)
+
+    def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Gen[None]:
+        if isinstance(event, ResponseProtocolError):
+            if not self._replaced and self._held is not None:
+                # The server died while its page was held. What is here is judged; shown, the client gets it and a
+                # broken end. Stock says 502 and drops it.
+                yield from self._judge("end")
+            if self._replaced or self.server_state == self.state_errored:
+                return
+        self._held = None
+        yield from super().handle_protocol_error(event)
+
+    def send_response(self, already_streamed: bool = False) -> Gen[None]:
+        # Stock sends the body of an answer to HEAD, and the client takes it for the next response.
+        if self.flow.request.method.upper() == "HEAD" and self.flow.response and not already_streamed:
+            self.flow.response.data.content = b""
+        yield from super().send_response(already_streamed)
+
+    def flow_done(self) -> Gen[None]:
+        # Stock parses WebSocket messages and keeps each in flow.websocket.messages for the connection's life. The
+        # verdict was given in `request`, so the bytes are passed on as they are; there are no websocket_* hooks.
+        if not self.flow.websocket:
+            yield from super().flow_done()
+            return
+        self.flow.live = False
+        self.child_layer = tcp.TCPLayer(self.context, ignore=True)
+        self._handle_event = self.passthrough  # type: ignore[method-assign]  # as stock does
+        yield from self.child_layer.handle_event(events.Start())
+        yield core.SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
+
+def install() -> None:
+    """Put HeldStream where HttpLayer looks for its streams."""
+    core.HttpStream = HeldStream  # type: ignore[misc]

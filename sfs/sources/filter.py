@@ -1,0 +1,48 @@
+"""The filter in force: policies, ruleset and sources of labels, loaded together and swapped together."""
+
+from dataclasses import dataclass
+
+from sfs.core.decide import Step, decide
+from sfs.core.facts import Fact, Facts, Need
+from sfs.core.identity import PolicyTable
+from sfs.core.policy import Policy
+from sfs.core.ruleset import Ruleset
+from sfs.core.verdict import Verdict
+from sfs.sources.config import Config
+from sfs.sources.labels import AllSources, LabelSource, OwnRatings
+from sfs.sources.policies import policies_from
+from sfs.sources.rules import HelpLine, RulesReport, load_rules
+
+MAX_ASKED = 16  # facts one decision may ask for: the page and what it carries; more is a fault of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Everything a request is judged by. Read only; a reload makes a new one."""
+
+    config: Config
+    policies: PolicyTable
+    ruleset: Ruleset
+    labels: LabelSource
+    helplines: tuple[HelpLine, ...]
+    report: RulesReport
+
+    def judge(
+        self, facts: Facts, policy: Policy, trace: list[Step] | None = None
+    ) -> tuple[Verdict | Need, Facts]:
+        """The verdict, or Need(PAGE); and the facts with the labels that were asked for on the way."""
+        for _ in range(MAX_ASKED):
+            if trace is not None:
+                trace.clear()
+            answer = decide(facts, policy, self.ruleset, trace)
+            if not isinstance(answer, Need) or answer.fact is not Fact.LABELS:
+                return answer, facts
+            facts = facts.with_labels(answer.url, self.labels.ask(answer.url, policy))
+        raise AssertionError("a decision asked for more facts than there are")
+
+
+def load_filter(config: Config) -> Filter:
+    """The filter that a configuration means. ConfigError or SfsError where a list or rule file cannot be used."""
+    rules = load_rules(config)
+    labels = AllSources((OwnRatings(), *rules.ratings))
+    return Filter(config, policies_from(config), rules.ruleset, labels, rules.helplines, rules.report)

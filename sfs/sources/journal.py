@@ -1,0 +1,159 @@
+"""The decision log: JSON lines under STATE/log, one file a day, 0600, gone after `retention` (design, section 8).
+
+A record holds time, group, host, check, reason and code; no path, no query, no search word, no client address.
+Help hosts and help words never reach this file: such a verdict has `record` False and is turned away at the door.
+Blocking (mandatory lists, profile isp) is counted by the hour, rounded, and nothing else is kept of it.
+"""
+
+import json
+import logging
+import os
+import queue
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sfs.core.verdict import Verdict
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 10_000  # records; a disk slower than that loses the newest, the proxy never waits
+FLUSH_EVERY = 0.25  # seconds without a new record; a crash may lose the last second (design, section 8)
+BATCH = 100  # records written at once, so that a steady stream is written too
+COUNTS_EVERY = 60.0  # seconds between looks whether an hour is over
+ROUND_TO = 10  # blocked requests of a list and hour are counted in tens, so that no single one can be seen
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of the log."""
+
+    time: datetime
+    group: str
+    host: str
+    verdict: Verdict
+    code: str | None
+
+    def line(self) -> str:
+        """The record as JSON; everything from outside is escaped by JSON itself, ASCII only."""
+        verdict = self.verdict
+        return json.dumps(
+            {
+                "time": self.time.isoformat(timespec="seconds"),
+                "group": self.group,
+                "host": self.host[:253],
+                "action": str(verdict.action),
+                "check": verdict.check,
+                "reason": verdict.reason,
+                "level": verdict.level,
+                "rating": verdict.rating,
+                "code": self.code,
+            }
+        )
+
+
+class Journal:
+    """Writes in a thread of its own. `wants` says whether a verdict may be kept at all; `note` keeps it."""
+
+    def __init__(self, folder: Path, retention: timedelta) -> None:
+        self._folder = folder
+        self._retention = retention
+        self._queue: queue.Queue[Record | None] = queue.Queue(MAX_WAITING)
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+        self._lost = 0
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    @staticmethod
+    def wants(verdict: Verdict, record: str) -> bool:
+        """Whether the record setting of a policy lets this verdict be written with its host."""
+        if not verdict.record or verdict.check == "mandatory" or record == "nothing":
+            return False
+        return verdict.blocked or record == "visits"
+
+    def note(self, record: Record) -> None:
+        """Keep a record; returns at once."""
+        try:
+            self._queue.put_nowait(record)
+        except queue.Full:
+            self._lost += 1
+
+    def count(self, verdict: Verdict, time: datetime) -> None:
+        """Count a block of a mandatory list: by list and hour, nothing else."""
+        if verdict.blocked and verdict.check == "mandatory" and verdict.record:
+            with self._lock:
+                self._counts[time.astimezone(UTC).strftime("%Y-%m-%dT%H"), verdict.source or ""] += 1
+
+    def close(self) -> None:
+        """Write what waits and end the thread."""
+        self._queue.put(None)
+        self._thread.join(timeout=5)
+        self._write_counts(all_hours=True)
+
+    def _run(self) -> None:
+        self._forget()
+        while True:
+            batch = self._batch()
+            records = [record for record in batch if record is not None]
+            try:
+                if records:
+                    self._write(records)
+                self._write_counts(all_hours=False)
+            except OSError as fault:
+                log.error("decision log: %s; %d records lost", fault.strerror, len(records))
+            if None in batch:
+                return
+
+    def _batch(self) -> list[Record | None]:
+        """What came in within FLUSH_EVERY after the first record; None in it means the end."""
+        batch: list[Record | None] = []
+        try:
+            batch.append(self._queue.get(timeout=COUNTS_EVERY))
+            while len(batch) < BATCH and batch[-1] is not None:
+                batch.append(self._queue.get(timeout=FLUSH_EVERY))
+        except queue.Empty:
+            pass
+        return batch
+
+    def _write(self, records: list[Record]) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / f"decisions-{records[0].time:%Y-%m-%d}.jsonl"
+        if not path.exists():
+            self._forget()
+        _append(path, "".join(record.line() + "\n" for record in records))
+
+    def _write_counts(self, *, all_hours: bool) -> None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H")
+        with self._lock:
+            done = {key: n for key, n in self._counts.items() if all_hours or key[0] < now}
+            for key in done:
+                del self._counts[key]
+        if done:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lines = [{"hour": h, "list": name, "blocked": rounded(n)} for (h, name), n in sorted(done.items())]
+            _append(self._folder / "counts.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+
+    def _forget(self) -> None:
+        """Remove the files of days past the retention."""
+        oldest = (datetime.now().astimezone() - self._retention).date()
+        for path in self._folder.glob("decisions-*.jsonl"):
+            try:
+                day = datetime.strptime(path.stem, "decisions-%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+            except ValueError:
+                continue
+            if day < oldest:
+                path.unlink(missing_ok=True)
+
+
+def rounded(count: int) -> int:
+    """A count in tens, upwards: 1 and 9 look alike."""
+    return -(-count // ROUND_TO) * ROUND_TO
+
+
+def _append(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)

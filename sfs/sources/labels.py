@@ -1,0 +1,82 @@
+"""Where labels come from. Every source answers one question: what do you know of this URL, for this policy?
+
+Today: the own ratings of a policy's owners, and the rating files of rules/ratings/. A remote label bureau is one
+more source with the same question; the core cannot tell them apart, it only says Need(LABELS)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sfs.core.label import NOT_LABELED, Label, LabelAnswer
+from sfs.core.policy import Policy
+from sfs.match.entry import Entry
+from sfs.match.index import EntryIndex, Hit
+from sfs.text.url import Url
+
+
+class LabelSource(Protocol):
+    """Answers at once; a source that has to ask over a network says `away` until it knows."""
+
+    def ask(self, url: Url, policy: Policy) -> LabelAnswer:
+        """The labels that cover `url`; NOT_LABELED where there are none. Never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRatings:
+    """The `ratings` of the configuration, of groups, profiles and the page a parent clicks."""
+
+    def ask(self, url: Url, policy: Policy) -> LabelAnswer:
+        """One label for each owner's entry that covers the URL, with the owner's rank."""
+        labels = tuple(
+            _label(hit, owner.ratings[hit.entry], owner.name, owner.file, rank)
+            for rank, owner in enumerate(policy.owners)
+            if owner.ratings
+            for hit in owner.rated.match(url)
+        )
+        return LabelAnswer(labels) if labels else NOT_LABELED
+
+
+@dataclass(frozen=True, slots=True)
+class RatingFile:
+    """A file of rules/ratings/: entries with a rating each."""
+
+    name: str
+    rated: EntryIndex
+    ratings: Mapping[Entry, int]
+
+    def ask(self, url: Url, policy: Policy) -> LabelAnswer:
+        """The entries of this file that cover the URL."""
+        hits = self.rated.match(url)
+        if not hits:
+            return NOT_LABELED
+        return LabelAnswer(tuple(_label(hit, self.ratings[hit.entry], self.name, self.name, None) for hit in hits))
+
+
+@dataclass(frozen=True, slots=True)
+class AllSources:
+    """Several sources asked as one."""
+
+    sources: tuple[LabelSource, ...]
+
+    def ask(self, url: Url, policy: Policy) -> LabelAnswer:
+        """All their labels; away where any of them is."""
+        answers = [source.ask(url, policy) for source in self.sources]
+        return _joined(answers)
+
+
+def _joined(answers: Iterable[LabelAnswer]) -> LabelAnswer:
+    labels: list[Label] = []
+    away = False
+    for answer in answers:
+        labels.extend(answer.labels)
+        away = away or answer.away
+    return LabelAnswer(tuple(labels), away) if labels or away else NOT_LABELED
+
+
+def _label(hit: Hit, rating: int, source: str, file: str, owner: int | None) -> Label:
+    entry = hit.entry
+    generic = not entry.forms or entry.forms[-1].path.endswith("/")
+    path = entry.forms[-1].path if entry.forms else "/"
+    place = f"{file}:{hit.line} {entry.text}"
+    return Label(rating, source, place, generic, path, owner, hit.forms, entry.specificity)

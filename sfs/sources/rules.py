@@ -1,0 +1,178 @@
+"""The folder rules/ and the lists of a configuration, as a Ruleset. A bad line is skipped, counted and reported."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sfs.core.ruleset import Axis, CategoryList, MandatoryList, Ruleset
+from sfs.errors import RuleError, SfsError, Where
+from sfs.lists.files import ListFile, read_list
+from sfs.match.entry import Entry, parse_entry
+from sfs.match.index import EntryIndex
+from sfs.match.words import WordIndex, WordRule, parse_word_line
+from sfs.sources.config import Config, ListSource
+from sfs.sources.helplines import HelpLine, helplines_from
+from sfs.sources.labels import RatingFile
+from sfs.sources.places import rules_dir
+from sfs.sources.yaml_nodes import load_plain
+from sfs.text.search import Engines
+from sfs.text.unwrap import Wrappers
+
+RATINGS = ("1", "2", "3", "4")
+MAX_FILE = 4 * 1024 * 1024  # bytes of a file that people edit by hand
+
+
+@dataclass(slots=True)
+class RulesReport:
+    """What was taken and what was not: for `sfs check` and the ready line."""
+
+    words: int = 0
+    lists: list[tuple[str, ListFile]] = field(default_factory=list)
+    skipped: list[SfsError] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All that was read."""
+
+    ruleset: Ruleset
+    ratings: tuple[RatingFile, ...]
+    helplines: tuple[HelpLine, ...]
+    report: RulesReport
+
+
+def load_rules(config: Config) -> Rules:
+    """Read rules/ and the lists of `config`. SfsError where a file as a whole cannot be used."""
+    folder = rules_dir()
+    report = RulesReport()
+    words = WordIndex(_words(folder / "keywords", report))
+    report.words = len(words)
+    helplines = helplines_from(load_plain(folder / "helplines.yaml"))
+    category_lists, mandatory = _lists(config, report)
+    ruleset = Ruleset(
+        words=words,
+        help_words=WordIndex(_help_words(folder / "keywords", report)),
+        help_hosts=_help_hosts(helplines, report),
+        system_hosts=_entries(folder / "system-hosts.txt", report),
+        mandatory=mandatory,
+        lists=category_lists,
+        engines=Engines(_rows(folder / "search-engines.yaml")),
+        wrappers=Wrappers(_rows(folder / "wrappers.yaml")),
+    )
+    return Rules(ruleset, tuple(_rating_files(folder / "ratings", report)), helplines, report)
+
+
+def never_decrypt_entries() -> EntryIndex:
+    """The sites that stay closed whatever the mode: banks, health, government services."""
+    return _entries(rules_dir() / "never-decrypt.txt", RulesReport())
+
+
+def _words(folder: Path, report: RulesReport) -> Iterator[WordRule]:
+    for path in sorted(folder.glob("*-[1-4].txt")):
+        yield from _word_file(path, int(path.stem[-1]), report)
+
+
+def _help_words(folder: Path, report: RulesReport) -> Iterator[WordRule]:
+    for path in sorted(folder.glob("help-*.txt")):
+        yield from _word_file(path, None, report)
+
+
+def _word_file(path: Path, rating: int | None, report: RulesReport) -> Iterator[WordRule]:
+    for number, line in enumerate(_read(path).splitlines(), 1):
+        try:
+            rule = parse_word_line(line, rating, Where(_shown(path), number))
+        except RuleError as fault:
+            report.skipped.append(fault)
+            continue
+        if rule is not None:
+            yield rule
+
+
+def _entries(path: Path, report: RulesReport) -> EntryIndex:
+    file = read_list(path, "entries")
+    report.skipped.extend(file.skipped)
+    return file.index
+
+
+def _help_hosts(helplines: tuple[HelpLine, ...], report: RulesReport) -> EntryIndex:
+    entries: list[tuple[Entry, int]] = []
+    for number, line in enumerate(helplines, 1):
+        for text in line.hosts:
+            try:
+                entry = parse_entry(text, Where("rules/helplines.yaml"))
+            except RuleError as fault:
+                report.skipped.append(fault)
+                continue
+            if entry is not None:
+                entries.append((entry, number))
+    return EntryIndex(entries)
+
+
+def _rating_files(folder: Path, report: RulesReport) -> Iterator[RatingFile]:
+    """rules/ratings/*.txt: an entry, a tab, a rating."""
+    for path in sorted(folder.glob("*.txt")):
+        rated: list[tuple[Entry, int]] = []
+        ratings: dict[Entry, int] = {}
+        for number, line in enumerate(_read(path).splitlines(), 1):
+            where = Where(_shown(path), number)
+            text, _, value = line.partition("\t")
+            try:
+                entry = parse_entry(text, where)
+                if entry is not None:
+                    ratings[entry] = _rating(value, where)
+                    rated.append((entry, number))
+            except RuleError as fault:
+                report.skipped.append(fault)
+        yield RatingFile(_shown(path), EntryIndex(rated), ratings)
+
+
+def _rating(text: str, where: Where) -> int:
+    value = text.partition("#")[0].strip()
+    if value not in ("0", *RATINGS):
+        raise RuleError(f"{value!r} is not a rating", where, "write the entry, a tab, and 0, 1, 2, 3 or 4")
+    return int(value)
+
+
+def _lists(config: Config, report: RulesReport) -> tuple[tuple[CategoryList, ...], tuple[MandatoryList, ...]]:
+    category_lists: list[CategoryList] = []
+    mandatory: list[MandatoryList] = []
+    for source in config.lists:
+        if source.path is None:
+            continue  # an address that is not fetched yet; the configuration said so as a warning
+        file = read_list(source.path, source.format)
+        report.lists.append((source.name, file))
+        report.skipped.extend(file.skipped)
+        if source.mandatory:
+            mandatory.append(MandatoryList(source.name, file.sha256[:12], file.index))
+        else:
+            category_lists.append(_category_list(source, file))
+    return tuple(category_lists), tuple(mandatory)
+
+
+def _category_list(source: ListSource, file: ListFile) -> CategoryList:
+    axis = Axis(source.axis) if source.axis else None
+    return CategoryList(source.name, file.index, source.category, source.rating, axis, source.opens, source.final)
+
+
+def _rows(path: Path) -> list[Mapping[str, object]]:
+    rows = load_plain(path)
+    if not isinstance(rows, list):
+        raise SfsError("not a list", Where(_shown(path)), "each row starts with -")
+    return rows
+
+
+def _read(path: Path) -> str:
+    if path.stat().st_size > MAX_FILE:
+        raise SfsError(f"larger than {MAX_FILE} bytes", Where(_shown(path)), "split it")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise SfsError(f"not UTF-8 at byte {fault.start}", Where(_shown(path)), "save it as UTF-8") from None
+
+
+def _shown(path: Path) -> str:
+    """A path as a reader of rules/ knows it."""
+    try:
+        return str(Path("rules") / path.relative_to(rules_dir()))
+    except ValueError:
+        return path.name

@@ -1,0 +1,326 @@
+"""The settings: one table from which the check of the YAML, `sfs settings`, the README and the command line are made.
+
+design, section 4. What a kind of value looks like is read by values.py and items.py; layers.py joins both.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Final, Literal
+
+from sfs.core.levels import Bypass, Strictness, Unrated
+
+
+class Kind(StrEnum):
+    """What kind of value a key takes."""
+
+    LEVEL = "level"
+    PROFILE = "profile"
+    LISTEN = "listen"
+    FOLDER = "folder"
+    FILE = "file"
+    DURATION = "duration"
+    CHOICE = "choice"
+    FLAG = "flag"
+    ALLOW = "allow"
+    BLOCK = "block"
+    KEYWORDS = "keywords"
+    RATINGS = "ratings"
+    LISTS = "lists"
+    GROUPS = "groups"
+    REACH = "reach"
+    HOSTS = "hosts"
+    BUREAUS = "bureaus"
+
+
+class HttpsMode(StrEnum):
+    """How HTTPS is judged: opened, by name, or opened for who has proved to have the certificate."""
+
+    AUTO = "auto"
+    INSPECT = "inspect"
+    SNI = "sni"
+
+
+class Keep(StrEnum):
+    """What is recorded of pages."""
+
+    BLOCKED = "blocked"
+    VISITS = "visits"
+    NOTHING = "nothing"
+
+
+class Checks(StrEnum):
+    """Which rows of the order of checks are walked."""
+
+    ALL = "all"
+    MANDATORY = "mandatory"  # own pages, help lines and mandatory lists: what an ISP does for everybody
+
+
+class PageLanguage(StrEnum):
+    """The language of the pages that a reader sees."""
+
+    AUTO = "auto"
+    JA = "ja"
+    EN = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key. `default`: as it is written, None where nothing is meant until it is set. `by_level`: the level says
+    what holds by default. `per_group`: a group and a profile of a group may say something else. `adds`: what the
+    layers say adds up, instead of the nearest layer replacing the others. `file_only`: no profile may say it."""
+
+    name: str
+    kind: Kind
+    default: str | None
+    help_en: str
+    help_ja: str
+    choices: type[StrEnum] | None = None
+    by_level: bool = False
+    per_group: bool = False
+    adds: bool = False
+    file_only: bool = False
+
+
+S, K = Setting, Kind
+SETTINGS: Final = (
+    S("level", K.LEVEL, None, "the highest rating that is shown", "見せるレーティングの上限", per_group=True),
+    S(
+        "profile",
+        K.PROFILE,
+        "household",
+        "settings taken together under one name: a file in profiles/, or a path",
+        "設定をまとめたもの。profiles/ の名前かファイルのパス",
+        per_group=True,
+        file_only=True,
+    ),
+    S("listen", K.LISTEN, "127.0.0.1:8080", "where the proxy takes connections", "プロキシーが待つアドレスとポート"),
+    S("admin", K.LISTEN, "127.0.0.1:8081", "where the pages of the administrator are", "管理ページのアドレスとポート"),
+    S(
+        "state",
+        K.FOLDER,
+        None,
+        "folder for what SFS keeps: certificate, log, changes; else the user's data folder and /sfs",
+        "証明書、記録、変更を置くフォルダー。なければ利用者のデータフォルダーの sfs",
+        file_only=True,
+    ),
+    S("allow", K.ALLOW, "[]", "entries that are shown", "見せるサイトやページ", per_group=True, adds=True),
+    S("block", K.BLOCK, "[]", "entries that are not shown", "見せないサイトやページ", per_group=True, adds=True),
+    S(
+        "keywords",
+        K.KEYWORDS,
+        "{}",
+        "words that suggest a rating, beside those of rules/keywords",
+        "レーティングを思わせる語。rules/keywords に足される",
+        per_group=True,
+        adds=True,
+    ),
+    S("ratings", K.RATINGS, "{}", "own ratings of entries", "自分でつけるレーティング", per_group=True, adds=True),
+    S("lists", K.LISTS, "[]", "lists of many names, each with one meaning", "購読するリスト", adds=True),
+    S(
+        "groups",
+        K.GROUPS,
+        "[]",
+        "readers for whom something else holds, by address, login or port",
+        "ほかの設定にする人たち。アドレス、ログイン、ポートで分ける",
+        file_only=True,
+    ),
+    S(
+        "reach",
+        K.REACH,
+        "[]",
+        "addresses inside (loopback, link-local, own ports) that clients may reach all the same",
+        "内側のアドレスで、クライアントに開くもの",
+        adds=True,
+    ),
+    S(
+        "companions",
+        K.HOSTS,
+        "[]",
+        "hosts that pages load from, open where HTTPS is judged by name",
+        "名前だけで判定するとき、ページの部品として開くホスト",
+        per_group=True,
+        adds=True,
+    ),
+    S(
+        "unrated",
+        K.CHOICE,
+        None,
+        "what happens to documents nobody has rated",
+        "だれもレーティングしていないページの扱い",
+        Unrated,
+        by_level=True,
+        per_group=True,
+    ),
+    S(
+        "safesearch",
+        K.CHOICE,
+        None,
+        "SafeSearch of search engines",
+        "検索サイトのセーフサーチ",
+        Strictness,
+        by_level=True,
+        per_group=True,
+    ),
+    S(
+        "youtube",
+        K.CHOICE,
+        None,
+        "restricted mode of YouTube",
+        "YouTube の制限付きモード",
+        Strictness,
+        by_level=True,
+        per_group=True,
+    ),
+    S(
+        "bypass",
+        K.CHOICE,
+        None,
+        "pages that carry other pages (translators, archives): blocked, opened and judged, or judged by lists alone",
+        "翻訳や保存など、ほかのページを運ぶページの扱い",
+        Bypass,
+        by_level=True,
+        per_group=True,
+    ),
+    S("self_labels", K.FLAG, "true", "whether labels in pages count", "ページ自身のラベルを見るか", per_group=True),
+    S("https", K.CHOICE, "auto", "how HTTPS is judged", "HTTPS をどう判定するか", HttpsMode),
+    S(
+        "never_decrypt",
+        K.HOSTS,
+        "[]",
+        "hosts whose HTTPS is never opened, beside those of rules/never-decrypt.txt",
+        "HTTPS の中身を見ないホスト。rules/never-decrypt.txt に足される",
+        per_group=True,
+        adds=True,
+    ),
+    S("bureaus", K.BUREAUS, "[]", "label bureaus that are asked for ratings", "レーティングをたずねるラベルビューロー"),
+    S(
+        "bureau_away",
+        K.CHOICE,
+        None,
+        "what happens to documents while a bureau does not answer",
+        "ビューローが答えないときのページの扱い",
+        Unrated,
+        by_level=True,
+        per_group=True,
+    ),
+    S(
+        "record",
+        K.CHOICE,
+        "blocked",
+        "what is recorded: blocked requests, visits too, or nothing",
+        "何を記録するか",
+        Keep,
+        per_group=True,
+    ),
+    S("retention", K.DURATION, "7 days", "when records are deleted", "記録を消すまでの時間"),
+    S("upstream_ca", K.FILE, None, "certificates trusted besides the system's (PEM)", "追加で信頼する証明書(PEM)"),
+    S("language", K.CHOICE, "auto", "language of the pages a reader sees", "利用者に見せるページの言語", PageLanguage),
+    S(
+        "only_allowed",
+        K.FLAG,
+        "false",
+        "whether only documents of allowed entries and opening lists are shown",
+        "許可したものだけを見せるか",
+        per_group=True,
+    ),
+    S(
+        "checks",
+        K.CHOICE,
+        "all",
+        "which checks are made: all, or mandatory lists alone",
+        "すべて調べるか、義務のリストだけか",
+        Checks,
+        per_group=True,
+    ),
+)
+BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+OLD_NAMES: Final = {  # what people write who know another filter, and what it is here
+    "allowlist": "allow",
+    "whitelist": "allow",
+    "allowed": "allow",
+    "blocklist": "block",
+    "blacklist": "block",
+    "deny": "block",
+    "blocked": "block",
+    "words": "keywords",
+    "phrases": "keywords",
+    "rating": "ratings",
+    "subscriptions": "lists",
+    "users": "groups",
+    "host": "listen",
+    "port": "listen",
+    "proxy": "listen",
+    "safe_search": "safesearch",
+    "bureau": "bureaus",
+    "log": "record",
+    "logging": "record",
+    "lang": "language",
+    "ca": "upstream_ca",
+    "mode": "https",
+    "no_decrypt": "never_decrypt",
+    "data": "state",
+}
+
+_VALUES: Final[dict[Kind, tuple[str, str]]] = {
+    Kind.LEVEL: ("0 to 4", "0から4"),
+    Kind.PROFILE: ("name or path", "名前かパス"),
+    Kind.LISTEN: ("address:port", "アドレス:ポート"),
+    Kind.FOLDER: ("path", "パス"),
+    Kind.FILE: ("path", "パス"),
+    Kind.DURATION: ("as 7 days, 12 hours", "7 days、12 hours など"),
+    Kind.FLAG: ("true, false", "true, false"),
+    Kind.ALLOW: ("entries", "エントリー"),
+    Kind.BLOCK: ("entries", "エントリー"),
+    Kind.KEYWORDS: ("rating: words", "レーティング: 語"),
+    Kind.RATINGS: ("entry: rating", "エントリー: レーティング"),
+    Kind.LISTS: ("lists", "リスト"),
+    Kind.GROUPS: ("groups", "グループ"),
+    Kind.REACH: ("addresses", "アドレス"),
+    Kind.HOSTS: ("hosts", "ホスト"),
+    Kind.BUREAUS: ("addresses", "アドレス"),
+}
+_HEADS: Final = {"en": ("key", "values", "default", "what it is"), "ja": ("キー", "値", "既定値", "説明")}
+_BY_LEVEL: Final = {"en": "by level", "ja": "レベルによる"}
+_NONE: Final = {"en": "none", "ja": "なし"}
+
+
+def setting(name: str) -> Setting:
+    """The setting with this name; KeyError for none."""
+    return BY_NAME[name]
+
+
+def values_text(one: Setting, language: Literal["en", "ja"] = "en") -> str:
+    """What may stand behind a key, in a few words."""
+    if one.choices is not None:
+        return ", ".join(one.choices)
+    return _VALUES[one.kind][language == "ja"]
+
+
+def default_text(one: Setting, language: Literal["en", "ja"] = "en") -> str:
+    """What holds where no layer says anything."""
+    if one.by_level:
+        return _BY_LEVEL[language]
+    return one.default if one.default is not None else _NONE[language]
+
+
+def settings_table(language: Literal["en", "ja"] = "en") -> str:
+    """All settings as a Markdown table, one line a key, ending in a line break."""
+    rows = [_HEADS[language], ("---",) * 4]
+    for one in SETTINGS:
+        help_text = one.help_ja if language == "ja" else one.help_en
+        rows.append((f"`{one.name}`", values_text(one, language), default_text(one, language), help_text))
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def mend_of_unknown(name: str, known: Iterable[str], old: bool = True) -> str:
+    """What to do about a name that is not known: the new name of an old one, the nearest names, or all there are."""
+    names = list(known)
+    plain = name.strip().lower().replace("-", "_")
+    if old and OLD_NAMES.get(plain) in names:
+        return f"it is called {OLD_NAMES[plain]} here"
+    near = get_close_matches(plain[:80], names, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"known are {', '.join(names[:40])}"

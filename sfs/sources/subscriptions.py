@@ -1,0 +1,204 @@
+"""What a configuration takes from others: lists of names and label bureaus."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from sfs.core.ruleset import Axis
+from sfs.errors import SfsError, UrlError
+from sfs.sources import places
+from sfs.sources.categories import Category, category_named, load_categories
+from sfs.sources.settings import mend_of_unknown
+from sfs.sources.values import (
+    Reader,
+    choice_of,
+    duration_of,
+    each,
+    fields_of,
+    flag_of,
+    is_file,
+    level_of,
+    name_of,
+    path_of,
+    text_of,
+)
+from sfs.sources.yaml_nodes import MapNode, Node
+from sfs.text.address import Kind, address_class, parse_address
+from sfs.text.url import Url, parse_url
+
+_LIST_KEYS: Final = ("name", "url", "format", "category", "rating", "final", "opens", "mandatory")
+_BUREAU_KEYS: Final = ("url", "service", "trust", "ask", "timeout")
+_NEAR: Final = (Kind.LOOPBACK, Kind.PRIVATE, Kind.LINK_LOCAL)
+DEFAULT_TIMEOUT: Final = timedelta(seconds=2)  # a reader waits for it
+LEAST_TIMEOUT, MOST_TIMEOUT = timedelta(milliseconds=100), timedelta(seconds=30)
+
+
+class ListFormat(StrEnum):
+    """How the lines of a list are written."""
+
+    ENTRIES = "entries"  # design, section 4
+    HOSTS = "hosts"  # 0.0.0.0 name
+    PLAIN = "plain"  # one domain a line
+
+
+class Ask(StrEnum):
+    """What a bureau is told of a page: its scheme and host, or its whole URL."""
+
+    HOST = "host"
+    URL = "url"
+
+
+@dataclass(frozen=True, slots=True)
+class ListSource:
+    """A list. Either `path` is a file, or `url` an address that nobody fetches yet. `rating`, `axis` and `opens`
+    say what it means; a `mandatory` list is a law's or an ISP's and means to block."""
+
+    name: str
+    path: Path | None
+    url: str | None
+    format: ListFormat
+    category: str | None = None
+    rating: int | None = None
+    axis: Axis | None = None
+    opens: bool = False
+    final: bool = False
+    mandatory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BureauSource:
+    """A label bureau. `service`: the rating service asked for, None for any. `trust`: whether its labels may lower
+    a rating; else they only raise one."""
+
+    url: str
+    service: str | None = None
+    trust: bool = True
+    ask: Ask = Ask.HOST
+    timeout: timedelta = DEFAULT_TIMEOUT
+
+
+def lists_of(node: Node, reader: Reader) -> tuple[ListSource, ...]:
+    """The list `lists`; of one name only the first, the next is a fault."""
+    names: dict[str, int | None] = {}
+
+    def read(item: Node) -> ListSource:
+        source = _list(item, reader)
+        if source.name in names:
+            what = f"a list {source.name!r} stands already in line {names[source.name]}"
+            raise SfsError(what, item.where, "give it another name: it stands in the log")
+        names[source.name] = item.where.line
+        return source
+
+    return each(node, reader, "a list of lists", read)
+
+
+def bureaus_of(node: Node, reader: Reader) -> tuple[BureauSource, ...]:
+    """The list `bureaus`: URLs, or {url, service, trust, ask, timeout}."""
+    found = each(node, reader, "a list of bureaus", lambda item: _bureau(item, reader))
+    if found:
+        what = "label bureaus are not asked yet"
+        reader.warnings.append(SfsError(what, node.where, "nothing to do: this comes with a later release"))
+    return found
+
+
+def _list(node: Node, reader: Reader) -> ListSource:
+    if not isinstance(node, MapNode):
+        mend = "write {name: start-en}, or {url: FILE, category: ...}"
+        raise SfsError("a list is a mapping", node.where, mend)
+    fields = fields_of(node, reader, _LIST_KEYS, "a list")
+    format_ = choice_of(fields["format"], ListFormat) if "format" in fields else ListFormat.ENTRIES
+    if "url" in fields:
+        path, url = _place(fields["url"], reader)
+        shown = (url or str(path)).rstrip("/").rpartition("/")[2].rpartition("\\")[2]
+        name = name_of(fields["name"], "a name") if "name" in fields else shown[:80]
+    elif "name" in fields:
+        name, url = name_of(fields["name"], "a name"), None
+        path = _shipped(name, fields["name"])
+    else:
+        raise SfsError("a list without name and url", node.where, "give it a name of rules/allowlist, or a url")
+    return _meaning(fields, node, ListSource(name, path, url, format_, opens="url" not in fields))
+
+
+def _meaning(fields: dict[str, Node], node: Node, source: ListSource) -> ListSource:
+    """`source` with what the list is to mean. A list of rules/allowlist opens unless something else is said."""
+    flags = {key: flag_of(fields[key]) for key in ("final", "opens", "mandatory") if key in fields}
+    said = [key for key in ("category", "rating", "mandatory") if key in fields and flags.get(key, True)]
+    if len(said) > 1:
+        raise SfsError(f"a list with {' and '.join(said)}", node.where, f"keep one of {', '.join(said)}")
+    if "mandatory" in said and flags.get("opens"):
+        raise SfsError("a mandatory list that opens", node.where, "delete opens or mandatory")
+    category, name = Category(opens=source.opens and not said), None
+    if "category" in fields:
+        name = text_of(fields["category"], "a category")
+        known = load_categories(places.rules_dir() / "ratings" / "categories.yaml")
+        category = category_named(name, known, fields["category"].where)
+    elif "rating" in fields:
+        category = Category(rating=level_of(fields["rating"], "a rating"))
+    opens = flags.get("opens", category.opens)
+    if not said and not opens:
+        mend = "say what its pages are, as category: gambling or rating: 3; or opens: true, or mandatory: true"
+        raise SfsError("a list that means nothing", node.where, mend)
+    meaning = replace(source, category=name, rating=category.rating, axis=category.axis, opens=opens)
+    return replace(meaning, final=flags.get("final", False), mandatory="mandatory" in said)
+
+
+def _shipped(name: str, node: Node) -> Path:
+    folder = places.rules_dir() / "allowlist"
+    known = sorted(path.stem for path in folder.glob("*.txt"))
+    if name not in known:
+        mend = f"{mend_of_unknown(name, known, old=False)}; a list of your own needs a url"
+        raise SfsError(f"rules/allowlist has no list {name!r}", node.where, mend)
+    return folder / f"{name}.txt"
+
+
+def _place(node: Node, reader: Reader) -> tuple[Path | None, str | None]:
+    """The file of a list, or its address."""
+    text = text_of(node, "a file or an address")
+    if "://" in text[:20]:
+        url = _web(node, text)
+        mend = "fetch it by hand and name the file as url: `sfs lists update` comes with the next release"
+        reader.warnings.append(SfsError(f"{url.text} is not fetched yet", node.where, mend))
+        return None, url.text
+    path = path_of(node, reader.base)
+    if not is_file(path):
+        raise SfsError(f"there is no file {str(path)[:300]!r}", node.where, "check the path and who may read it")
+    return path, None
+
+
+def _bureau(node: Node, reader: Reader) -> BureauSource:
+    if not isinstance(node, MapNode):
+        url = _web(node, text_of(node, "the address of a bureau"))
+        return BureauSource(url.text, ask=_default_ask(url))
+    fields = fields_of(node, reader, _BUREAU_KEYS, "a bureau")
+    if "url" not in fields:
+        raise SfsError("a bureau without url", node.where, "write {url: https://bureau.example.jp/ratings}")
+    url = _web(fields["url"], text_of(fields["url"], "the address of a bureau"))
+    service = fields.get("service")
+    timeout = fields.get("timeout")
+    return BureauSource(
+        url.text,
+        None if service is None else _web(service, text_of(service, "the URL of a rating service")).text,
+        flag_of(fields["trust"]) if "trust" in fields else True,
+        choice_of(fields["ask"], Ask) if "ask" in fields else _default_ask(url),
+        DEFAULT_TIMEOUT if timeout is None else duration_of(timeout, LEAST_TIMEOUT, MOST_TIMEOUT),
+    )
+
+
+def _default_ask(url: Url) -> Ask:
+    """A bureau elsewhere learns the host alone; one in the house may know the page (design, section 8)."""
+    address = parse_address(url.host)
+    near = url.host == "localhost" or (address is not None and address_class(address) in _NEAR)
+    return Ask.URL if near else Ask.HOST
+
+
+def _web(node: Node, text: str) -> Url:
+    mend = "write https://host/path"
+    try:
+        url = parse_url(text)
+    except UrlError as fault:
+        raise SfsError(f"{text[:80]!r} is not an address: {fault.what}", node.where, mend) from None
+    if url.scheme not in ("http", "https") or text[:2] in ("ws", "WS"):
+        raise SfsError(f"{text[:80]!r} is not an address of the web", node.where, mend)
+    return url

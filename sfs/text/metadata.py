@@ -1,0 +1,226 @@
+"""What the head of an HTML page says of it: title and META; and, while a page still comes in, whether its head is over.
+
+Both stand on the tags alone (tags.py says why no tree is built). Only the values found, a few at a time and never
+nested, go through a real parser, for their entities."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from selectolax.lexbor import LexborHTMLParser
+
+from sfs.text.tags import MAX_VALUE_NAME, Tag, TagScan, attributes
+
+MAX_TEXT: Final = 256 * 1024  # characters; the proxy holds at most so many bytes of a page
+MAX_METAS: Final = 256
+MAX_CONTENT: Final = 64 * 1024
+MAX_BODY_WORDS: Final = 1024  # letters outside of tags: more of them are no stray mark before the head
+
+_ATTRIBUTES: Final = ("name", "http-equiv", "property")
+# What describes the page in words a person reads. Read as name= and as property=, since authors mix the two up.
+_WORD_NAMES: Final = (
+    "description",
+    "keywords",
+    "og:title",
+    "og:description",
+    "og:site_name",
+    "twitter:title",
+    "twitter:description",
+    "abstract",
+    "subject",
+    "title",
+    "dc.title",
+    "dc.description",
+    "dc.subject",
+    "news_keywords",
+)
+# Start tags that may stand in a head; any other one opens the body. HTML, "in head" insertion mode.
+_HEAD_TAGS: Final = frozenset(
+    {"html", "head", "base", "basefont", "bgsound", "link", "meta", "title", "noscript", "noframes", "style", "script"}
+    | {"template"}
+)
+_HEAD_ENDS: Final = frozenset({"head", "body", "html", "br"})  # end tags that end the head
+_ESCAPE = re.compile(r"\x1b(?:\$[@B]|\([BIJ])")
+_PART_OF_ESCAPE = re.compile(r"\x1b[$(]?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """One META: `attribute` ("name", "http-equiv" or "property") has the value `name` (lower case, stripped)."""
+
+    attribute: str
+    name: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Title (spaces collapsed), METAs in document order, and the language tag of the root ("" if none)."""
+
+    title: str = ""
+    metas: tuple[Meta, ...] = ()
+    lang: str = ""
+
+    def contents(self, name: str, *attributes: str) -> tuple[str, ...]:
+        """The non-empty contents of every META of that name, under these attributes (default: name and property)."""
+        wanted = attributes or ("name", "property")
+        return tuple(m.content for m in self.metas if m.name == name and m.attribute in wanted and m.content.strip())
+
+    @property
+    def description(self) -> str:
+        return " ".join(self.contents("description"))
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The single key words and phrases."""
+        words = (word.strip() for content in self.contents("keywords") for word in re.split("[,、，]", content))
+        return tuple(word for word in words if word)
+
+    @property
+    def og_title(self) -> str:
+        return " ".join(self.contents("og:title"))
+
+    @property
+    def og_description(self) -> str:
+        return " ".join(self.contents("og:description"))
+
+    @property
+    def og_site_name(self) -> str:
+        return " ".join(self.contents("og:site_name"))
+
+    def texts(self) -> tuple[str, ...]:
+        """Every text in which words are looked for, each once: title, description, keywords, Open Graph and its kin."""
+        found = [self.title] + [content for name in _WORD_NAMES for content in self.contents(name)]
+        return tuple(dict.fromkeys(text for text in found if text))
+
+
+def head_from_html(text: str) -> Head:
+    """Title, METAs and language of an HTML text, cut at 256 KiB characters. Never raises.
+
+    A META counts wherever it stands, also after a tag that opened the body; not in comments, scripts, <noscript> or
+    <template>, and not after <plaintext>. At most 256 METAs and 64 KiB characters a content (pics.md 2.1)."""
+    text = text[:MAX_TEXT]
+    raw_title, raw_lang = "", ""
+    raws: list[dict[str, str]] = []
+    titles: Tag | None = None
+    for tag in _outside_templates(TagScan().feed(text)):
+        if tag.name == "meta" and not tag.closing and len(raws) < MAX_METAS:
+            raws.append(attributes(text, tag))
+        elif tag.name == "html" and not tag.closing:
+            raw_lang = raw_lang or attributes(text, tag).get("lang", "")
+        elif tag.name == "title":
+            if titles and not raw_title.strip():
+                raw_title = text[titles.end : tag.start]
+            titles = None if tag.closing else tag
+    if titles and not raw_title.strip():  # the text ends inside the title
+        raw_title = text[titles.end :]
+    values = [raw_lang[:MAX_VALUE_NAME]]
+    for raw in raws:
+        values += [raw.get(attribute, "")[:MAX_VALUE_NAME] for attribute in _ATTRIBUTES]
+        values.append(raw.get("content", "")[:MAX_CONTENT])
+    title, (lang, *plain) = _decoded(raw_title[:MAX_CONTENT], values)
+    return Head(" ".join(title.split()), tuple(_metas(raws, plain)), lang.strip())
+
+
+def _outside_templates(tags: list[Tag]) -> Iterator[Tag]:
+    depth = 0
+    for tag in tags:
+        if tag.name == "template":
+            depth = max(0, depth + (-1 if tag.closing else 1))
+        elif not depth:
+            yield tag
+
+
+def _decoded(title: str, values: list[str]) -> tuple[str, list[str]]:
+    """The same texts with their entities decoded, by the rules for text and for attributes."""
+    metas = "".join('<meta content="' + value.replace('"', "&quot;") + '">' for value in values)
+    tree = LexborHTMLParser(f"<title>{title}</title>{metas}")
+    first = tree.css_first("title")
+    plain = [node.attributes.get("content") or "" for node in tree.css("meta")]
+    return first.text() if first else "", plain
+
+
+def _metas(raws: list[dict[str, str]], plain: list[str]) -> Iterator[Meta]:
+    """A META that has both name= and property= counts as both."""
+    step = len(_ATTRIBUTES) + 1
+    for at, raw in enumerate(raws):
+        *names, content = plain[at * step : (at + 1) * step]
+        for attribute, name in zip(_ATTRIBUTES, names, strict=True):
+            if name.strip() and "content" in raw:
+                yield Meta(attribute, name.strip().lower(), content)
+
+
+class HeadScan:
+    """Says of a page that comes in, decompressed, in pieces of any size, whether its head is over.
+
+    Over: `</head`, `<body`, a tag that only a body has, or much text outside of tags; comments, scripts, styles,
+    titles, <noscript> and <template> do not count. The answer depends on the bytes so far, not on their pieces.
+    Any ASCII-compatible charset, ISO-2022-JP (by its escapes), UTF-16 (by `charset`, byte order mark or zeros)."""
+
+    def __init__(self, charset: str | None = None) -> None:
+        self.over = False
+        self._tags = TagScan()
+        self._wide = {"utf-16le": "utf-16-le", "utf-16be": "utf-16-be"}.get((charset or "").lower())
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._first = b""
+        self._rest = ""
+        self._hidden = False  # inside a run of two-byte characters of ISO-2022-JP
+        self._templates = 0
+        self._template_start = 0
+        self._template_words = 0
+
+    def feed(self, chunk: bytes) -> bool:
+        """True once the head is over, and from then on. Never raises."""
+        if self.over or not chunk:
+            return self.over
+        if self._decoder is None:
+            self._first += chunk
+            if len(self._first) < 2:
+                return False
+            chunk, self._first = self._first, b""
+            self._decoder = codecs.getincrementaldecoder(self._codec(chunk))("replace")
+        text = self._decoder.decode(chunk)
+        for tag in self._tags.feed(self._unescaped(text)):
+            self._see(tag)
+        words = self._template_start if self._templates else self._tags.words
+        self.over = self.over or words - self._template_words > MAX_BODY_WORDS
+        return self.over
+
+    def _codec(self, start: bytes) -> str:
+        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return "utf-16-le" if start[0] == 0xFF else "utf-16-be"
+        if self._wide:
+            return self._wide
+        if (start[0] == 0) != (start[1] == 0):  # no text in bytes starts with NUL: UTF-16 without its mark
+            return "utf-16-be" if start[0] == 0 else "utf-16-le"
+        return "latin-1"
+
+    def _unescaped(self, text: str) -> str:
+        """Two-byte runs of ISO-2022-JP may hold the bytes of any tag: show letters in their place."""
+        if not self._hidden and not self._rest and "\x1b" not in text:
+            return text
+        text, shown, at = self._rest + text, [], 0
+        for escape in _ESCAPE.finditer(text):
+            shown.append(self._show(text[at : escape.start()]))
+            self._hidden = escape[0] not in ("\x1b(B", "\x1b(J")
+            at = escape.end()
+        partial = _PART_OF_ESCAPE.search(text, at)
+        end = partial.start() if partial else len(text)
+        self._rest = text[end:]
+        shown.append(self._show(text[at:end]))
+        return "".join(shown)
+
+    def _show(self, piece: str) -> str:
+        return "x" * len(piece) if self._hidden else piece
+
+    def _see(self, tag: Tag) -> None:
+        if tag.name == "template":
+            if not self._templates and not tag.closing:
+                self._template_start = tag.words
+            if self._templates == 1 and tag.closing:
+                self._template_words += tag.words - self._template_start
+            self._templates = max(0, self._templates + (-1 if tag.closing else 1))
+        elif not self._templates:
+            self.over = self.over or (tag.name in _HEAD_ENDS if tag.closing else tag.name not in _HEAD_TAGS)

@@ -1,0 +1,256 @@
+"""What somebody typed into a search engine, read from the URL (or form) that asks it.
+
+The table is rules/search-engines.yaml; its README says what a row may hold. A host is looked up in four dictionaries,
+so a thousand rows cost no more than ten:
+
+    www.example.com   this host             *.example.com   this host and every one below
+    example.{}        under any country     search.*        any host whose first label this is      *   any host
+
+The nearest row that finds words answers. A row is for a path or for parameters; bytes are decoded by the charset that
+the URL names, else by the first of the row's charsets in which all of them are characters."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from sfs.errors import RuleError, Where
+from sfs.text.charset import canonical, decode_bytes, decode_strict
+
+MAX_ROWS: Final = 5000
+MAX_HOSTS: Final = 500  # of one row
+MAX_PAIRS: Final = 500  # parameters of one query that are looked at
+MAX_WORDS: Final = 32
+MAX_WORD: Final = 4096  # characters
+MAX_FORM: Final = 256 * 1024  # bytes
+MAX_ROUNDS: Final = 3  # a page's own script may decode what the server did not
+
+CHARSETS: Final = ("utf-8", "euc-jp", "shift_jis")  # in this order no Japanese text is taken for another charset's
+
+_PATTERN = re.compile(r"(?:\*|[a-z0-9_-]+\.\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?:\.\{\})?)")
+_COUNTRY = re.compile(r"\.(?:(?:co|com|net|org|ne|or)\.[a-z]{2}|[a-z]{2,24})\Z")
+_UNICODE_ESCAPES = re.compile(rb"(?:%u[0-9A-Fa-f]{4})+")
+_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One row. `paths`: "/x" a prefix, "x" the start of any path segment; none: every path. `path`: templates with one
+    {} for the word, * for any segment. `space`: what the path has in place of a space, besides +."""
+
+    name: str
+    hosts: tuple[str, ...]
+    params: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    charsets: tuple[str, ...] = CHARSETS
+    charset_param: tuple[str, ...] = ("ie", "ei")
+    space: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An engine with its paths compiled. `templates` find the word as group 1, from the start of the path."""
+
+    engine: Engine
+    paths: re.Pattern[str] | None
+    templates: tuple[re.Pattern[str], ...]
+
+
+@dataclass(slots=True)
+class _Query:
+    """A query taken apart once, at the first row that wants it."""
+
+    raw: bytes
+    form: bytes
+    _pairs: dict[str, list[bytes]] | None = field(default=None)
+
+    def pairs(self) -> dict[str, list[bytes]]:
+        """Values as bytes under their names in lower case."""
+        if self._pairs is None:
+            self._pairs = {}
+            parts = [part for part in self.raw.split(b"&") + self.form.split(b"&") if part][:MAX_PAIRS]
+            # Some servers take ";" for "&"; most take it for itself. Both readings count.
+            for part in parts + [part for whole in parts for part in whole.split(b";")[1:]][:MAX_PAIRS]:
+                name, _, value = part.partition(b"=")
+                self._pairs.setdefault(_unquoted(name).decode("latin-1").lower(), []).append(_unquoted(value))
+        return self._pairs
+
+
+class Engines:
+    """The table, ready to be asked. Frozen once made; RuleError where a row is wrong."""
+
+    def __init__(self, rows: Sequence[object], file: str = "rules/search-engines.yaml") -> None:
+        """`rows`: what a YAML reader made of the table, a list of mappings."""
+        if not isinstance(rows, list) or len(rows) > MAX_ROWS:
+            raise RuleError(f"not a list of at most {MAX_ROWS} search engines", Where(file))
+        self.engines = tuple(_engine(row, number, Where(file)) for number, row in enumerate(rows, 1))
+        self._hosts: dict[str, list[_Row]] = {}
+        for engine in self.engines:
+            row = _Row(engine, _paths(engine.paths), tuple(_template(one) for one in engine.path))
+            for host in engine.hosts:
+                self._hosts.setdefault(host, []).append(row)
+
+    def words(self, host: str, path: str, raw_query: bytes | str | None, form: bytes | None = None) -> tuple[str, ...]:
+        """The search words of a URL, each once; () where it is no search. Never raises.
+
+        `host` canonical, `path` and `raw_query` as sent, `form` the urlencoded body of a POST.
+        A value that still has percent signs after decoding comes a second time, decoded again."""
+        query = _Query(_bytes(raw_query or "")[:MAX_FORM], (form or b"")[:MAX_FORM])
+        for row in self._rows(host):
+            words = _words(row, path, query)
+            if words:
+                return words
+        return ()
+
+    def engine(self, host: str, path: str = "/") -> Engine | None:
+        """The nearest row for a host and path, whether words are asked or not; rows for any host do not count."""
+        for row in self._rows(host):
+            if "*" not in row.engine.hosts and (row.paths is None or row.paths.search(path)):
+                return row.engine
+        return None
+
+    def _rows(self, host: str) -> Iterator[_Row]:
+        for key in _keys(host):
+            yield from self._hosts.get(key, ())
+
+
+def _keys(host: str) -> Iterator[str]:
+    """The patterns that fit a host, nearest first: at most three for each label."""
+    yield host
+    yield from _trees(host)
+    country = _COUNTRY.search(host)
+    if country:
+        stem = host[: country.start()]
+        yield f"{stem}.{{}}"
+        yield from (f"{tree}.{{}}" for tree in _trees(stem))
+    yield f"{host.partition('.')[0]}.*"
+    yield "*"
+
+
+def _trees(host: str) -> Iterator[str]:
+    start = 0
+    while True:
+        yield f"*.{host[start:]}"
+        start = host.find(".", start) + 1
+        if not start:
+            return
+
+
+def _words(row: "_Row", path: str, query: _Query) -> tuple[str, ...]:
+    engine = row.engine
+    raws: list[bytes] = []
+    if row.paths is None or row.paths.search(path):
+        raws += [_unquoted(_bytes(found[1])) for template in row.templates if (found := template.match(path))]
+        if engine.params and (query.raw or query.form):
+            pairs = query.pairs()
+            raws += [value for name in engine.params if name in pairs for value in pairs[name]]
+    found_words: dict[str, None] = {}
+    for raw in raws[:MAX_WORDS]:
+        for text in _readings(raw, engine, query):
+            found_words[text] = None
+    return tuple(found_words)
+
+
+def _readings(raw: bytes, engine: Engine, query: _Query) -> Iterator[str]:
+    text = _decoded(raw, engine, query)[:MAX_WORD]
+    for _ in range(MAX_ROUNDS):
+        shown = " ".join(text.split())
+        if shown:
+            yield shown
+        if engine.space and engine.space in shown:
+            yield " ".join(shown.replace(engine.space, " ").split())
+        if not _ESCAPED.search(text):
+            return
+        text = _decoded(_unquoted(_bytes(text)), engine, query)[:MAX_WORD]
+
+
+def _decoded(raw: bytes, engine: Engine, query: _Query) -> str:
+    if raw.isascii() and b"\x1b" not in raw:
+        return raw.decode("ascii")
+    for charset in (*_named(engine, query), *engine.charsets):
+        text = decode_strict(raw, charset)
+        if text is not None:
+            return text
+    return decode_bytes(raw, "windows-1252")
+
+
+def _named(engine: Engine, query: _Query) -> Iterator[str]:
+    for name in engine.charset_param:
+        for value in query.pairs().get(name, ()):
+            charset = canonical(value[:64].decode("latin-1"))
+            if charset:
+                yield charset
+
+
+def _unquoted(raw: bytes) -> bytes:
+    if b"%u" in raw:  # escape() of old scripts
+        raw = _UNICODE_ESCAPES.sub(_utf8_of_units, raw)
+    return unquote_to_bytes(raw.replace(b"+", b" "))
+
+
+def _utf8_of_units(found: re.Match[bytes]) -> bytes:
+    units = bytes.fromhex(found[0].replace(b"%u", b"").decode("ascii"))
+    return units.decode("utf-16-be", "replace").encode().replace(b"%", b"%25").replace(b"+", b"%2B")
+
+
+def _bytes(text: bytes | str) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+
+# Reading the table.
+
+
+def _paths(paths: tuple[str, ...]) -> re.Pattern[str] | None:
+    """ "/x" stands at the start; "x" at the start of any segment."""
+    if not paths:
+        return None
+    starts = [re.escape(path) for path in paths if path[0] == "/"]
+    segments = ["/" + re.escape(path) for path in paths if path[0] != "/"]
+    return re.compile("|".join([rf"\A{start}" for start in starts] + segments), re.I)
+
+
+def _template(template: str) -> re.Pattern[str]:
+    """A segment ends at a slash or the end; what follows the template's last segment does not matter."""
+    parts = [re.escape(part) for part in template.split("{}")]
+    pattern = "([^/]+)".join(part.replace(r"\*", "[^/]*") for part in parts)
+    return re.compile(rf"{pattern}(?:/|\Z)", re.I)
+
+
+def _engine(row: object, number: int, where: Where) -> Engine:
+    if not isinstance(row, Mapping):
+        raise RuleError(f"search engine {number} is no mapping", where, "write it as - name: ...")
+    who = f"search engine {number} ({str(row.get('name', 'no name'))[:40]})"
+    known = {one.name for one in fields(Engine)}
+    unknown = [str(key)[:40] for key in row if key not in known]
+    if unknown:
+        raise RuleError(f"{who} has an unknown key {unknown[0]!r}", where, f"use one of {', '.join(sorted(known))}")
+    lists = {key: _strings(row[key], f"{who}, {key}", where) for key in row if key not in ("name", "space")}
+    engine = Engine(name=str(row.get("name", "")), space=str(row.get("space", "")), **{"hosts": (), **lists})
+    _check(engine, who, where)
+    return engine
+
+
+def _strings(value: object, who: str, where: Where) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not values or len(values) > MAX_HOSTS or not all(isinstance(one, str) and one for one in values):
+        raise RuleError(f"{who} is no text and no list of texts", where, "put values such as no or 1 in quotes")
+    return tuple(values)
+
+
+def _check(engine: Engine, who: str, where: Where) -> None:
+    if not engine.name or not engine.hosts or not (engine.params or engine.path):
+        raise RuleError(f"{who} lacks something", where, "a row has name, hosts, and params or path")
+    for host in engine.hosts:
+        if not _PATTERN.fullmatch(host):
+            raise RuleError(f"{who}: {host[:80]!r} is no host pattern", where, "write www.example.com or *.example.{}")
+    for template in engine.path:
+        if template[0] != "/" or template.count("{}") != 1:
+            raise RuleError(f"{who}: {template[:80]!r} is no path template", where, "write /search/{}")
+    for name in (*engine.params, *engine.charset_param, *engine.paths):
+        if name != name.lower():
+            raise RuleError(f"{who}: {name[:80]!r} has capitals", where, "write it in lower case; case does not matter")
+    for charset in engine.charsets:
+        if canonical(charset) is None:
+            raise RuleError(f"{who}: {charset[:40]!r} is no charset of the web", where, "write shift_jis or euc-jp")

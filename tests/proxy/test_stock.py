@@ -1,0 +1,921 @@
+"""sfs.proxy.stock in a real mitmproxy: a lean master in a thread, raw sockets on both sides."""
+
+import asyncio
+import socket
+import ssl
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+from mitmproxy import certs, http
+from mitmproxy.options import Options
+from mitmproxy.proxy.layers import http as core
+
+from sfs.proxy import stock
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # mitmproxy's addons use old names of pyparsing
+    from mitmproxy.addons.next_layer import NextLayer
+    from mitmproxy.addons.proxyserver import Proxyserver
+    from mitmproxy.addons.tlsconfig import TlsConfig
+    from mitmproxy.master import Master
+
+stock.install()
+from sfs.proxy.stock import handler, heads, stream  # noqa: E402
+
+LONG = 10.0  # seconds until a test that hangs fails
+PAGE = http.Response.make(403, b"blocked", {"Content-Type": "text/html", "Cache-Control": "no-store"})
+HEAD = b"<html><head><title>t</title></head>"
+REST = b"<body>" + b"x" * 5000
+
+
+class Until:
+    """A Hold that has enough when `mark` has come."""
+
+    def __init__(self, mark: bytes = b"</head>") -> None:
+        self.mark = mark
+        self.seen = b""
+
+    def feed(self, chunk: bytes) -> bool:
+        self.seen += chunk
+        return self.mark in self.seen
+
+
+@dataclass
+class Addon:
+    """Calls what a test has put into `on`, and keeps what was called."""
+
+    on: dict[str, Callable[[http.HTTPFlow], Any]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    flows: list[http.HTTPFlow] = field(default_factory=list)
+
+    def _call(self, name: str, flow: http.HTTPFlow) -> Any:
+        self.calls.append(name)
+        if flow not in self.flows:
+            self.flows.append(flow)
+        return self.on[name](flow) if name in self.on else None
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        self._call("requestheaders", flow)
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        self._call("request", flow)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        self._call("responseheaders", flow)
+
+    async def html_head(self, flow: http.HTTPFlow) -> None:
+        answer = self._call("html_head", flow)
+        if answer is not None:
+            await answer
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        self._call("response", flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._call("error", flow)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        self._call("websocket_message", flow)
+
+    def hold(self, mark: bytes = b"</head>", page: http.Response | None = None) -> None:
+        """Hold every response; answer with the page, or release."""
+
+        def mark_it(flow: http.HTTPFlow) -> None:
+            if stock.ANSWER not in flow.metadata:
+                flow.metadata[stock.HOLD] = Until(mark)
+
+        def judge(flow: http.HTTPFlow) -> None:
+            if page:
+                flow.metadata[stock.ANSWER] = page.copy()
+
+        self.on |= {"responseheaders": mark_it, "html_head": judge}
+
+    def ended(self) -> str | None:
+        assert self.calls.count("html_head") == 1
+        return self.flows[-1].metadata.get(stock.ENDED)
+
+
+@dataclass
+class Proxy:
+    addon: Addon
+    port: int
+
+    def connect(self) -> "Peer":
+        return Peer(socket.create_connection(("127.0.0.1", self.port), LONG))
+
+    def get(self, origin: "Origin", method: str = "GET") -> "Peer":
+        peer = self.connect()
+        peer.send(f"{method} http://127.0.0.1:{origin.port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        return peer
+
+
+class Peer:
+    """A socket with bytes read ahead."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.sock.settimeout(LONG)
+        self.buf = b""
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def more(self) -> bool:
+        try:
+            data = self.sock.recv(65536)
+        except ConnectionError:
+            data = b""
+        self.buf += data
+        return bool(data)
+
+    def until(self, mark: bytes) -> bytes:
+        """Return everything up to and with the mark, or to the end where it does not come."""
+        while mark not in self.buf and self.more():
+            pass
+        at = self.buf.find(mark)
+        at = len(self.buf) if at < 0 else at + len(mark)
+        out, self.buf = self.buf[:at], self.buf[at:]
+        return out
+
+    def take(self, count: int) -> bytes:
+        while len(self.buf) < count and self.more():
+            pass
+        out, self.buf = self.buf[:count], self.buf[count:]
+        return out
+
+    def rest(self) -> bytes:
+        while self.more():
+            pass
+        out, self.buf = self.buf, b""
+        return out
+
+    def closed(self) -> bool:
+        return not self.rest()
+
+    def head(self) -> tuple[int, dict[str, str]]:
+        lines = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        fields = dict(line.split(": ", 1) for line in lines[1:] if line)
+        return int(lines[0].split()[1]), {name.lower(): value for name, value in fields.items()}
+
+    def response(self) -> tuple[int, bytes]:
+        """Return status and body as sent, by its framing."""
+        status, fields = self.head()
+        if "content-length" in fields:
+            return status, self.take(int(fields["content-length"]))
+        if fields.get("transfer-encoding") == "chunked":
+            return status, dechunked(self.until(b"\r\n0\r\n\r\n"))
+        return status, self.rest()
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def dechunked(data: bytes) -> bytes:
+    out = b""
+    while data:
+        size, _, data = data.partition(b"\r\n")
+        out, data = out + data[: int(size, 16)], data[int(size, 16) + 2 :]
+    return out
+
+
+class Origin:
+    """A server that runs `serve(peer)` for each connection after the request head."""
+
+    def __init__(self, serve: Callable[[Peer], None], wrap: Callable[[socket.socket], socket.socket] | None) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.serve, self.wrap = serve, wrap
+        self.heads: list[bytes] = []
+        self.errors: list[BaseException] = []
+        self.threads = [threading.Thread(target=self.accept)]
+        self.threads[0].start()
+
+    def accept(self) -> None:
+        while True:
+            sock, _ = self.listener.accept()
+            if not self.threads:
+                sock.close()
+                return
+            self.threads.append(threading.Thread(target=self.run, args=(sock,)))
+            self.threads[-1].start()
+
+    def run(self, sock: socket.socket) -> None:
+        with closing(Peer(self.wrap(sock) if self.wrap else sock)) as peer:
+            try:
+                if not self.wrap:
+                    self.heads.append(peer.until(b"\r\n\r\n"))
+                self.serve(peer)
+            except (ConnectionError, ssl.SSLError):
+                pass  # the proxy closed: what the test is about is seen elsewhere
+            except BaseException as error:
+                self.errors.append(error)
+
+    def stop(self) -> None:
+        threads, self.threads = self.threads, []
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        for thread in threads:
+            thread.join(LONG)
+        self.listener.close()
+        assert not self.errors
+
+
+@contextmanager
+def origin(
+    serve: Callable[[Peer], None], wrap: Callable[[socket.socket], socket.socket] | None = None
+) -> Iterator[Origin]:
+    server = Origin(serve, wrap)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    addon = Addon()
+    ready = threading.Event()
+    box: dict[str, Any] = {}
+
+    class Ready:
+        def running(self) -> None:
+            box["port"] = box["master"].addons.get("proxyserver").listen_addrs()[0][1]
+            ready.set()
+
+    async def main() -> None:
+        options = Options(listen_host="127.0.0.1", listen_port=0, ssl_insecure=True)
+        options.confdir = str(tmp_path_factory.mktemp("conf"))
+        master = Master(options, with_termlog=False)
+        master.addons.add(Proxyserver(), NextLayer(), TlsConfig(), addon, Ready())
+        options.update(connection_strategy="lazy")
+        box["master"], box["loop"] = master, asyncio.get_running_loop()
+        await master.run()
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    assert ready.wait(LONG)
+    yield Proxy(addon, box["port"])
+    box["loop"].call_soon_threadsafe(box["master"].shutdown)
+    thread.join(LONG)
+
+
+@pytest.fixture
+def proxy(running: Proxy, caplog: pytest.LogCaptureFixture) -> Iterator[Proxy]:
+    running.addon.on.clear()
+    running.addon.calls.clear()
+    running.addon.flows.clear()
+    yield running
+    assert "crashed" not in caplog.text
+    assert "Addon error" not in caplog.text
+
+
+def framed(framing: str, body: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return head, body as sent, end."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+    if framing == "length":
+        return head + b"Content-Length: %d\r\n\r\n" % len(body), body, b""
+    if framing == "chunked":
+        return head + b"Transfer-Encoding: chunked\r\n\r\n", chunk(body), b"0\r\n\r\n"
+    return head + b"\r\n", body, b""
+
+
+FRAMINGS = pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+
+
+# Holding
+
+
+@FRAMINGS
+def test_a_shown_page_streams_from_its_head_on(proxy: Proxy, framing: str) -> None:
+    proxy.addon.hold()
+    seen = threading.Event()
+
+    def serve(peer: Peer) -> None:
+        head, _, end = framed(framing, HEAD + REST)
+        cut = chunk if framing == "chunked" else bytes
+        peer.send(head + cut(HEAD))
+        assert seen.wait(LONG)  # the client has the head before the rest was sent
+        peer.send(cut(REST) + end)
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        head = client.until(HEAD)
+        assert head.startswith(b"HTTP/1.1 200")
+        assert head.endswith(HEAD)
+        seen.set()
+        client.buf = head + client.buf
+        assert client.response() == (200, HEAD + REST)
+    assert proxy.addon.ended() == "head"
+    assert proxy.addon.calls == ["requestheaders", "request", "responseheaders", "html_head", "response"]
+
+
+@FRAMINGS
+@pytest.mark.parametrize("when", ["responseheaders", "html_head"])
+def test_a_blocked_page_is_replaced_and_upstream_is_cancelled(proxy: Proxy, framing: str, when: str) -> None:
+    proxy.addon.hold(page=PAGE)
+    if when == "responseheaders":
+        proxy.addon.on["responseheaders"] = lambda flow: flow.metadata.update({stock.ANSWER: PAGE.copy()})
+    gone = threading.Event()
+
+    def serve(peer: Peer) -> None:
+        head, body, _ = framed(framing, HEAD + REST * 3)
+        peer.send(head + body[: len(HEAD) + 500])
+        assert peer.closed()  # waits for the proxy to close; the page has no end
+        gone.set()
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == (403, b"blocked")
+        assert gone.wait(LONG)
+        # The client's connection lives on.
+        client.send(f"GET http://127.0.0.1:{server.port}/2 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert client.response() == (403, b"blocked")
+    assert proxy.addon.calls.count("html_head") == (2 if when == "html_head" else 0)
+    assert proxy.addon.calls.count("error") == 0
+
+
+@FRAMINGS
+@pytest.mark.parametrize("page", [None, PAGE])
+def test_a_body_that_ends_first_is_judged_too(proxy: Proxy, framing: str, page: http.Response | None) -> None:
+    proxy.addon.hold(b"never", page)
+    bodies = []
+    proxy.addon.on["response"] = lambda flow: bodies.append(flow.response.raw_content)
+    with (
+        origin(lambda peer: peer.send(b"".join(framed(framing, HEAD)))) as server,
+        closing(proxy.get(server)) as client,
+    ):
+        assert client.response() == ((403, b"blocked") if page else (200, HEAD))
+    assert proxy.addon.ended() == "end"
+    assert bodies == [b"blocked" if page else HEAD]
+
+
+def test_a_blocked_page_that_has_ended_keeps_the_upstream_connection(proxy: Proxy) -> None:
+    proxy.addon.hold(b"never", PAGE)
+
+    def serve(peer: Peer) -> None:
+        peer.send(b"".join(framed("length", HEAD)))
+        assert b"GET /2" in peer.until(b"\r\n\r\n")
+        peer.send(b"".join(framed("length", HEAD)))
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == (403, b"blocked")
+        client.send(f"GET http://127.0.0.1:{server.port}/2 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert client.response() == (403, b"blocked")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html><head>"])
+@pytest.mark.parametrize("page", [None, PAGE])
+def test_a_page_that_stalls_is_judged_when_time_is_up(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, body: bytes, page: http.Response | None
+) -> None:
+    monkeypatch.setattr(stream, "HOLD_SECONDS", 0.05)
+    proxy.addon.hold(page=page)
+    judged = threading.Event()
+    judge = proxy.addon.on["html_head"]
+    proxy.addon.on["html_head"] = lambda flow: (judge(flow), judged.set())[0]
+
+    def serve(peer: Peer) -> None:
+        peer.send(framed("length", HEAD)[0] + body)
+        assert judged.wait(LONG)
+        peer.send(HEAD[len(body) :])
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == ((403, b"blocked") if page else (200, HEAD))
+    assert proxy.addon.ended() == "time"
+
+
+@pytest.mark.parametrize("page", [None, PAGE])
+def test_a_page_without_end_or_head_is_judged_at_the_cap(proxy: Proxy, page: http.Response | None) -> None:
+    proxy.addon.hold(b"never", page)
+    size = 2 * stream.HOLD_BYTES
+
+    def serve(peer: Peer) -> None:
+        peer.send(framed("length", b"x" * size)[0] + b"x" * size)
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == ((403, b"blocked") if page else (200, b"x" * size))
+    assert proxy.addon.ended() == "cap"
+    held = proxy.addon.flows[-1].metadata[stock.HOLD].seen
+    assert stream.HOLD_BYTES <= len(held) <= stream.HOLD_BYTES + 65536
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("page", [None, PAGE])
+def test_a_server_that_dies_while_held_is_judged(proxy: Proxy, framing: str, page: http.Response | None) -> None:
+    proxy.addon.hold(b"never", page)
+
+    def serve(peer: Peer) -> None:
+        head, body, _ = framed(framing, HEAD + REST)
+        peer.send(head + body[:1000])
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        if page:
+            assert client.response() == (403, b"blocked")
+        else:
+            assert client.head()[0] == 200
+            assert HEAD in client.rest()  # the part, then the end of the connection
+    assert proxy.addon.ended() == "end"
+    assert proxy.addon.calls[-1] == ("response" if page else "error")
+
+
+def test_a_server_that_dies_after_release_breaks_the_clients_page_off(proxy: Proxy) -> None:
+    proxy.addon.hold()
+
+    def serve(peer: Peer) -> None:
+        peer.send(framed("length", HEAD + REST)[0] + HEAD)
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.head()[0] == 200
+        assert client.rest() == HEAD
+    assert proxy.addon.calls[-2:] == ["html_head", "error"]
+
+
+def test_a_client_that_leaves_ends_the_upstream_connection(proxy: Proxy) -> None:
+    held, gone = threading.Event(), threading.Event()
+
+    class Tell(Until):
+        def feed(self, chunk: bytes) -> bool:
+            held.set()
+            return False
+
+    proxy.addon.on["responseheaders"] = lambda flow: flow.metadata.update({stock.HOLD: Tell()})
+
+    def serve(peer: Peer) -> None:
+        peer.send(framed("length", HEAD)[0] + b"<html>")
+        assert peer.closed()
+        gone.set()
+
+    with origin(serve) as server:
+        client = proxy.get(server)
+        assert held.wait(LONG)
+        client.close()
+        assert gone.wait(LONG)
+    assert "html_head" not in proxy.addon.calls
+
+
+def test_a_hold_that_raises_is_judged_as_an_error(proxy: Proxy) -> None:
+    class Bad(Until):
+        def feed(self, chunk: bytes) -> bool:
+            raise RuntimeError("a page's words")
+
+    proxy.addon.hold(page=PAGE)
+    proxy.addon.on["responseheaders"] = lambda flow: flow.metadata.update({stock.HOLD: Bad()})
+    with (
+        origin(lambda peer: peer.send(b"".join(framed("length", HEAD)))) as server,
+        closing(proxy.get(server)) as client,
+    ):
+        assert client.response() == (403, b"blocked")
+    assert proxy.addon.ended() == "error"
+
+
+def test_html_head_may_wait_and_what_comes_meanwhile_is_bounded(proxy: Proxy) -> None:
+    """The server sends 8 MB while the hook waits: reading stops."""
+    size = 8 << 20
+    most = [0]
+
+    def queued(flow: http.HTTPFlow) -> int:
+        return sum(s.backlog(flow.server_conn) for s in list(stream.HeldStream.waiting) if s.flow is flow)
+
+    async def judge(flow: http.HTTPFlow) -> None:
+        while queued(flow) <= handler.MAX_BACKLOG:  # noqa: ASYNC110  # nothing tells
+            await asyncio.sleep(0)
+        for _ in range(300):  # many reads would fit in here
+            await asyncio.sleep(0)
+            most[0] = max(most[0], queued(flow))
+
+    proxy.addon.hold()
+    proxy.addon.on["html_head"] = judge
+    with (
+        origin(lambda peer: peer.send(framed("length", bytes(size))[0] + HEAD + bytes(size - len(HEAD)))) as server,
+        closing(proxy.get(server)) as client,
+    ):
+        status, body = client.response()
+    assert (status, len(body)) == (200, size)
+    assert handler.MAX_BACKLOG < most[0] <= handler.MAX_BACKLOG + 65536
+
+
+def test_an_answer_to_head_has_no_body(proxy: Proxy) -> None:
+    proxy.addon.on["request"] = lambda flow: setattr(flow, "response", PAGE.copy())
+    with origin(lambda peer: None) as server, closing(proxy.get(server, "HEAD")) as client:
+        assert client.head() == (403, {"content-type": "text/html", "cache-control": "no-store", "content-length": "7"})
+        client.send(f"GET http://127.0.0.1:{server.port}/2 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert client.response() == (403, b"blocked")
+    assert not server.heads
+
+
+def test_an_own_answer_is_neither_held_nor_replaced(proxy: Proxy) -> None:
+    proxy.addon.on["request"] = lambda flow: setattr(flow, "response", http.Response.make(200, HEAD))
+    proxy.addon.on["responseheaders"] = lambda flow: flow.metadata.update({stock.HOLD: Until(), stock.ANSWER: PAGE})
+    with origin(lambda peer: None) as server, closing(proxy.get(server)) as client:
+        assert client.response() == (200, HEAD)
+    assert "html_head" not in proxy.addon.calls
+
+
+def test_a_blocked_answer_while_the_request_still_uploads(proxy: Proxy) -> None:
+    proxy.addon.on["requestheaders"] = lambda flow: setattr(flow.request, "stream", True)
+    proxy.addon.on["responseheaders"] = lambda flow: flow.metadata.update({stock.ANSWER: PAGE.copy()})
+    with origin(lambda peer: peer.send(b"".join(framed("length", HEAD)))) as server, closing(proxy.connect()) as client:
+        target = f"http://127.0.0.1:{server.port}/"
+        client.send(f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc".encode())
+        assert client.response() == (403, b"blocked")
+        client.send(b"def" + f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+        assert client.response() == (403, b"blocked")
+
+
+# Trailers, 103, WebSocket
+
+
+def test_trailers_are_dropped(proxy: Proxy) -> None:
+    head, body, _ = framed("chunked", HEAD)
+    with (
+        origin(lambda peer: peer.send(head + body + b"0\r\nX-Sum: 1\r\n\r\n")) as server,
+        closing(proxy.get(server)) as client,
+    ):
+        assert client.response() == (200, HEAD)
+
+
+def test_a_chunk_head_without_end_is_given_up(proxy: Proxy) -> None:
+    head = framed("chunked", b"")[0]
+    with origin(lambda peer: peer.send(head + b"1;" + b"x" * 200_000)) as server, closing(proxy.get(server)) as client:
+        assert client.head()[0] == 502
+    assert proxy.addon.calls[-1] == "error"
+
+
+def test_early_hints_are_not_the_answer(proxy: Proxy) -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+
+    def serve(peer: Peer) -> None:
+        peer.send(hints + hints[:20])
+        peer.send(hints[20:] + b"".join(framed("length", HEAD)))
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == (200, HEAD)
+
+
+def test_websocket_bytes_pass_and_are_not_kept(proxy: Proxy) -> None:
+    upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+
+    def serve(peer: Peer) -> None:
+        peer.send(b"HTTP/1.1 101 Switching Protocols\r\n" + upgrade + b"\r\nhello")
+        assert peer.take(5) == b"world"
+        peer.send(b"\x81\x01a" * 1000)
+
+    with origin(serve) as server, closing(proxy.connect()) as client:
+        client.send(
+            b"GET http://127.0.0.1:%d/ HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Version: 13\r\n" % server.port
+            + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            + upgrade
+            + b"\r\n"
+        )
+        assert client.head()[0] == 101
+        assert client.take(5) == b"hello"
+        client.send(b"world")
+        assert client.rest() == b"\x81\x01a" * 1000
+    flow = proxy.addon.flows[-1]
+    assert flow.websocket is not None
+    assert flow.websocket.messages == []
+    assert proxy.addon.calls[-1] == "response"
+
+
+# Heads
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET http://example.test/" + b"a" * 70_000, 414),
+        (b"GET http://example.test/" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: example.test\r\n\r\n", 414),
+        (b"GET http://example.test/ HTTP/1.1\r\nHost: example.test\r\nX: " + b"a" * 70_000, 431),
+        (b"GET http://example.test/ HTTP/1.1\r\nHost: example.test\r\n" + b"X: a\r\n" * 20_000 + b"\r\n", 431),
+        (b"GET http://example.test/ HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n", 400),
+        (b"GET http://example.test/ HTTP/1.1\r\nHost: a.test\r\nX: a\rb\r\n\r\n", 400),
+        (b"GET http://example.test/ HTTP/1.1\r\nHost: a.test\r\nX: a\0b\r\n\r\n", 400),
+        (b"GET http://example.test/a\x01b HTTP/1.1\r\nHost: a.test\r\n\r\n", 400),
+        (b"GET /a\x7fb HTTP/1.1\r\nHost: a.test\r\n\r\n", 400),
+        (b"\x16rubbish\r\n\r\n", 400),
+    ],
+)
+def test_a_bad_head_is_refused(proxy: Proxy, head: bytes, status: int) -> None:
+    with closing(proxy.connect()) as client:
+        threading.Thread(target=lambda: suppress_send(client, head), daemon=True).start()
+        assert client.head()[0] == status
+    assert "request" not in proxy.addon.calls
+
+
+def suppress_send(peer: Peer, data: bytes) -> None:
+    with suppress(OSError):
+        peer.send(data)
+
+
+def test_a_64_kib_url_is_heard(proxy: Proxy) -> None:
+    proxy.addon.on["request"] = lambda flow: setattr(flow, "response", PAGE.copy())
+    path = b"/" + b"a" * ((64 << 10) - 30)
+    with closing(proxy.connect()) as client:
+        client.send(b"GET http://example.test" + path + b" HTTP/1.1\r\nHost: example.test\r\n\r\n")
+        assert client.response() == (403, b"blocked")
+    assert proxy.addon.flows[0].request.data.path == path
+
+
+@pytest.mark.parametrize("head", [b"G", b"GET http://example.test/ HTTP/1.1\r\nHost: exam", b"\r\n\r\nGET"])
+def test_a_request_head_that_stops_is_ended(proxy: Proxy, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.05)
+    with closing(proxy.connect()) as client:
+        client.send(head)
+        if len(head) > 3:  # mitmproxy needs four bytes to know HTTP; before that the handler's own clock runs
+            assert client.rest().startswith(b"HTTP/1.1 408")
+
+
+def test_a_second_head_that_stops_is_ended_and_a_whole_one_is_not(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.05)
+    proxy.addon.on["request"] = lambda flow: setattr(flow, "response", PAGE.copy())
+    with closing(proxy.connect()) as client:
+        for _ in range(3):
+            client.send(b"GET http://example.test/ HTTP/1.1\r\nHost: example.test\r\n\r\nGET http:")
+            assert client.response() == (403, b"blocked")
+            client.send(b"//example.test/ HTTP/1.1\r\n\r\n")
+            assert client.response() == (403, b"blocked")
+        client.send(b"GET http:")
+        assert client.head()[0] == 408
+
+
+@pytest.mark.parametrize("first", [b"", b"GE", b"\x16\x03\x01"])
+def test_a_silent_client_is_dropped(proxy: Proxy, monkeypatch: pytest.MonkeyPatch, first: bytes) -> None:
+    monkeypatch.setattr(handler, "SILENT_SECONDS", 0.05)
+    with closing(proxy.connect()) as client:
+        client.send(first)
+        assert client.closed()
+
+
+def test_a_silent_tunnel_handshake_is_dropped(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "SILENT_SECONDS", 0.05)
+    with closing(proxy.connect()) as client:
+        client.send(b"CONNECT example.test:443 HTTP/1.1\r\nHost: example.test\r\n\r\n")
+        assert client.head()[0] == 200
+        client.send(b"\x16\x03\x01\x02")
+        assert client.closed()
+
+
+def test_a_client_that_waits_for_a_server_is_not_dropped(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "SILENT_SECONDS", 0.02)
+    checked = threading.Semaphore(0)
+    check = handler.BoundedHandler._drop_silent
+
+    def told(self: handler.BoundedHandler) -> None:
+        check(self)
+        checked.release()
+
+    monkeypatch.setattr(handler.BoundedHandler, "_drop_silent", told)
+
+    def serve(peer: Peer) -> None:
+        for _ in range(5):
+            assert checked.acquire(timeout=LONG)
+        peer.send(b"".join(framed("length", HEAD)))
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == (200, HEAD)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200_000,
+        b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 30_000 + b"\r\n",
+        b"HTTP/1.1 200 " + b"a" * 200_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n",
+        b"\0\0\0\0\r\n\r\n",
+    ],
+)
+def test_a_bad_response_head_is_a_bad_gateway(proxy: Proxy, head: bytes) -> None:
+    with origin(lambda peer: peer.send(head)) as server, closing(proxy.get(server)) as client:
+        assert client.head()[0] == 502
+
+
+def test_a_response_head_that_stops_is_a_bad_gateway(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.05)
+
+    def serve(peer: Peer) -> None:
+        peer.send(b"HTTP/1.1 200 OK\r\nX: ")
+        assert peer.closed()
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.head()[0] == 502
+    assert proxy.addon.calls[-1] == "error"
+
+
+def test_folded_fields_are_unfolded(proxy: Proxy) -> None:
+    head = b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n"
+    with origin(lambda peer: peer.send(head)) as server, closing(proxy.get(server)) as client:
+        assert client.head() == (200, {"x": "a b", "content-length": "0"})
+
+
+def test_a_client_cannot_send_ahead_without_end(proxy: Proxy) -> None:
+    def serve(peer: Peer) -> None:
+        assert peer.closed()
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        threading.Thread(target=lambda: suppress_send(client, bytes(16 << 20)), daemon=True).start()
+        assert client.closed()
+
+
+# Targets
+
+
+def test_a_host_field_unlike_the_target_is_replaced(proxy: Proxy) -> None:
+    with origin(lambda peer: peer.send(b"".join(framed("length", b"")))) as server, closing(proxy.connect()) as client:
+        client.send(b"GET http://127.0.0.1:%d/ HTTP/1.1\r\nHost: other.test\r\n\r\n" % server.port)
+        assert client.response() == (200, b"")
+    assert b"\r\nHost: 127.0.0.1:%d\r\n" % server.port in server.heads[0]
+    assert proxy.addon.flows[0].request.host_header == f"127.0.0.1:{server.port}"
+
+
+@pytest.mark.parametrize("host", [b"Host: 127.0.0.1:8080\r\n", b"Host: 127.1\r\n", b"Host: \r\n", b""])
+def test_an_origin_form_request_is_for_the_proxy_itself(proxy: Proxy, host: bytes) -> None:
+    def answer(flow: http.HTTPFlow) -> None:
+        assert flow.metadata[stock.ORIGIN_FORM] is True
+        assert (flow.request.host, flow.request.path) == (stock.OWN_HOST, "/proxy.pac")
+        flow.response = PAGE.copy()
+
+    proxy.addon.on["requestheaders"] = answer
+    with closing(proxy.connect()) as client:
+        client.send(b"GET /proxy.pac HTTP/1.1\r\n" + host + b"\r\n")
+        assert client.response() == (403, b"blocked")
+
+
+@pytest.mark.parametrize("stream_it", [False, True])
+def test_an_origin_form_request_never_goes_upstream(proxy: Proxy, stream_it: bool) -> None:
+    proxy.addon.on["requestheaders"] = lambda flow: setattr(flow.request, "stream", stream_it)
+    with origin(lambda peer: None) as server, closing(proxy.connect()) as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: 1\r\n\r\na" % server.port)
+        assert client.head()[0] == 400
+    assert not server.heads
+    assert proxy.addon.calls[-1] == "error"
+
+
+# HTTP/2 on both sides
+
+
+class H2:
+    """One side of an HTTP/2 connection."""
+
+    def __init__(self, sock: socket.socket, client: bool) -> None:
+        self.sock = sock
+        self.conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=client, header_encoding="utf-8"))
+        self.conn.initiate_connection()
+        self.flush()
+
+    def flush(self) -> None:
+        self.sock.sendall(self.conn.data_to_send())
+
+    def events(self) -> Iterator[Any]:
+        while data := self.sock.recv(65536):
+            for event in self.conn.receive_data(data):
+                if isinstance(event, h2.events.DataReceived):
+                    self.conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                yield event
+            self.flush()
+
+    def until(self, kind: type) -> Any:
+        return next(event for event in self.events() if isinstance(event, kind))
+
+    def answer(self, stream_id: int) -> tuple[str, bytes]:
+        status, body = "", b""
+        for event in self.events():
+            if getattr(event, "stream_id", None) != stream_id:
+                continue
+            if isinstance(event, h2.events.ResponseReceived):
+                status = dict(event.headers)[":status"]
+            elif isinstance(event, h2.events.DataReceived):
+                body += event.data
+            elif isinstance(event, h2.events.StreamReset):
+                return status, body + b"RESET"
+            elif isinstance(event, h2.events.StreamEnded):
+                break
+        return status, body
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Callable[[socket.socket], socket.socket]:
+    folder = tmp_path_factory.mktemp("origin")
+    certs.CertStore.from_store(folder, "origin", 2048)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "origin-ca.pem")  # its own CA: the proxy under test does not verify
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return lambda sock: context.wrap_socket(sock, server_side=True)
+
+
+def tunnel(proxy: Proxy, server: Origin, alpn: str) -> socket.socket:
+    peer = proxy.connect()
+    peer.send(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % server.port)
+    assert peer.head()[0] == 200
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols([alpn])
+    return context.wrap_socket(peer.sock)
+
+
+def ask(peer: H2, server: Origin, path: str, **fields: str) -> int:
+    stream_id = peer.conn.get_next_available_stream_id()
+    target = {":method": "GET", ":scheme": "https", ":authority": f"127.0.0.1:{server.port}", ":path": path}
+    peer.conn.send_headers(stream_id, list((target | fields).items()), end_stream=True)
+    peer.flush()
+    return stream_id
+
+
+@pytest.mark.parametrize("page", [None, PAGE])
+def test_http2_pages_are_held_and_the_stream_alone_is_cancelled(
+    proxy: Proxy, tls: Callable[[socket.socket], socket.socket], page: http.Response | None
+) -> None:
+    proxy.addon.hold(page=page)
+    resets = []
+
+    def serve(peer: Peer) -> None:
+        side = H2(peer.sock, client=False)
+        for _ in range(2):
+            stream_id = side.until(h2.events.RequestReceived).stream_id
+            side.conn.send_headers(stream_id, [(":status", "200"), ("content-type", "text/html")])
+            side.conn.send_data(stream_id, HEAD)
+            side.flush()
+            if page:
+                resets.append(side.until(h2.events.StreamReset).stream_id)
+            else:
+                side.conn.send_data(stream_id, REST)
+                side.conn.send_headers(stream_id, [("x-sum", "1")], end_stream=True)
+                side.flush()
+
+    with origin(serve, tls) as server, closing(tunnel(proxy, server, "h2")) as sock:
+        client = H2(sock, client=True)
+        for path in ("/1", "/2"):
+            answer = client.answer(ask(client, server, path))
+            assert answer == (("403", b"blocked") if page else ("200", HEAD + REST))
+    assert len(resets) == (2 if page else 0)
+    assert proxy.addon.calls.count("html_head") == 2
+
+
+def test_an_http1_client_of_an_http2_server_gets_a_body_with_trailers(
+    proxy: Proxy, tls: Callable[[socket.socket], socket.socket]
+) -> None:
+    def serve(peer: Peer) -> None:
+        side = H2(peer.sock, client=False)
+        stream_id = side.until(h2.events.RequestReceived).stream_id
+        side.conn.send_headers(stream_id, [(":status", "200"), ("content-length", "5")])
+        side.conn.send_data(stream_id, b"hello")
+        side.conn.send_headers(stream_id, [("x-sum", "1")], end_stream=True)
+        side.flush()
+
+    with origin(serve, tls) as server, closing(Peer(tunnel(proxy, server, "http/1.1"))) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.port)
+        assert client.response() == (200, b"hello")
+
+
+def test_http2_with_a_host_field_unlike_authority_is_refused(
+    proxy: Proxy, tls: Callable[[socket.socket], socket.socket]
+) -> None:
+    with origin(lambda peer: None, tls) as server, closing(tunnel(proxy, server, "h2")) as sock:
+        client = H2(sock, client=True)
+        client.conn.config.validate_outbound_headers = False
+        assert client.answer(ask(client, server, "/", host="other.test"))[0] in ("400", "")
+    assert "request" not in proxy.addon.calls
+
+
+# The names it stands on
+
+
+def test_no_name_is_missing() -> None:
+    assert stock.missing() == []
+    assert stock.install() == []
+    assert not stock.stock_mode
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "change"),
+    [
+        (core.HttpLayer, "make_stream", None),
+        (core, "validate_headers", None),
+        (core.HttpStream.__mro__[1], "check_killed", lambda self: None),
+        (core.HttpStream.__mro__[1], "start_response_stream", None),
+    ],
+)
+def test_a_name_that_is_gone_or_changed_is_told_and_nothing_is_installed(
+    monkeypatch: pytest.MonkeyPatch, where: object, name: str, change: object
+) -> None:
+    monkeypatch.setattr(core, "HttpStream", core.HttpStream.__mro__[1])  # as before install()
+    monkeypatch.setattr(stock, "stock_mode", True)
+    if change:
+        monkeypatch.setattr(where, name, change)
+    else:
+        monkeypatch.delattr(where, name)
+    assert any(name in line for line in stock.missing())
+    assert any(name in line for line in stock.install())
+    assert stock.stock_mode
+    assert core.HttpStream is not stream.HeldStream
