@@ -129,9 +129,10 @@ def load_config(path: Path | None, overrides: Mapping[str, object] | None = None
 
     ConfigError with all faults of all layers."""
     loader = _Loader()
-    command = loader.command(overrides or {})
+    command = loader.command({**(overrides or {})} | ({} if state is None else {"state": state}))
     config = loader.layer("config", path)
-    folder = state or _state(command, config)
+    found = nearest((command, config), "state")
+    folder: Path = places.default_state_dir() if found is None else found.value
     changes = folder / CHANGES
     page = loader.layer("page", changes if is_file(changes) else None, _NOT_IN_CHANGES)
     layers = (command, page, config)
@@ -141,13 +142,7 @@ def load_config(path: Path | None, overrides: Mapping[str, object] | None = None
     loader.profiles_of(profile, groups)
     if loader.faults:
         raise ConfigError(_in_order(loader.faults))
-    layers = (*layers, loader.profiles[profile.path])
-    return _config(layers, loader, groups, profile, path, folder)
-
-
-def _state(command: Layer, config: Layer) -> Path:
-    found = nearest((command, config), "state")
-    return places.default_state_dir() if found is None else found.value
+    return _config((*layers, loader.profiles[profile.path]), loader, groups, profile, path, folder)
 
 
 @dataclass(slots=True)
@@ -166,7 +161,7 @@ class _Loader:
         """The layer in a file; an empty one where there is no file or it cannot be read."""
         if path is None:
             return Layer(name)
-        reader = self._reader(path.parent)
+        reader = self._reader(path.absolute().parent)
         try:
             document = read_yaml(path)
         except SfsError as fault:

@@ -147,9 +147,7 @@ def _group(node: Node, reader: Reader, file: str) -> GroupPart:
     name = name_of(fields["name"], "a name")
     if name == "default":
         raise SfsError("'default' means who is in no group", fields["name"].where, "give the group another name")
-    with reader.collect():
-        return _members(name, node.where, fields, reader, Layer(f"group {name}", file, settings))
-    return GroupPart(name, node.where, Layer(f"group {name}", file, settings))
+    return _members(name, node.where, fields, reader, Layer(f"group {name}", file, settings))
 
 
 def _members(name: str, where: Where, fields: Mapping[str, Node], reader: Reader, layer: Layer) -> GroupPart:

@@ -123,8 +123,8 @@ def _list(node: Node, reader: Reader) -> ListSource:
 
 def _meaning(fields: dict[str, Node], node: Node, source: ListSource) -> ListSource:
     """`source` with what the list is to mean. A list of rules/allowlist opens unless something else is said."""
-    flags = {key: flag_of(fields[key]) for key in ("final", "opens", "mandatory") if key in fields}
-    said = [key for key in ("category", "rating", "mandatory") if key in fields and flags.get(key, True)]
+    flags: dict[str, bool] = {key: flag_of(fields[key]) for key in ("final", "opens", "mandatory") if key in fields}
+    said = [key for key in ("category", "rating") if key in fields] + ["mandatory"] * flags.get("mandatory", False)
     if len(said) > 1:
         raise SfsError(f"a list with {' and '.join(said)}", node.where, f"keep one of {', '.join(said)}")
     if "mandatory" in said and flags.get("opens"):

@@ -44,7 +44,7 @@ def _row(node: Node, reader: Reader) -> TimedRow:
         raise SfsError("a time needs a level or a profile", node.where, "write one of them")
     days = _days(fields["days"]) if "days" in fields else EVERY_DAY
     start, end = _minute(fields["from"]), _minute(fields["to"])
-    if start == end or start == DAY:
+    if start in (end, DAY):
         raise SfsError("a time that does not end", node.where, 'for the whole day write from: "00:00" and to: "24:00"')
     level = level_of(fields["level"]) if "level" in fields else None
     profile = profile_of(fields["profile"], reader) if "profile" in fields else None

@@ -12,6 +12,7 @@ the URL names, else by the first of the row's charsets in which all of them are 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import islice
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -31,13 +32,15 @@ CHARSETS: Final = ("utf-8", "euc-jp", "shift_jis")  # in this order no Japanese 
 _PATTERN = re.compile(r"(?:\*|[a-z0-9_-]+\.\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?:\.\{\})?)")
 _COUNTRY = re.compile(r"\.(?:(?:co|com|net|org|ne|or)\.[a-z]{2}|[a-z]{2,24})\Z")
 _UNICODE_ESCAPES = re.compile(rb"(?:%u[0-9A-Fa-f]{4})+")
+# UTF-8 of Japanese takes three bytes a character; a text all of two-byte ones and no Latin letter may be EUC-JP.
+_SHORT_UTF8 = re.compile(r"[^A-Za-z\u0080-\U0010ffff]*(?:[\u0080-\u07ff][^A-Za-z\u0080-\U0010ffff]*){2,}")
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
     """One row. `paths`: "/x" a prefix, "x" the start of any path segment; none: every path. `path`: templates with one
-    {} for the word, * for any segment. `space`: what the path has in place of a space, besides +."""
+    {} for the word, * for any segment; the first that fits counts. `space`: what a path has for a space, besides +."""
 
     name: str
     hosts: tuple[str, ...]
@@ -142,7 +145,8 @@ def _words(row: "_Row", path: str, query: _Query) -> tuple[str, ...]:
     engine = row.engine
     raws: list[bytes] = []
     if row.paths is None or row.paths.search(path):
-        raws += [_unquoted(_bytes(found[1])) for template in row.templates if (found := template.match(path))]
+        places = (found for template in row.templates if (found := template.match(path)))
+        raws += [_unquoted(_bytes(found[1])) for found in islice(places, 1)]
         if engine.params and (query.raw or query.form):
             pairs = query.pairs()
             raws += [value for name in engine.params if name in pairs for value in pairs[name]]
@@ -154,26 +158,35 @@ def _words(row: "_Row", path: str, query: _Query) -> tuple[str, ...]:
 
 
 def _readings(raw: bytes, engine: Engine, query: _Query) -> Iterator[str]:
-    text = _decoded(raw, engine, query)[:MAX_WORD]
-    for _ in range(MAX_ROUNDS):
-        shown = " ".join(text.split())
-        if shown:
-            yield shown
-        if engine.space and engine.space in shown:
-            yield " ".join(shown.replace(engine.space, " ").split())
-        if not _ESCAPED.search(text):
-            return
-        text = _decoded(_unquoted(_bytes(text)), engine, query)[:MAX_WORD]
+    for text in _decoded(raw, engine, query):
+        for _ in range(MAX_ROUNDS):
+            text = text[:MAX_WORD]
+            shown = " ".join(text.split())
+            if shown:
+                yield shown
+            if engine.space and engine.space in shown:
+                yield " ".join(shown.replace(engine.space, " ").split())
+            if not _ESCAPED.search(text):
+                break
+            text = _decoded(_unquoted(_bytes(text)), engine, query)[0]
 
 
-def _decoded(raw: bytes, engine: Engine, query: _Query) -> str:
+def _decoded(raw: bytes, engine: Engine, query: _Query) -> list[str]:
+    """One reading; two where nothing tells whether short words are UTF-8 or Japanese: 動物 in EUC-JP is both."""
     if raw.isascii() and b"\x1b" not in raw:
-        return raw.decode("ascii")
-    for charset in (*_named(engine, query), *engine.charsets):
+        return [raw.decode("ascii")]
+    for charset in _named(engine, query):
         text = decode_strict(raw, charset)
         if text is not None:
-            return text
-    return decode_bytes(raw, "windows-1252")
+            return [text]
+    for charset in engine.charsets:
+        text = decode_strict(raw, charset)
+        if text is not None:
+            other = (
+                decode_strict(raw, "euc-jp") if "euc-jp" in engine.charsets and _SHORT_UTF8.fullmatch(text) else None
+            )
+            return [text] if other is None or other == text else [other, text]
+    return [decode_bytes(raw, "windows-1252")]
 
 
 def _named(engine: Engine, query: _Query) -> Iterator[str]:

@@ -15,6 +15,7 @@ import h2.connection
 import h2.events
 import pytest
 from mitmproxy import certs, http
+from mitmproxy.connection import Client
 from mitmproxy.options import Options
 from mitmproxy.proxy.layers import http as core
 
@@ -55,12 +56,38 @@ class Addon:
     on: dict[str, Callable[[http.HTTPFlow], Any]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     flows: list[http.HTTPFlow] = field(default_factory=list)
+    clients: int = 0
+    changed: threading.Condition = field(default_factory=threading.Condition)
 
     def _call(self, name: str, flow: http.HTTPFlow) -> Any:
-        self.calls.append(name)
-        if flow not in self.flows:
-            self.flows.append(flow)
-        return self.on[name](flow) if name in self.on else None
+        answer = self.on[name](flow) if name in self.on else None
+        with self.changed:
+            self.calls.append(name)
+            if flow not in self.flows:
+                self.flows.append(flow)
+            self.changed.notify_all()
+        return answer
+
+    def wait(self, name: str) -> None:
+        """Wait until a hook has been called."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: name in self.calls, LONG)
+
+    def client_connected(self, client: Client) -> None:
+        with self.changed:
+            self.clients += 1
+
+    def client_disconnected(self, client: Client) -> None:
+        with self.changed:
+            self.clients -= 1
+            self.changed.notify_all()
+
+    def settle(self) -> None:
+        """Wait until every client is gone, and forget."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.clients == 0, LONG)
+        for kept in (self.on, self.calls, self.flows):
+            kept.clear()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         self._call("requestheaders", flow)
@@ -272,10 +299,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 @pytest.fixture
 def proxy(running: Proxy, caplog: pytest.LogCaptureFixture) -> Iterator[Proxy]:
-    running.addon.on.clear()
-    running.addon.calls.clear()
-    running.addon.flows.clear()
     yield running
+    running.addon.settle()
     assert "crashed" not in caplog.text
     assert "Addon error" not in caplog.text
 
@@ -315,6 +340,7 @@ def test_a_shown_page_streams_from_its_head_on(proxy: Proxy, framing: str) -> No
         seen.set()
         client.buf = head + client.buf
         assert client.response() == (200, HEAD + REST)
+        proxy.addon.wait("response")
     assert proxy.addon.ended() == "head"
     assert proxy.addon.calls == ["requestheaders", "request", "responseheaders", "html_head", "response"]
 
@@ -423,6 +449,7 @@ def test_a_server_that_dies_while_held_is_judged(proxy: Proxy, framing: str, pag
         else:
             assert client.head()[0] == 200
             assert HEAD in client.rest()  # the part, then the end of the connection
+        proxy.addon.wait("response" if page else "error")
     assert proxy.addon.ended() == "end"
     assert proxy.addon.calls[-1] == ("response" if page else "error")
 
@@ -436,6 +463,7 @@ def test_a_server_that_dies_after_release_breaks_the_clients_page_off(proxy: Pro
     with origin(serve) as server, closing(proxy.get(server)) as client:
         assert client.head()[0] == 200
         assert client.rest() == HEAD
+        proxy.addon.wait("error")
     assert proxy.addon.calls[-2:] == ["html_head", "error"]
 
 
