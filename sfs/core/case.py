@@ -154,5 +154,3 @@ def _rating_in_form(labels: tuple[Label, ...], form: int) -> Label | None:
 def _precedence(label: Label) -> tuple[bool, tuple[int, ...], float, int]:
     newest = label.on.timestamp() if label.on is not None else float("-inf")
     return (not label.generic, label.rank, newest, label.rating)
-
-

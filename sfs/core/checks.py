@@ -259,5 +259,3 @@ def _line(name: str, hit: Hit) -> str:
 
 def _said(source: str, place: str | None) -> str:
     return f"{source}: {place}" if place else source
-
-

@@ -8,10 +8,10 @@ from sfs.match.index import ALL_FORMS
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """`rating` 0 to 4. `source` is who says it, `place` where it stands written. `generic`: true of every URL that begins with its prefix, of `path` below the host;
-    otherwise of one page. `owner` is the rank of the owner of the policy who stated it (0 the nearest), None for a
-    bureau or a rating file. `forms`: which forms of the URL it covers, as in sfs/match/index.py. `rank` orders the
-    generic labels of one source: the longer the prefix, the higher."""
+    """`rating` 0 to 4. `source` is who says it, `place` where it stands written. `generic`: true of every URL that
+    begins with its prefix, of `path` below the host; otherwise of one page. `owner` is the rank of the owner of the
+    policy who stated it (0 the nearest), None for a bureau or a rating file. `forms`: which forms of the URL it
+    covers, as in sfs/match/index.py. `rank` orders the generic labels of one source: the longer prefix is higher."""
 
     rating: int
     source: str

@@ -1,7 +1,8 @@
 """Reading a list from disk: a bad line is skipped and counted, too many refuse the file, so that the old one stays."""
 
 import hashlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BufferedReader
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sfs.errors import RuleError, SfsError, Where
-from sfs.lists.lines import PARSERS, fast_name
+from sfs.lists.lines import PARSERS, names_at, odd_names
 from sfs.match.entry import MAX_LINE, Entry, Unit
 from sfs.match.index import EntryIndex
 
@@ -44,12 +45,25 @@ class ListFile:
     mtime: datetime
 
 
+class NameIndex(EntryIndex):
+    """An index of entries and of plain names, each a domain tree, that never were an Entry. An Entry each would take
+    2 s for a million names."""
+
+    __slots__ = ()
+
+    def __init__(self, entries: Iterable[tuple[Entry, int]], names: dict[str, int]) -> None:
+        super().__init__(entries)  # names is complete only after this: reading the entries fills it
+        for name, line in self._trees.items():
+            names.setdefault(name, line)
+        self._trees = names
+
+
 def read_list(path: Path, format: str) -> ListFile:
     """The list in a file. `format`: entries, plain or hosts. RuleError where the file as a whole is no such list."""
     reading = _Reading(path, format)
     with _opened(path) as file:
         mtime = datetime.fromtimestamp(fstat(file.fileno()).st_mtime, UTC)
-        index = EntryIndex(reading.entries(file))
+        index = NameIndex(reading.entries(file), reading.names)
     reading.judge()
     sha256 = reading.hash.hexdigest()
     return ListFile(index, reading.count, tuple(reading.skipped), reading.skipped_count, sha256, mtime)
@@ -60,8 +74,9 @@ def read_entries(path: Path) -> tuple[tuple[tuple[Entry, int], ...], tuple[RuleE
     `read_list`. For who joins several lists into one index."""
     reading = _Reading(path, "entries")
     with _opened(path) as file:
-        entries = tuple(reading.entries(file))
+        others = tuple(reading.entries(file))
     reading.judge()
+    entries = (*((Entry(Unit.TREE, name), line) for name, line in reading.names.items()), *others)
     return entries, tuple(reading.skipped)
 
 
@@ -88,29 +103,50 @@ class _Reading:
     path: Path
     format: str
     count: int = 0
+    names: dict[str, int] = field(default_factory=dict)  # plain names without an Entry each, with their lines
     skipped: list[RuleError] = field(default_factory=list)
     skipped_count: int = 0
     hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def entries(self, file: BufferedReader) -> Iterator[tuple[Entry, int]]:
-        """The entries with their lines."""
-        parse, hosts, shown = PARSERS[self.format], self.format == "hosts", str(self.path)
-        for number, line in enumerate(self._lines(file), 1):
-            name = fast_name(line, hosts)
-            if name is not None:
-                self.count += 1
-                yield Entry(Unit.TREE, name), number
-                continue
-            if not line or line.isspace():
-                continue
-            try:
-                found = parse(line, Where(shown, number))
-            except SfsError as fault:
-                self._skip(fault, Where(shown, number))
-                continue
-            self.count += len(found)
-            for entry in found:
-                yield entry, number
+        """The entries with their lines, except what goes to `names`."""
+        number = 1
+        for block in self._blocks(file):
+            lower, at = block.lower(), 0
+            while at < len(block):
+                names, at = names_at(lower, at, self.format)
+                for name in self._take(names, number):
+                    line = f"0.0.0.0 {name}" if self.format == "hosts" else name
+                    yield from self._line(line.encode("ascii"), number + names.index(name))
+                number += len(names)
+                if at < len(block):
+                    end = block.index(b"\n", at)
+                    yield from self._line(block[at:end], number)
+                    number, at = number + 1, end + 1
+
+    def _take(self, names: list[str], number: int) -> set[str]:
+        """Keep the names of a run of lines that begins with line `number`; those that need a parser come back."""
+        odd = odd_names(names)
+        lines: Iterable[int] = range(number, number + len(names))
+        if odd:
+            lines = [line for line, name in zip(lines, names, strict=True) if name not in odd]
+            names = [name for name in names if name not in odd]
+        self.count += len(names)
+        deque(map(self.names.setdefault, names, lines), maxlen=0)  # of a name that stands twice the first line
+        return odd
+
+    def _line(self, line: bytes, number: int) -> Iterator[tuple[Entry, int]]:
+        where = Where(str(self.path), number)
+        if not line or line.isspace():
+            return
+        try:
+            found = PARSERS[self.format](line, where)
+        except SfsError as fault:
+            self._skip(fault, where)
+            return
+        self.count += len(found)
+        for entry in found:
+            yield entry, number
 
     def judge(self) -> None:
         """RuleError where too much of the file was bad."""
@@ -132,27 +168,23 @@ class _Reading:
         if self.skipped_count >= HOPELESS and self.skipped_count > self.count:
             self._refuse()
 
-    def _lines(self, file: BufferedReader) -> Iterator[bytes]:
-        """The lines without their ends; a line past the bound is cut, and then no parser takes it."""
+    def _blocks(self, file: BufferedReader) -> Iterator[bytes]:
+        """The file in blocks of whole lines. A line past the bound loses its end, and then no parser takes it."""
         rest, size = b"", 0
         while chunk := file.read(_CHUNK):
             if not size:
                 self._sniff(chunk)
-                chunk_text = chunk.removeprefix(b"\xef\xbb\xbf")
-            else:
-                chunk_text = chunk
             size += len(chunk)
             if size > MAX_FILE:
                 raise RuleError("the list grows while it is read", Where(str(self.path)), "try again")
             self.hash.update(chunk)
-            first, *others = chunk_text.split(b"\n")
-            if len(rest) <= MAX_BYTES:
-                rest += first[: MAX_BYTES + 1]
-            if others:
-                yield rest
-                rest = others.pop()
-                yield from others
-        yield rest
+            data = rest + (chunk if size > len(chunk) else chunk.removeprefix(b"\xef\xbb\xbf"))
+            cut = data.rfind(b"\n") + 1
+            if cut:
+                yield data[:cut]
+            rest = data[cut : cut + MAX_BYTES + 1]
+        if rest:
+            yield rest + b"\n"
 
     def _sniff(self, start: bytes) -> None:
         """RuleError where the first bytes are plainly something else."""

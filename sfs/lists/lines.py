@@ -7,8 +7,9 @@
 A name in a list of plain names or of hosts means the name and all below it: those who keep such lists write the
 name that was seen, and what stands below is the same site.
 
-Almost all lines of a long list are plain lower case names. Those are told by a pattern and a look at the public
-suffixes, 40 times faster than parsing each as a URL; the result is the same, which a test compares.
+Almost all lines of a long list are plain lower case names, and stand in long runs. A run is told by one pattern and
+checked against the public suffixes as a set: 50 times faster than parsing each name as a URL, with the same result,
+which a test compares.
 """
 
 import re
@@ -22,27 +23,43 @@ from sfs.text import suffix
 
 type LineParser = Callable[[bytes, Where], tuple[Entry, ...]]
 
-# Labels without a hyphen in front, the last one no number: what every reader of names takes the same way.
-_NAME: Final = rb"((?:[a-z0-9_][a-z0-9_-]{0,62}\.)+[a-z][a-z0-9-]{0,62})"
-_PLAIN: Final = re.compile(_NAME + rb"[ \t\r]*")
-_HOSTS: Final = re.compile(rb"(?:0\.0\.0\.0|127\.0\.0\.1)[ \t]+" + _NAME + rb"[ \t\r]*")
+# Labels without a hyphen in front, the last one no number: what every reader of names takes the same way. Possessive
+# (++), so that a run that ends is not tried again shorter.
+_NAME: Final = rb"(?:[a-z0-9_][a-z0-9_-]{0,62}+\.)++[a-z][a-z0-9-]{0,62}+"
+_END: Final = rb"[ \t]*+\r?\n"
+_SINK: Final = rb"(?:0\.0\.0\.0|127\.0\.0\.1)[ \t]++"
+_RUNS: Final = {
+    "entries": re.compile(rb"(?:" + _NAME + _END + rb")++"),
+    "plain": re.compile(rb"(?:" + _NAME + _END + rb")++"),
+    "hosts": re.compile(rb"(?:" + _SINK + _NAME + _END + rb")++"),
+}
 _SINKS: Final = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1", "0"})  # noqa: S104 - read, not bound
 _OF_THE_MACHINE: Final = frozenset(  # lines that every hosts file has
     (
-        *("localhost", "localhost.localdomain", "local", "broadcasthost", "0.0.0.0"),
+        *("localhost", "localhost.localdomain", "local", "broadcasthost", "0.0.0.0"),  # noqa: S104 - read, not bound
         *("ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-mcastprefix"),
         *("ip6-allnodes", "ip6-allrouters", "ip6-allhosts"),
     )
 )
 
 
-def fast_name(line: bytes, hosts: bool) -> str | None:
-    """The name that a line holds and nothing else, where it is plainly one; None leaves it to the parsers below."""
-    match = (_HOSTS if hosts else _PLAIN).fullmatch(line)
-    if match is None or len(match[1]) > 253 or b"xn--" in line:
-        return None
-    name = match[1].decode("ascii")
-    return None if _may_be_suffix(name) else name
+def names_at(block: bytes, at: int, format: str) -> tuple[list[str], int]:
+    """The names of the run of lines that begins at `at`, one a line, and where the run ends; ([], at) for no run.
+
+    `block`: whole lines in lower case. `odd_names` says which of the names are not to be taken unseen."""
+    run = _RUNS[format].match(block, at)
+    if run is None:
+        return [], at
+    words = run[0].decode("ascii").split()
+    return (words[1::2] if format == "hosts" else words), run.end()
+
+
+def odd_names(names: list[str]) -> set[str]:
+    """Those of `names` that only the parsers below can judge: public suffixes, encoded and overlong names."""
+    rules, wild = _suffix_rules()
+    odd = set(rules.intersection(names)) | _OF_THE_MACHINE.intersection(names)
+    odd.update(name for name in names if name.partition(".")[2] in wild or len(name) > 253 or "xn--" in name)
+    return odd
 
 
 def entry_line(line: bytes, where: Where) -> tuple[Entry, ...]:
@@ -87,13 +104,8 @@ def _text(line: bytes, where: Where) -> str:
 
 
 @lru_cache(maxsize=1)
-def _suffix_rules() -> frozenset[str] | None:
-    # The set itself: asking for the suffix of each of a million names takes 4 s, a look into the set 0.2 s.
-    rules = getattr(suffix._suffixes(), "_publicsuffix", None)
-    return rules if isinstance(rules, frozenset) else None
-
-
-def _may_be_suffix(name: str) -> bool:
-    """False only where `name`, which has a dot, is surely no public suffix: no rule names it or all beside it."""
-    rules = _suffix_rules()
-    return rules is None or name in rules or "*" + name[name.index(".") :] in rules
+def _suffix_rules() -> tuple[frozenset[str], frozenset[str]]:
+    """The names that are public suffixes, and those whose children are. Asking for the suffix of each of a million
+    names takes 4 s, sets 0.3 s. A rule !name makes an exception; then the parser finds nothing wrong."""
+    rules: frozenset[str] = suffix._suffixes()._publicsuffix
+    return rules, frozenset(rule[2:] for rule in rules if rule.startswith("*."))

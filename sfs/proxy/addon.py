@@ -34,7 +34,7 @@ from sfs.proxy.decode import ACCEPTED
 from sfs.proxy.facts import Asked, BadRequest, asked_of, client_of, facts_of, has_form, without_mark
 from sfs.proxy.held import HeldHead
 from sfs.proxy.pages import Pages, decision_code, local_now
-from sfs.proxy.reach import Going, LoopGuard, Resolver, client_allowed, connect_port_allowed, going_to
+from sfs.proxy.reach import Going, LoopGuard, Resolver, client_allowed, going_to
 from sfs.proxy.refused import Refusal, Refused
 from sfs.sources.filter import Filter
 from sfs.sources.https import https_mode
@@ -125,8 +125,9 @@ class SfsAddon:
         closed = stays_closed(parse_url(url.origin), self._https, policy, self.filter.ruleset)
         if url.host in self.filter.ruleset.own_hosts:
             closed = False
-        elif problem := await self.resolver.refuse_reason(request.host, request.port, connect=True):
-            if problem in ("address", "loop", "port") or not connect_port_allowed(request.port, self.resolver.reach):
+        else:
+            problem = await self.resolver.refuse_reason(request.host, request.port, connect=True)
+            if problem in ("address", "loop", "port"):
                 self._refuse(flow, url, problem)
                 self._answer(flow, self.pages.error(request, problem, url.host))
                 return
@@ -440,4 +441,3 @@ def _has_body(flow: http.HTTPFlow) -> bool:
     if flow.request.method == "HEAD" or status < 200 or status in (204, 205, 304):
         return False
     return not (300 <= status < 400 and "location" in flow.response.headers)
-

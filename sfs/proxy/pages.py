@@ -48,15 +48,11 @@ class Pages:
 
     def blocked(self, request: http.Request, url: Url, verdict: Verdict, code: str | None) -> http.Response:
         """The page that says why, or a small answer of the kind that was asked for."""
-        kind = pages.kind_of_answer(
-            request.headers.get("sec-fetch-dest"), request.headers.get("accept"), url.sent.path
-        )
+        kind = pages.kind_of_answer(request.headers.get("sec-fetch-dest"), request.headers.get("accept"), url.sent.path)
         blocked = pages.Blocked(verdict.check, verdict.reason, url.host, verdict.rating, verdict.level, code, kind)
         back = request.headers.get("referer")
         return response_of(
-            pages.block_page(
-                self.language(request), blocked, self.filter.helplines, back_url=back, today=date.today()
-            )
+            pages.block_page(self.language(request), blocked, self.filter.helplines, back_url=back, today=date.today())
         )
 
     def help_words(self, request: http.Request, url: Url) -> http.Response:

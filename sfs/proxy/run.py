@@ -18,7 +18,6 @@ from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.certs import CertStore
 from mitmproxy.master import Master
 
-from sfs.core.facts import Https
 from sfs.errors import SfsError
 from sfs.proxy import stock
 from sfs.proxy.addon import SfsAddon
@@ -26,10 +25,10 @@ from sfs.proxy.pages import Pages
 from sfs.proxy.reach import Reach, Resolver
 from sfs.sources.config import Config
 from sfs.sources.filter import Filter
-from sfs.sources.https import https_mode, own_ca
+from sfs.sources.https import own_ca
 from sfs.sources.journal import Journal
 from sfs.sources.protection import protection
-from sfs.text.address import Network, parse_network
+from sfs.text.address import Network
 
 DRAIN = 5.0  # seconds that open connections get to end after SIGTERM
 IDLE = 300  # seconds without a byte before a connection is closed
@@ -52,7 +51,7 @@ async def serve(filter_: Filter, ready: Callable[[Listening], None]) -> None:
     _limits()
     stock.install()
     folder = prepare_ca(config)
-    host, port = config.listen
+    host, port = config.listen.host, config.listen.port
     master = Master(_options(config, folder, host, port), with_termlog=False)
     resolver = Resolver(reach_of(config))
     certificate = folder / CA_CERTIFICATE
@@ -128,7 +127,7 @@ def reach_of(config: Config) -> Reach:
 
 def named_clients(config: Config) -> tuple[Network, ...]:
     """The ranges that groups name: served even where they are not private."""
-    return tuple(network for group in config.groups for text in group.clients if (network := parse_network(str(text))))
+    return tuple(network for group in config.groups for network in group.clients)
 
 
 def _options(config: Config, folder: Path, host: str, port: int) -> options.Options:
@@ -233,6 +232,3 @@ def _shown(listening: Listening) -> str:
 def ready_line(filter_: Filter, listening: Listening) -> str:
     """`sfs: ready ...`: where the proxy is and what protects now."""
     return f"sfs: ready on {_shown(listening)}, {protection(filter_).ready}"
-
-
-__all__ = ["Https", "Listening", "https_mode", "ready_line", "serve"]

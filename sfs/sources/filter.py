@@ -9,9 +9,10 @@ from sfs.core.policy import Policy
 from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Verdict
 from sfs.sources.config import Config
+from sfs.sources.helplines import HelpLine
 from sfs.sources.labels import AllSources, LabelSource, OwnRatings
 from sfs.sources.policies import policies_from
-from sfs.sources.rules import HelpLine, RulesReport, load_rules
+from sfs.sources.rules import RulesReport, load_rules
 
 MAX_ASKED = 16  # facts one decision may ask for: the page and what it carries; more is a fault of ours
 
@@ -27,9 +28,7 @@ class Filter:
     helplines: tuple[HelpLine, ...]
     report: RulesReport
 
-    def judge(
-        self, facts: Facts, policy: Policy, trace: list[Step] | None = None
-    ) -> tuple[Verdict | Need, Facts]:
+    def judge(self, facts: Facts, policy: Policy, trace: list[Step] | None = None) -> tuple[Verdict | Need, Facts]:
         """The verdict, or Need(PAGE); and the facts with the labels that were asked for on the way."""
         for _ in range(MAX_ASKED):
             if trace is not None:

@@ -1,6 +1,6 @@
 """The decision log: JSON lines under STATE/log, one file a day, 0600, gone after `retention` (design, section 8).
 
-A record holds time, group, host, check, reason and code; no path, no query, no search word, no client address.
+A record holds time, group, host, check and code (null where the page was shown); no path, no query, no search word, no client address.
 Help hosts and help words never reach this file: such a verdict has `record` False and is turned away at the door.
 Blocking (mandatory lists, profile isp) is counted by the hour, rounded, and nothing else is kept of it.
 """
@@ -38,17 +38,12 @@ class Record:
 
     def line(self) -> str:
         """The record as JSON; everything from outside is escaped by JSON itself, ASCII only."""
-        verdict = self.verdict
         return json.dumps(
             {
                 "time": self.time.isoformat(timespec="seconds"),
                 "group": self.group,
                 "host": self.host[:253],
-                "action": str(verdict.action),
-                "check": verdict.check,
-                "reason": verdict.reason,
-                "level": verdict.level,
-                "rating": verdict.rating,
+                "check": self.verdict.check,
                 "code": self.code,
             }
         )
@@ -141,7 +136,7 @@ class Journal:
         oldest = (datetime.now().astimezone() - self._retention).date()
         for path in self._folder.glob("decisions-*.jsonl"):
             try:
-                day = datetime.strptime(path.stem, "decisions-%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+                day = datetime.strptime(path.stem, "decisions-%Y-%m-%d").date()
             except ValueError:
                 continue
             if day < oldest:

@@ -62,11 +62,6 @@ def load_rules(config: Config) -> Rules:
     return Rules(ruleset, tuple(_rating_files(folder / "ratings", report)), helplines, report)
 
 
-def never_decrypt_entries() -> EntryIndex:
-    """The sites that stay closed whatever the mode: banks, health, government services."""
-    return _entries(rules_dir() / "never-decrypt.txt", RulesReport())
-
-
 def _words(folder: Path, report: RulesReport) -> Iterator[WordRule]:
     for path in sorted(folder.glob("*-[1-4].txt")):
         yield from _word_file(path, int(path.stem[-1]), report)

@@ -1,26 +1,22 @@
 """What somebody typed into a search engine, read from the URL (or form) that asks it.
 
-The table is rules/search-engines.yaml; its README says what a row may hold. A host is looked up in four dictionaries,
-so a thousand rows cost no more than ten:
-
-    www.example.com   this host             *.example.com   this host and every one below
-    example.{}        under any country     search.*        any host whose first label this is      *   any host
-
-The nearest row that finds words answers. A row is for a path or for parameters; bytes are decoded by the charset that
-the URL names, else by the first of the row's charsets in which all of them are characters."""
+The table is rules/search-engines.yaml, which says at its head what a row may hold. Rows are found by their hosts
+(patterns.py), so a thousand cost no more than ten. The nearest row that finds words answers. A row is for a path or
+for parameters; bytes are decoded by the charset that the URL names, else by the first of the row's charsets in which
+all of them are characters."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from sfs.errors import RuleError, Where
 from sfs.text.charset import canonical, decode_bytes, decode_strict
+from sfs.text.patterns import check_hosts, host_keys, row_values
 
 MAX_ROWS: Final = 5000
-MAX_HOSTS: Final = 500  # of one row
 MAX_PAIRS: Final = 500  # parameters of one query that are looked at
 MAX_WORDS: Final = 32
 MAX_WORD: Final = 4096  # characters
@@ -29,8 +25,6 @@ MAX_ROUNDS: Final = 3  # a page's own script may decode what the server did not
 
 CHARSETS: Final = ("utf-8", "euc-jp", "shift_jis")  # in this order no Japanese text is taken for another charset's
 
-_PATTERN = re.compile(r"(?:\*|[a-z0-9_-]+\.\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?:\.\{\})?)")
-_COUNTRY = re.compile(r"\.(?:(?:co|com|net|org|ne|or)\.[a-z]{2}|[a-z]{2,24})\Z")
 _UNICODE_ESCAPES = re.compile(rb"(?:%u[0-9A-Fa-f]{4})+")
 # UTF-8 of Japanese takes three bytes a character; a text all of two-byte ones and no Latin letter may be EUC-JP.
 _SHORT_UTF8 = re.compile(r"[^A-Za-z\u0080-\U0010ffff]*(?:[\u0080-\u07ff][^A-Za-z\u0080-\U0010ffff]*){2,}")
@@ -115,30 +109,8 @@ class Engines:
         return None
 
     def _rows(self, host: str) -> Iterator[_Row]:
-        for key in _keys(host):
+        for key in host_keys(host):
             yield from self._hosts.get(key, ())
-
-
-def _keys(host: str) -> Iterator[str]:
-    """The patterns that fit a host, nearest first: at most three for each label."""
-    yield host
-    yield from _trees(host)
-    country = _COUNTRY.search(host)
-    if country:
-        stem = host[: country.start()]
-        yield f"{stem}.{{}}"
-        yield from (f"{tree}.{{}}" for tree in _trees(stem))
-    yield f"{host.partition('.')[0]}.*"
-    yield "*"
-
-
-def _trees(host: str) -> Iterator[str]:
-    start = 0
-    while True:
-        yield f"*.{host[start:]}"
-        start = host.find(".", start) + 1
-        if not start:
-            return
 
 
 def _words(row: "_Row", path: str, query: _Query) -> tuple[str, ...]:
@@ -232,32 +204,18 @@ def _template(template: str) -> re.Pattern[str]:
 
 
 def _engine(row: object, number: int, where: Where) -> Engine:
-    if not isinstance(row, Mapping):
-        raise RuleError(f"search engine {number} is no mapping", where, "write it as - name: ...")
-    who = f"search engine {number} ({str(row.get('name', 'no name'))[:40]})"
-    known = {one.name for one in fields(Engine)}
-    unknown = [str(key)[:40] for key in row if key not in known]
-    if unknown:
-        raise RuleError(f"{who} has an unknown key {unknown[0]!r}", where, f"use one of {', '.join(sorted(known))}")
-    lists = {key: _strings(row[key], f"{who}, {key}", where) for key in row if key not in ("name", "space")}
-    engine = Engine(name=str(row.get("name", "")), space=str(row.get("space", "")), **{"hosts": (), **lists})
+    named = row.get("name", "no name") if isinstance(row, Mapping) else "no name"
+    who = f"search engine {number} ({str(named)[:40]})"
+    values = row_values(row, Engine, frozenset({"name", "space"}), frozenset(), who, where)
+    engine = Engine(**{"name": "", "hosts": (), **values})
     _check(engine, who, where)
     return engine
-
-
-def _strings(value: object, who: str, where: Where) -> tuple[str, ...]:
-    values = value if isinstance(value, list) else [value]
-    if not values or len(values) > MAX_HOSTS or not all(isinstance(one, str) and one for one in values):
-        raise RuleError(f"{who} is no text and no list of texts", where, "put values such as no or 1 in quotes")
-    return tuple(values)
 
 
 def _check(engine: Engine, who: str, where: Where) -> None:
     if not engine.name or not engine.hosts or not (engine.params or engine.path):
         raise RuleError(f"{who} lacks something", where, "a row has name, hosts, and params or path")
-    for host in engine.hosts:
-        if not _PATTERN.fullmatch(host):
-            raise RuleError(f"{who}: {host[:80]!r} is no host pattern", where, "write www.example.com or *.example.{}")
+    check_hosts(engine.hosts, who, where)
     for template in engine.path:
         if template[0] != "/" or template.count("{}") != 1:
             raise RuleError(f"{who}: {template[:80]!r} is no path template", where, "write /search/{}")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sfs.text.unwrap import Wrappers
 
 from sfs.core.decide import CHECKS, ROWS, decide
 from sfs.core.facts import Fact, Facts, Https, Kind, Need, Page
@@ -19,14 +20,14 @@ from sfs.match.index import EntryIndex
 from sfs.match.words import WordIndex, parse_word_line
 from sfs.pics.selflabels import SelfLabel
 from sfs.text.search import Engines
-from sfs.text.unwrap import Wrappers
 from sfs.text.url import name_url, parse_url
 
 NOW = datetime(2026, 4, 1, 12, 0, tzinfo=UTC)
+NO_PAGE = Page()
 ENGINES = Engines([{"name": "Find", "hosts": ["find.test"], "params": ["q"], "paths": ["/search"]}])
 WRAPPERS = Wrappers(
     [
-        {"name": "archive", "hosts": ["archive.test"], "kind": "path", "after": ["/web/*/"]},
+        {"name": "archive", "hosts": ["archive.test"], "after": ["/web/*/"], "only": True},
     ]
 )
 
@@ -53,7 +54,7 @@ def policy(level: int = 2, *owners: Owner, **changes: object) -> Policy:
     return policy_of_level(level, owners=owners, **changes)
 
 
-def facts(url: str = "http://page.test/", labels: tuple[Label, ...] = (), page: Page | None = Page(), **more) -> Facts:
+def facts(url: str = "http://page.test/", labels: tuple[Label, ...] = (), page: Page | None = NO_PAGE, **more) -> Facts:
     made = Facts(parse_url(url), time=NOW, **more)
     return made.with_labels(made.url, LabelAnswer(labels)).with_page(page)
 
@@ -100,7 +101,7 @@ def test_the_order_of_checks_is_the_contract():
 
 
 def test_own_pages_are_shown_whatever_holds():
-    strict = policy(0, owner(block=["home.arpa"]), only_allowed=True)
+    strict = policy(0, owner(block=["sfs.home.arpa"]), only_allowed=True)
     assert check(settle(facts("http://sfs.home.arpa/"), strict, Ruleset())) == ("allow", "own/own")
 
 
@@ -407,9 +408,7 @@ labels_st = st.lists(
 pages_st = st.builds(
     Page,
     texts=st.sampled_from([(), ("orange",), ("lemon", "x")]),
-    self_labels=st.lists(
-        st.integers(0, 4).map(lambda r: SelfLabel(r, "rta", False, "x", None)), max_size=2
-    ).map(tuple),
+    self_labels=st.lists(st.integers(0, 4).map(lambda r: SelfLabel(r, "rta", False, "x", None)), max_size=2).map(tuple),
     cut=st.booleans(),
 )
 category_lists = st.builds(

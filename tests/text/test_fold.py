@@ -32,7 +32,10 @@ def test_folding_twice_changes_nothing(text):
     assert fold(fold(text)) == fold(text)
 
 
-@given(st.text(alphabet=st.sampled_from("aAéか\u3099\u309aハ\uff9e\uff9f日①㌔ｱ＊\u0301ー―가각\u1100\u1161"), max_size=30) | st.text(max_size=30))
+@given(
+    st.text(alphabet=st.sampled_from("aAéか\u3099\u309aハ\uff9e\uff9f日①㌔ｱ＊\u0301ー―가각\u1100\u1161"), max_size=30)
+    | st.text(max_size=30)
+)
 def test_folding_by_runs_equals_folding_the_whole(text):
     assert _nfkc(text) == unicodedata.normalize("NFKC", text)
 

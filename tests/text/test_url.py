@@ -68,7 +68,9 @@ def test_a_url_that_is_still_encoded_after_eight_rounds_is_refused():
         parse_url("http://h.test/" + once.replace("%", "%25").replace("%", "%25"))
 
 
-@pytest.mark.parametrize("text", ["", "http://", "http://[::1", "data:text/html,x", "javascript:1", "http://a b/", "//x"])
+@pytest.mark.parametrize(
+    "text", ["", "http://", "http://[::1", "data:text/html,x", "javascript:1", "http://a b/", "//x"]
+)
 def test_what_no_browser_opens_is_a_url_error(text):
     with pytest.raises(UrlError):
         parse_url(text)

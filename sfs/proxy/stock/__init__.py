@@ -41,7 +41,7 @@ class Hold(Protocol):
 
 
 @dataclass
-class HtmlHeadHook(commands.StartHook):  # type: ignore[no-untyped-call]  # registers itself by its name
+class HtmlHeadHook(commands.StartHook):
     """Calls `html_head(flow)` of every addon, plain or async: once for each held response, unless the client left."""
 
     flow: http.HTTPFlow

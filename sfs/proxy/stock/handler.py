@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events, mode_servers
 
 from sfs.proxy.stock.stream import HeldStream
@@ -43,6 +44,17 @@ class BoundedHandler(mode_servers.ProxyConnectionHandler):
         else:
             self._check_later()
 
+    async def handle_connection(self, connection: Connection) -> None:
+        try:
+            await super().handle_connection(connection)
+        finally:
+            # Closed by command while its task queues for server_event (a peer that sends fast: nearly always), stock's
+            # ends there with the socket open: a blocked server would go on, a refused client would wait.
+            if io := self.transports.pop(connection, None):
+                connection.state = ConnectionState.CLOSED
+                if io.writer:
+                    io.writer.close()
+
     async def server_event(self, event: events.Event) -> None:
         if isinstance(event, events.DataReceived) and event.connection is self.client:
             self._heard += len(event.data)
@@ -51,7 +63,7 @@ class BoundedHandler(mode_servers.ProxyConnectionHandler):
     async def drain_writers(self) -> None:
         # Called by each connection's reader after each read. Stock goes on reading while a hook is awaited, and keeps
         # what comes. Only the connection that fills the queue may wait here: another may be what the hook needs.
-        await super().drain_writers()  # type: ignore[no-untyped-call]  # mitmproxy's
+        await super().drain_writers()
         while HeldStream.waiting and self._backlog() > MAX_BACKLOG:  # noqa: ASYNC110  # rare, and hooks end in many ways
             await asyncio.sleep(_POLL)
 

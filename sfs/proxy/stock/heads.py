@@ -15,7 +15,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http as core
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
-from mitmproxy.proxy.layers.http._events import ErrorCode, RequestTrailers, ResponseProtocolError, ResponseTrailers
+from mitmproxy.proxy.layers.http._events import ErrorCode, RequestTrailers, ResponseProtocolError
 
 MAX_LINE: Final = (64 << 10) + 256  # request line: a URL of 64 KiB and what stands around it
 MAX_FIELDS: Final = 64 << 10  # all header fields together; HTTP/2 has the same bound in hpack
@@ -52,7 +52,7 @@ class BoundedServer(_http1.Http1Server):
         if isinstance(event, events.Wakeup):
             if event.command is self._timer:
                 yield from self._refuse(408)
-        elif not isinstance(event, ResponseTrailers):  # of an HTTP/2 server: stock raises
+        else:
             yield from super()._handle_event(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> Gen[None]:
@@ -136,8 +136,8 @@ def body_reader(expected_size: int | None) -> Any:
 
 def strict_headers(message: http.Message) -> None:
     """Raise ValueError as stock's validate_headers does, and on what stock lets through: control bytes, two Host
-    fields, a Host field unlike :authority. The client then gets 400 (502 for a response); hooks see requestheaders
-    and error, with flow.error set. Folded fields are unfolded (RFC 9112 5.2)."""
+    fields. The client then gets 400 (502 for a response); hooks see requestheaders and error, with flow.error set.
+    Folded fields are unfolded (RFC 9112 5.2)."""
     fields = tuple((name, _FOLD.sub(b" ", value)) for name, value in message.headers.fields)
     if fields != message.headers.fields:
         message.headers.fields = fields
@@ -152,11 +152,8 @@ def _check_target(request: http.Request) -> None:
     data = request.data
     if _CONTROL.search(data.method + data.authority + data.path):
         raise ValueError("a request target with a control byte")
-    hosts = request.headers.get_all("host")
-    if len(hosts) > 1:
+    if len(request.headers.get_all("host")) > 1:
         raise ValueError("more than one Host field")
-    if request.is_http2 and hosts and request.authority and hosts[0].lower() != request.authority.lower():
-        raise ValueError("a Host field unlike :authority")
 
 
 def install() -> None:

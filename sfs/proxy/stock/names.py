@@ -41,6 +41,7 @@ METHODS: Final[tuple[tuple[str, str, str], ...]] = (
     ("h11._receivebuffer", "ReceiveBuffer.maybe_extract_lines", "self"),
     ("mitmproxy.proxy.layers.tcp", "TCPLayer", "context ignore"),
     (_MODES, "ProxyConnectionHandler.handle_client", "self"),
+    (_MODES, "ProxyConnectionHandler.handle_connection", "self connection"),
     (_MODES, "ProxyConnectionHandler.server_event", "self event"),
     (_MODES, "ProxyConnectionHandler.drain_writers", "self"),
 )

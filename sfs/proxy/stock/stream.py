@@ -182,7 +182,7 @@ class HeldStream(core.HttpStream):
 
     def _take_held(self) -> bytes:
         held = bytes(self.response_body_buf)
-        self.response_body_buf.clear()  # type: ignore[no-untyped-call]  # mitmproxy's
+        self.response_body_buf.clear()
         return held
 
     def _cancel(self) -> core.SendHttp:

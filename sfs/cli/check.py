@@ -1,0 +1,45 @@
+"""`sfs check`: the configuration in effect, with where each value comes from; what was skipped; what needs the
+certificate."""
+
+import click
+
+from sfs.cli.common import config_options, load
+from sfs.core.facts import Https
+from sfs.sources.describe import describe
+from sfs.sources.filter import Filter
+from sfs.sources.https import https_mode
+from sfs.sources.policies import path_entries
+from sfs.sources.protection import protection
+
+
+@click.command("check")
+@config_options
+@click.option("--state", metavar="DIR", help="Where certificates and the log are kept.")
+def command(**config_arguments: object) -> int:
+    """Check the configuration: every fault at once, or what is in effect. Exit 2 where there are faults."""
+    filter_ = load(config_arguments)
+    rows = describe(filter_.config)
+    widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+    for key, value, origin in rows:
+        click.echo(f"{key.ljust(widths[0])}  {value.ljust(min(widths[1], 60))}  {origin}")
+    click.echo()
+    click.echo(protection(filter_).ready)
+    for line in _notes(filter_):
+        click.echo(line)
+    for warning in (*filter_.config.warnings, *filter_.report.skipped):
+        click.echo(f"warning: {warning}")
+    return 0
+
+
+def _notes(filter_: Filter) -> list[str]:
+    notes = []
+    entries = path_entries(filter_.config)
+    if entries:
+        where = "by name now: they do not act over HTTPS" if https_mode(filter_.config) is Https.SNI else "inspected"
+        notes.append(f"{len(entries)} entries have a path and need the certificate over HTTPS ({where}):")
+        notes += [f"  {item.entry.text}" for item in entries[:20]]
+        if len(entries) > 20:
+            notes.append(f"  and {len(entries) - 20} more")
+    for name, file in filter_.report.lists:
+        notes.append(f"list {name}: {file.count} entries, {file.skipped_count} lines skipped")
+    return notes
