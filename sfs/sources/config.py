@@ -185,7 +185,7 @@ class _Loader:
                 parts.setdefault(part.name, []).append(part)
         groups = tuple(_merged(same) for same in parts.values())
         for group in groups:
-            if not group.clients and not group.users and group.port is None:
+            if not any(part.named for part in parts[group.name]):
                 mend = "name clients, users or a port; for everybody clients: [0.0.0.0/0, '::/0']"
                 self.faults.append(SfsError(f"the group {group.name!r} has no members", group.where, mend))
         self.warnings.extend(_shared(groups))

@@ -43,11 +43,13 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class GroupPart:
-    """What one layer says of one group; None where it does not say it."""
+    """What one layer says of one group; None where it does not say it. `named`: whether it names members at all, even
+    ones that cannot be read."""
 
     name: str
     where: Where
     layer: Layer
+    named: bool
     clients: tuple[Network, ...] | None = None
     users: tuple[str, ...] | None = None
     port: int | None = None
@@ -152,6 +154,8 @@ def _group(node: Node, reader: Reader, file: str) -> GroupPart:
 
 def _members(name: str, where: Where, fields: Mapping[str, Node], reader: Reader, layer: Layer) -> GroupPart:
     clients = users = port = schedule = None
+    empty = [key for key, value in fields.items() if isinstance(value, ListNode) and not value.items]
+    named = any(key in fields and key not in empty for key in ("clients", "users", "port"))
     if "clients" in fields:
         clients = each(fields["clients"], reader, "a list of addresses", values.network_of)
     if "users" in fields:
@@ -160,7 +164,7 @@ def _members(name: str, where: Where, fields: Mapping[str, Node], reader: Reader
         schedule = schedule_of(fields["schedule"], reader)
     if "port" in fields:
         port = port_of(text_of(fields["port"], "a port"), fields["port"].where)
-    return GroupPart(name, where, layer, clients, users, port, schedule)
+    return GroupPart(name, where, layer, named, clients, users, port, schedule)
 
 
 def _login(node: Node) -> str:

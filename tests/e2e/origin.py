@@ -106,6 +106,8 @@ class Origin:
         self.https = tls.sockets[0].getsockname()[1]
         self._started.set()
         self._loop.run_forever()
+        plain.close()
+        tls.close()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._loop.run_until_complete(asyncio.sleep(0))

@@ -50,7 +50,8 @@ class Proxy:
             cwd=ROOT,
         )
         ready = threading.Event()
-        threading.Thread(target=self._read, args=(ready,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(ready,), daemon=True)
+        self._reader.start()
         if not ready.wait(60):
             self.process.kill()
             raise AssertionError("not ready after 60 s:\n" + "".join(self.lines))
@@ -76,6 +77,9 @@ class Proxy:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self._reader.join(5)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     @property
     def address(self) -> str:

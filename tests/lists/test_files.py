@@ -182,7 +182,7 @@ def test_what_is_plainly_no_list_has_a_message_of_its_own(read, content, said):
 
 
 def test_line_that_is_not_utf8_is_named_with_its_column(read):
-    file = read("example.com\n".encode() + "日本.example.com\n".encode("shift_jis"))
+    file = read(b"example.com\n" + "日本.example.com\n".encode("shift_jis"))
     assert (file.count, file.skipped_count) == (1, 1)
     assert file.skipped[0].what == "a byte that is not UTF-8"
     assert (file.skipped[0].where.line, file.skipped[0].where.column) == (2, 1)

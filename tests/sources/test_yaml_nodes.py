@@ -30,8 +30,11 @@ def error_of(text: str | bytes) -> str:
 
 @pytest.mark.parametrize(
     "text",
-    "no yes on off y n No Yes ON True FALSE Null NULL 1:30 21:00 0777 0o17 0x1F 1_000 +1 1.5 1e3 .inf .nan 2026-11-23 "
-    "= 00 -0x1 2026-11-23T10:00:00Z 0b1 192.0.2.1 1234567890123456789012345".split(),
+    [
+        *("no", "yes", "on", "off", "y", "n", "No", "Yes", "ON", "True", "FALSE", "Null", "NULL"),
+        *("1:30", "21:00", "0777", "0o17", "0x1F", "1_000", "+1", "1.5", "1e3", ".inf", ".nan", "00", "-0x1", "0b1"),
+        *("2026-11-23", "2026-11-23T10:00:00Z", "=", "192.0.2.1", "1234567890123456789012345"),
+    ],
 )
 def test_words_that_yaml_11_takes_for_something_else_stay_text(text):
     assert value_of(f"key: {text}") == {"key": text}
@@ -215,11 +218,7 @@ def as_text(value):
         return {key: as_text(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [as_text(inner) for inner in value]
-    return (
-        {None: "null", True: "true", False: "false"}.get(value, str(value))
-        if not isinstance(value, int) or isinstance(value, bool)
-        else str(value)
-    )
+    return "null" if value is None else str(value)
 
 
 @settings(max_examples=300)

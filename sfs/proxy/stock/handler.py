@@ -63,7 +63,7 @@ class BoundedHandler(mode_servers.ProxyConnectionHandler):
     async def drain_writers(self) -> None:
         # Called by each connection's reader after each read. Stock goes on reading while a hook is awaited, and keeps
         # what comes. Only the connection that fills the queue may wait here: another may be what the hook needs.
-        await super().drain_writers()
+        await super().drain_writers()  # type: ignore[no-untyped-call]  # mitmproxy's
         while HeldStream.waiting and self._backlog() > MAX_BACKLOG:  # noqa: ASYNC110  # rare, and hooks end in many ways
             await asyncio.sleep(_POLL)
 
