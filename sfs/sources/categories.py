@@ -28,10 +28,13 @@ def load_categories(path: Path) -> Mapping[str, Category]:
         raise SfsError("no categories", Where(str(path)), "write categories: and below it name: {rating: 0 to 4}")
     found = {name: _category(name, row, path) for name, row in tree["categories"].items()}
     for key, category in (("unrated", Category()), ("refused", Category(refused=True))):
-        for name in tree.get(key) or ():
+        names = tree.get(key) or []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise SfsError(f"{key} is not a list of names", Where(str(path)), "begin each line with a dash: - ")
+        for name in names:
             if name in found:
                 raise SfsError(f"category {name!r} stands twice", Where(str(path)), "give it one meaning")
-            found[str(name)] = category
+            found[name] = category
     return found
 
 

@@ -320,7 +320,7 @@ def mend_of_unknown(name: str, known: Iterable[str], old: bool = True) -> str:
     plain = name.strip().lower().replace("-", "_")
     if old and OLD_NAMES.get(plain) in names:
         return f"it is called {OLD_NAMES[plain]} here"
-    near = get_close_matches(plain[:80], names, n=3, cutoff=0.6)
+    near = get_close_matches(plain[:80], names, n=2, cutoff=0.65)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"known are {', '.join(names[:40])}"

@@ -287,6 +287,9 @@ def test_a_search_for_help_is_shown_and_leaves_no_trace():
         assert check(verdict) == ("allow", "search-words/help-words")
         assert verdict.notice == ("help-words" if level <= 2 else None)
         assert not verdict.record
+    above = settle(facts("http://find.test/search?q=lemon", (Label(4, "bureau"),)), policy(2), rules)
+    assert check(above) == ("block", "rating/label-rating")
+    assert not above.record
     blocked = settle(facts("http://find.test/search?q=lemon"), policy(2, owner(block=["find.test"])), rules)
     assert blocked.blocked
     assert not blocked.record

@@ -20,7 +20,6 @@ from sfs.sources.settings import SETTINGS, Checks, HttpsMode, Keep, PageLanguage
 from sfs.sources.subscriptions import Ask, ListFormat
 from sfs.sources.values import Listen
 
-
 # Each: a configuration, and its one fault as "LINE:COLUMN what | mend".
 FAULTS = json.loads((Path(__file__).parent.parent / "vectors" / "sources" / "config-faults.json").read_text("utf-8"))
 
@@ -283,7 +282,8 @@ def test_of_lists_with_one_name_the_nearest_layer_counts(load, own_profiles, tmp
 
 def test_bureaus_are_checked_and_warned_of(load):
     text = "bureaus:\n  - https://bureau.example.com/ratings\n  - http://127.0.0.1:8082/\n"
-    text += "  - {url: 'https://b.example.com/', service: 'http://s.example.com/', trust: false, ask: url, timeout: 500 ms}\n"
+    text += "  - {url: 'https://b.example.com/', service: 'http://s.example.com/', trust: false, ask: url,"
+    text += " timeout: 500 ms}\n"
     config = load(text)
     assert [(b.url, b.ask) for b in config.bureaus[:2]] == [
         ("https://bureau.example.com/ratings", Ask.HOST),
@@ -467,12 +467,19 @@ def test_recording_beside_mandatory_lists_alone_is_warned_of(load):
     assert "nothing is recorded" in warning.what
 
 
-scalars = st.one_of(st.none(), st.booleans(), st.integers(-3, 90000), st.text(max_size=12), st.sampled_from(
-    ["example.com", "=a.test", "a b", "127.0.0.1:80", "192.0.2.0/24", "7 days", "mon-fri", "21:00", "skip", "block"]))
-nodes = st.recursive(scalars, lambda inner: st.one_of(
-    st.lists(inner, max_size=3),
-    st.dictionaries(st.sampled_from([s.name for s in SETTINGS] + ["name", "url", "entry", "users", "clients", "schedule",
-                                    "from", "to", "days", "1", "port", "final", "category", "x"]), inner, max_size=4)), max_leaves=12)
+KEYS = [setting.name for setting in SETTINGS]
+INNER_KEYS = ["name", "url", "entry", "users", "clients", "schedule", "from", "to", "days", "1", "port", "final", "x"]
+WORDS = ["example.com", "=a.test", "a b", "127.0.0.1:80", "192.0.2.0/24", "7 days", "mon-fri", "21:00", "skip", "block"]
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 90_000), st.text(max_size=12), st.sampled_from([*WORDS, "category"])
+)
+nodes = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(KEYS + INNER_KEYS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
 
 
 def written(value) -> str:
@@ -482,7 +489,7 @@ def written(value) -> str:
         return "[" + ", ".join(map(written, value)) + "]"
     if isinstance(value, str):
         return '"' + "".join(c if c.isalnum() or c in " .:/=-" else f"\\U{ord(c):08x}" for c in value) + '"'
-    return {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
+    return "null" if value is None else str(value).lower()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
