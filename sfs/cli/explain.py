@@ -93,7 +93,11 @@ class Explained:
 @click.option("--client", metavar="IP", help="The client's address.")
 @click.option("--user", metavar="U", help="The client's login.")
 @click.option("--at", "at", metavar="TIME", help="The time asked about: 2026-04-01T21:30, or 21:30 of today.")
-@click.option("--https", type=click.Choice([mode.value for mode in Https]), help="Judge HTTPS whole, or by name.  [the configuration's]")
+@click.option(
+    "--https",
+    type=click.Choice([mode.value for mode in Https]),
+    help="Judge HTTPS whole, or by name.  [the configuration's]",
+)
 @click.option("--title", metavar="T", help="The page's title.")
 @click.option("--html", "html_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The page.")
 @click.option("--header", "headers", multiple=True, metavar="'K: V'", help="A header of request or response.")

@@ -12,7 +12,6 @@ from sfs.cli.levels import rows
 @click.command("run")
 @config_options
 @click.option("--listen", metavar="H:P", help="Where browsers reach the proxy.  [127.0.0.1:8080]")
-@click.option("--admin", metavar="H:P", help="Where the admin page will be.  [127.0.0.1:8081]")
 @click.option("--state", metavar="DIR", help="Where certificates and the log are kept.")
 def command(**config_arguments: object) -> int:
     """Run the filtering proxy. Point a browser's HTTP and HTTPS proxy at its address."""
@@ -22,8 +21,7 @@ def command(**config_arguments: object) -> int:
 
     def ready(listening: Listening) -> None:
         click.echo(ready_line(filter_, listening))
-        host = f"[{listening.host}]" if ":" in listening.host else listening.host
-        click.echo(f"     set this as the browser's HTTP and HTTPS proxy; then open http://sfs.home.arpa/ ({host})")
+        click.echo("     set it as the browser's proxy for HTTP and HTTPS, then open http://sfs.home.arpa/")
         sys.stdout.flush()
 
     asyncio.run(serve(filter_, ready))

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from sfs.core.policy import Policy
@@ -33,7 +34,7 @@ class Group:
 class PolicyTable:
     """The default policy and the groups. Built once, then only read."""
 
-    __slots__ = ("_logins", "_networks", "_ports", "default", "groups")
+    __slots__ = ("_logins", "_networks", "_now", "_ports", "default", "groups")
 
     def __init__(self, default: Policy, groups: Iterable[Group] = ()) -> None:
         self.default = default
@@ -50,6 +51,8 @@ class PolicyTable:
                 table.setdefault(int(plain.network_address), group)
             if group.port is not None:
                 self._ports.setdefault(group.port, group)
+        # The last answer of each timetable: it is asked for at every request, and changes by the minute at most.
+        self._now: dict[int, tuple[object, Policy]] = {}
         self._networks = tuple(sorted(networks.items(), key=lambda item: -item[0][1]))
 
     def policy_for(
@@ -68,10 +71,12 @@ class PolicyTable:
             return self.default
         if not group.timetable or time is None:
             return group.policy
-        windows = tuple(window for window, _ in group.timetable)
-        holds = active(windows, time)
-        policy = next((p for window, p in group.timetable if window is holds), group.policy)
-        return replace(policy, valid_until=next_change(windows, time))
+        # A zone is part of the key: times of two zones can be equal, yet their clocks differ.
+        minute = (time.replace(second=0, microsecond=0, tzinfo=None), time.fold, time.tzinfo)
+        last = self._now.get(id(group))
+        if last is None or last[0] != minute:
+            last = self._now[id(group)] = (minute, _policy_at(group, time))
+        return last[1]
 
     def group_for(self, client: str | None, login: str | None = None, port: int | None = None) -> Group | None:
         """The group this reader belongs to; None for the default policy."""
@@ -100,6 +105,13 @@ class PolicyTable:
         return None
 
 
+def _policy_at(group: Group, time: datetime) -> Policy:
+    windows = tuple(window for window, _ in group.timetable)
+    holds = active(windows, time)
+    policy = next((policy for window, policy in group.timetable if window is holds), group.policy)
+    return replace(policy, valid_until=next_change(windows, time))
+
+
 def fold_login(login: str) -> str:
     """One spelling of a login. Case is no difference: what checks passwords often makes none, and ANNA would
     otherwise leave the group of anna."""
@@ -112,6 +124,7 @@ def plain_network(network: Network) -> Network:
     return network if inner is None or network.prefixlen < 96 else IPv4Network((inner, network.prefixlen - 96))
 
 
+@lru_cache(maxsize=4096)  # one client sends hundreds of requests
 def _address(client: str) -> IPv4Address | IPv6Address | None:
     if len(client) > MAX_CLIENT:
         return None

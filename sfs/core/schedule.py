@@ -9,7 +9,6 @@ The clock on the wall jumps twice a year, so `next_change` looks at the ends of 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 
 DAY = 1440  # minutes
 EVERY_DAY = frozenset(range(7))
@@ -50,17 +49,10 @@ def next_change(windows: Windows, time: datetime) -> datetime | None:
         raise ValueError("a time without a zone says nothing of when it changes")
     if not windows:
         return None
-    minute = time.replace(second=0, microsecond=0)
-    # A zone is told by its object: two zones with one instant are equal as times, yet their clocks differ.
-    return _next_change(windows, minute.replace(tzinfo=None), minute.fold, time.tzinfo)
-
-
-@lru_cache(maxsize=4096)  # asked for each request; the answer is the same for a whole minute
-def _next_change(windows: Windows, wall: datetime, fold: int, zone: tzinfo) -> datetime | None:
-    now = wall.replace(tzinfo=zone, fold=fold)
-    holds = active(windows, now)
-    start = now.astimezone(UTC)
-    later = {instant for instant in _instants(windows, wall, zone) if instant > start}
+    zone = time.tzinfo
+    now = time.replace(second=0, microsecond=0)
+    holds, start = active(windows, now), now.astimezone(UTC)
+    later = {instant for instant in _instants(windows, now.replace(tzinfo=None), zone) if instant > start}
     for instant in sorted(later):
         local = instant.astimezone(zone)
         if active(windows, local) is not holds:

@@ -113,21 +113,19 @@ class WordIndex:
         if not self.rules:
             return ()
         folded = fold(text[:MAX_TEXT])
-        hits = self._find(folded, place, above)
-        if place is Place.URL and self._spaced:
-            spaced = _SEPARATORS.sub(" ", folded)
-            if spaced != folded:
-                hits += tuple(hit for hit in self._find(spaced, place, above) if hit not in hits)
-        return tuple(sorted(hits, key=lambda hit: -(hit.rule.rating or 0)))
+        readings = [folded]
+        if place is Place.URL and self._spaced and (spaced := folded.translate(_SEPARATORS)) != folded:
+            readings.append(spaced)  # as long as the first, so that positions and guards hold for both
+        return tuple(sorted(self._find(readings, place, above), key=lambda hit: -(hit.rule.rating or 0)))
 
-    def _find(self, folded: str, place: Place, above: int) -> tuple[WordHit, ...]:
+    def _find(self, readings: list[str], place: Place, above: int) -> tuple[WordHit, ...]:
         candidates: list[tuple[int, int, int, int]] = []
         covered = bytearray()  # 1 where a guard phrase stands
-        for rule_number, part, start, end in self._candidates(folded, place, above):
+        for rule_number, part, start, end in self._candidates(readings, place, above):
             if not self.rules[rule_number].guard:
                 candidates.append((rule_number, part, start, end))
                 continue
-            covered = covered or bytearray(len(folded))
+            covered = covered or bytearray(len(readings[0]))
             covered[start:end] = b"\1" * (end - start)
         found: dict[tuple[int, int], tuple[int, int]] = {}
         for rule_number, part, start, end in candidates:
@@ -139,25 +137,26 @@ class WordIndex:
             if all((number, part) in found for part in range(len(self.rules[number].parts)))
         )
 
-    def _candidates(self, folded: str, place: Place, above: int) -> Iterable[tuple[int, int, int, int]]:
+    def _candidates(self, readings: list[str], place: Place, above: int) -> Iterable[tuple[int, int, int, int]]:
         """(rule number, part, start, end) of every wanted part that stands in the text with its boundaries."""
-        for automaton, kana in ((self._plain, False), (self._kana, True)):
-            if automaton is None:
-                continue
-            for last, owners in automaton.iter(fold_kana(folded) if kana else folded):
-                for rule_number, part, length in owners:
-                    rule = self.rules[rule_number]
-                    start, end = last - length + 1, last + 1
-                    if rule.guard or (
-                        _wanted(rule, place, above) and (rule.sub or has_boundaries(folded, start, end))
-                    ):
-                        yield rule_number, part, start, end
+        for folded in readings:
+            for automaton, kana in ((self._plain, False), (self._kana, True)):
+                if automaton is None:
+                    continue
+                for last, owners in automaton.iter(fold_kana(folded) if kana else folded):
+                    for number, part, length in owners:
+                        rule = self.rules[number]
+                        start, end = last - length + 1, last + 1
+                        if rule.guard or (
+                            _wanted(rule, place, above) and (rule.sub or has_boundaries(folded, start, end))
+                        ):
+                            yield number, part, start, end
 
 
 def has_boundaries(folded: str, start: int, end: int) -> bool:
     """Whether folded[start:end] does not continue in the same script run before or after."""
-    before = start > 0 and _continues(folded[start - 1], folded[start])
-    after = end < len(folded) and _continues(folded[end - 1], folded[end])
+    before = start > 0 and _continues(folded, start)
+    after = end < len(folded) and _continues(folded, end)
     return not before and not after
 
 
@@ -166,7 +165,7 @@ def _wanted(rule: WordRule, place: Place, above: int) -> bool:
 
 
 _PLUS = re.compile(r"(?:^|\s)\+(?=\s|$)")
-_SEPARATORS = re.compile(r"[-_+./&=?~,:;|!*'()]+|%20")
+_SEPARATORS = str.maketrans(dict.fromkeys("-_+./&=?~,:;|!*'()", " "))
 _OTHER, _KANJI, _HIRAGANA, _KATAKANA, _LATIN, _DIGIT, _LETTER, _LONG = range(8)
 _RUNS = (
     (0x30, 0x39, _DIGIT),
@@ -195,12 +194,18 @@ def script(char: str) -> int:
     return _LETTER if char.isalpha() else _OTHER
 
 
-def _continues(left: str, right: str) -> bool:
-    """Whether two neighbours belong to one run. The long sound mark goes on with either kana."""
-    a, b = script(left), script(right)
-    if _LONG in (a, b):
-        return {a, b} <= {_LONG, _HIRAGANA, _KATAKANA}
-    return a == b and a != _OTHER
+def _continues(folded: str, at: int) -> bool:
+    """Whether the characters before and after position `at` belong to one run."""
+    after = _run_at(folded, at)
+    return after != _OTHER and after == _run_at(folded, at - 1)
+
+
+def _run_at(folded: str, at: int) -> int:
+    """The run of one character. The long sound mark has that of the kana before it: カレーの ends after ー."""
+    while at > 0 and folded[at] == "ー":
+        at -= 1
+    run = script(folded[at])
+    return _KATAKANA if run == _LONG else run
 
 
 def _automaton(rules: tuple[WordRule, ...], *, kana: bool) -> "ahocorasick.Automaton | None":

@@ -194,6 +194,8 @@ class SfsAddon:
 
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """The verdict on a request, before its body is read and before anything goes upstream."""
+        if flow.error is not None:
+            return  # refused as malformed; the client gets 400
         await self._guarded(flow, self._request_headers)
 
     async def _request_headers(self, flow: http.HTTPFlow) -> None:
@@ -235,7 +237,8 @@ class SfsAddon:
         client = client_of(flow) or ""
         names = self.refused.of(client, local_now())
         policy = self._policy(flow)
-        self._answer(flow, self.pages.own(flow.request, policy, names, through_proxy=through_proxy))
+        page = self.pages.own(flow.request, policy, names, _reached(flow), through_proxy=through_proxy)
+        self._answer(flow, page)
 
     async def _judge_request(self, flow: http.HTTPFlow, asked: Asked) -> None:
         policy = self._policy(flow)
@@ -421,6 +424,13 @@ class SfsAddon:
             log.error("a check failed, the policy decides: %s", text)
 
 
+def _reached(flow: http.HTTPFlow) -> str:
+    """The proxy's address as this client reached it, HOST:PORT."""
+    host, port = flow.client_conn.sockname[:2]
+    host = host.removeprefix("::ffff:") if "." in host else host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _uploads(request: http.Request) -> bool:
     """Whether a body comes that is too long to keep: it streams, since its verdict is already given."""
     length = request.headers.get("content-length", "")
@@ -441,3 +451,13 @@ def _has_body(flow: http.HTTPFlow) -> bool:
     if flow.request.method == "HEAD" or status < 200 or status in (204, 205, 304):
         return False
     return not (300 <= status < 400 and "location" in flow.response.headers)
+
+
+def __getattr__(name: str) -> object:
+    """`addons`: what stock mitmproxy asks of a script. Made when asked for, so that an import costs nothing."""
+    if name != "addons":
+        raise AttributeError(name)
+    from sfs.proxy.script import Script
+
+    made = globals()["addons"] = [Script()]
+    return made

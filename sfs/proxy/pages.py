@@ -12,6 +12,7 @@ from sfs.core.verdict import Verdict
 from sfs.proxy.facts import with_mark
 from sfs.proxy.refused import Refusal
 from sfs.sources.filter import Filter
+from sfs.sources.helplines import HelpLine, helplines_for
 from sfs.sources.protection import protection
 from sfs.text.url import Url
 from sfs.web import pages
@@ -34,12 +35,14 @@ def response_of(answer: PageAnswer) -> http.Response:
 
 
 class Pages:
-    """Pages of one filter. `proxy` is HOST:PORT as a device should use it, once the port is known."""
+    """Pages of one filter."""
 
     def __init__(self, filter_: Filter, certificate: Callable[[], Path | None]) -> None:
         self.filter = filter_
-        self.proxy = "127.0.0.1:8080"
         self._certificate = certificate
+
+    def _lines(self, request: http.Request) -> tuple[HelpLine, ...]:
+        return helplines_for(self.filter.helplines, self.language(request))
 
     def language(self, request: http.Request) -> Language:
         """The reader's language: the configured one, else by Accept-Language."""
@@ -52,14 +55,14 @@ class Pages:
         blocked = pages.Blocked(verdict.check, verdict.reason, url.host, verdict.rating, verdict.level, code, kind)
         back = request.headers.get("referer")
         return response_of(
-            pages.block_page(self.language(request), blocked, self.filter.helplines, back_url=back, today=date.today())
+            pages.block_page(self.language(request), blocked, self._lines(request), back_url=back, today=date.today())
         )
 
     def help_words(self, request: http.Request, url: Url) -> http.Response:
         """Help lines before a search with help words, and the way on."""
         go_on = with_mark(url.text)
         return response_of(
-            pages.help_words_page(self.language(request), self.filter.helplines, go_on, today=date.today())
+            pages.help_words_page(self.language(request), self._lines(request), go_on, today=date.today())
         )
 
     def error(self, request: http.Request, problem: str, host: str = "") -> http.Response:
@@ -67,12 +70,12 @@ class Pages:
         return response_of(pages.error_page(self.language(request), problem, host))
 
     def own(
-        self, request: http.Request, policy: Policy, refused: Sequence[Refusal], *, through_proxy: bool
+        self, request: http.Request, policy: Policy, refused: Sequence[Refusal], proxy: str, *, through_proxy: bool
     ) -> http.Response:
-        """A page of `http://sfs.home.arpa/`, or of the proxy's own port."""
+        """A page of `http://sfs.home.arpa/`, or of the proxy's own port. `proxy`: HOST:PORT this client reached."""
         path = request.path.partition("?")[0]
         if path in ("/proxy.pac", "/wpad.dat"):
-            return response_of(pages.pac_file(self._proxy_for(request, through_proxy)))
+            return response_of(pages.pac_file(proxy))
         if path in _CERTIFICATES:
             return self._ca(request, _CERTIFICATES[path])
         language = self.language(request)
@@ -81,26 +84,23 @@ class Pages:
             return response_of(pages.why_page(language, rows))
         if path != "/":
             return self.error(request, "not-found")
-        return response_of(self._help(language, request, policy, through_proxy=through_proxy))
+        return response_of(self._help(language, request, policy, proxy, through_proxy=through_proxy))
 
-    def _help(self, language: Language, request: http.Request, policy: Policy, *, through_proxy: bool) -> PageAnswer:
+    def _help(
+        self, language: Language, request: http.Request, policy: Policy, proxy: str, *, through_proxy: bool
+    ) -> PageAnswer:
         config = self.filter.config
         state = pages.FilterState(
             through_proxy=through_proxy,
             level=None if policy.checks is not None else policy.level,
-            proxy=self._proxy_for(request, through_proxy),
+            proxy=proxy,
             https=protection(self.filter).https,
             protects=tuple(pages.Protection(*line) for line in protection(self.filter).lines),
             record=policy.record,  # type: ignore[arg-type]
             retention_days=config.retention.days,
             certificate=self._certificate() is not None,
         )
-        return pages.help_page(language, state, self.filter.helplines, today=date.today())
-
-    def _proxy_for(self, request: http.Request, through_proxy: bool) -> str:
-        """The address a device should use: the one it reached us by, where it came to the port itself."""
-        host = request.host_header
-        return host if host and not through_proxy else self.proxy
+        return pages.help_page(language, state, self._lines(request), today=date.today())
 
     def _ca(self, request: http.Request, kind: str) -> http.Response:
         path = self._certificate()

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -11,29 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitmproxy import options
-from mitmproxy.addons.disable_h2c import DisableH2C
-from mitmproxy.addons.next_layer import NextLayer
-from mitmproxy.addons.proxyserver import Proxyserver
-from mitmproxy.addons.tlsconfig import TlsConfig
-from mitmproxy.certs import CertStore
-from mitmproxy.master import Master
 
 from sfs.errors import SfsError
 from sfs.proxy import stock
 from sfs.proxy.addon import SfsAddon
 from sfs.proxy.pages import Pages
-from sfs.proxy.reach import Reach, Resolver
+from sfs.proxy.parts import DisableH2C, Master, NextLayer, Proxyserver, TlsConfig
+from sfs.proxy.reach import Resolver
+from sfs.proxy.setup import CA_CERTIFICATE, is_loopback, joined_ca, named_clients, prepare_ca, reach_of
 from sfs.sources.config import Config
 from sfs.sources.filter import Filter
-from sfs.sources.https import own_ca
 from sfs.sources.journal import Journal
 from sfs.sources.protection import protection
-from sfs.text.address import Network
 
 DRAIN = 5.0  # seconds that open connections get to end after SIGTERM
 IDLE = 300  # seconds without a byte before a connection is closed
-CA_FOLDER = "ca"  # in the state folder; mitmproxy's names begin with mitmproxy-
-CA_CERTIFICATE = "mitmproxy-ca-cert.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,7 @@ async def serve(filter_: Filter, ready: Callable[[Listening], None]) -> None:
     folder = prepare_ca(config)
     host, port = config.listen.host, config.listen.port
     master = Master(_options(config, folder, host, port), with_termlog=False)
-    resolver = Resolver(reach_of(config))
+    resolver = Resolver(reach_of(config).with_ports([port] if port else [], [config.admin.port]))
     certificate = folder / CA_CERTIFICATE
     pages = Pages(filter_, lambda: certificate if certificate.is_file() else None)
     journal = Journal(config.state / "log", config.retention)
@@ -62,7 +53,7 @@ async def serve(filter_: Filter, ready: Callable[[Listening], None]) -> None:
         pages,
         journal,
         resolver,
-        listens_on_loopback=_is_loopback(host),
+        listens_on_loopback=is_loopback(host),
         named_clients=named_clients(config),
     )
     server = Proxyserver()
@@ -76,8 +67,7 @@ async def serve(filter_: Filter, ready: Callable[[Listening], None]) -> None:
     running = asyncio.create_task(master.run())
     try:
         listening = await _listening(server, running, host, port)
-        resolver.reach = resolver.reach.with_ports([listening.port], [])
-        pages.proxy = _shown(listening)
+        resolver.reach = resolver.reach.with_ports([listening.port], [config.admin.port])
         ready(listening)
         await _until_stopped(stop, running)
         await _drain(server)
@@ -86,48 +76,6 @@ async def serve(filter_: Filter, ready: Callable[[Listening], None]) -> None:
         with contextlib.suppress(Exception):
             await running
         await asyncio.to_thread(journal.close)
-
-
-def prepare_ca(config: Config) -> Path:
-    """The folder of the CA that signs for inspected hosts, with the CA in it: the owner's own (STATE/ca.pem), else one
-    made here once. All of it readable for the owner alone."""
-    config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = config.state / CA_FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
-    folder.chmod(0o700)
-    own = own_ca(config)
-    target = folder / "mitmproxy-ca.pem"
-    previous_mask = os.umask(0o077)
-    try:
-        if own is not None and (not target.is_file() or target.read_bytes() != own.read_bytes()):
-            _take_own(own, target, folder / CA_CERTIFICATE)
-        if not target.is_file():
-            CertStore.from_store(folder, "mitmproxy", 2048)
-    finally:
-        os.umask(previous_mask)
-    return folder
-
-
-def _take_own(own: Path, target: Path, certificate: Path) -> None:
-    data = own.read_bytes()
-    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
-    if b"PRIVATE KEY-----" not in data or begin not in data or end not in data:
-        raise SfsError(
-            f"{own.name} in the state folder has no certificate with its key",
-            mend="put both into the file, in PEM, or remove the file to let SFS make a CA",
-        )
-    target.write_bytes(data)
-    certificate.write_bytes(data[data.index(begin) : data.index(end) + len(end)] + b"\n")
-
-
-def reach_of(config: Config) -> Reach:
-    """What clients may reach by the configuration; the ports are known later."""
-    return Reach(entries=config.reach)
-
-
-def named_clients(config: Config) -> tuple[Network, ...]:
-    """The ranges that groups name: served even where they are not private."""
-    return tuple(network for group in config.groups for network in group.clients)
 
 
 def _options(config: Config, folder: Path, host: str, port: int) -> options.Options:
@@ -140,23 +88,7 @@ def _set_options(opts: options.Options, config: Config, folder: Path) -> None:
     """Those that exist only once their addons are there."""
     opts.update(connection_strategy="lazy", upstream_cert=False, tcp_timeout=IDLE)
     if config.upstream_ca is not None:
-        opts.update(ssl_verify_upstream_trusted_ca=str(_joined_ca(config.upstream_ca, folder)))
-
-
-def _joined_ca(extra: Path, folder: Path) -> Path:
-    """mitmproxy replaces its list of CAs by the file given; ours is meant to be added to it."""
-    import certifi
-
-    try:
-        added = extra.read_bytes()
-    except OSError as fault:
-        raise SfsError(f"upstream_ca {str(extra)!r}: {fault.strerror}", mend="name a readable PEM file") from None
-    if b"-----BEGIN CERTIFICATE-----" not in added:
-        raise SfsError(f"upstream_ca {str(extra)!r} holds no certificate", mend="name a PEM file")
-    joined = folder / "upstream-ca.pem"
-    joined.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + added)
-    joined.chmod(0o600)
-    return joined
+        opts.update(ssl_verify_upstream_trusted_ca=str(joined_ca(config.upstream_ca, folder)))
 
 
 async def _listening(server: Proxyserver, running: "asyncio.Task[None]", host: str, port: int) -> Listening:
@@ -213,15 +145,6 @@ def _limits() -> None:
     if soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _is_loopback(host: str) -> bool:
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _shown(listening: Listening) -> str:

@@ -46,7 +46,7 @@ def _shown(one: Setting, value: Any) -> str:
     if not isinstance(value, tuple):
         return str(value)
     shipped = " and rules/never-decrypt.txt" if one.name == "never_decrypt" else ""
-    if one.kind is Kind.KEYWORDS:
+    if one.kind is Kind.KEYWORDS and value:
         return f"{sum(not rule.guard for rule in value)} words"
     return _list_text(one, value) + shipped
 

@@ -1,8 +1,9 @@
 """Help lines and image-removal schemes: rules/helplines.yaml as values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import zip_longest
 
 from sfs.errors import SfsError
 
@@ -32,6 +33,20 @@ def helplines_from(rows: object) -> tuple[HelpLine, ...]:
     if not isinstance(rows, list):
         raise SfsError("rules/helplines.yaml is not a list", mend="each help line starts with - id:")
     return tuple(_helpline(row) for row in rows)
+
+
+def helplines_for(lines: Sequence[HelpLine], language: str) -> tuple[HelpLine, ...]:
+    """The lines for readers of a language, in an order that helps most of them first: in Japanese those of Japan and
+    those for everybody, as the file has them; in English those for everybody, then one of each country in turn, since
+    nobody knows where the reader is."""
+    if language == "ja":
+        return tuple(line for line in lines if line.country in ("JP", "INT"))
+    by_country: dict[str, list[HelpLine]] = {}
+    for line in lines:
+        by_country.setdefault(line.country, []).append(line)
+    worldwide = by_country.pop("INT", [])
+    turns = zip_longest(*by_country.values())
+    return (*worldwide, *(line for turn in turns for line in turn if line is not None))
 
 
 def _helpline(row: object) -> HelpLine:

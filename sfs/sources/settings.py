@@ -69,7 +69,8 @@ class PageLanguage(StrEnum):
 class Setting:
     """One key. `default`: as it is written, None where nothing is meant until it is set. `by_level`: the level says
     what holds by default. `per_group`: a group and a profile of a group may say something else. `adds`: what the
-    layers say adds up, instead of the nearest layer replacing the others. `file_only`: no profile may say it."""
+    layers say adds up, instead of the nearest layer replacing the others. `file_only`: no profile may say it. `shown`:
+    the default in words, English and Japanese, where it is not a value."""
 
     name: str
     kind: Kind
@@ -81,6 +82,7 @@ class Setting:
     per_group: bool = False
     adds: bool = False
     file_only: bool = False
+    shown: tuple[str, str] | None = None
 
 
 S, K = Setting, Kind
@@ -101,9 +103,10 @@ SETTINGS: Final = (
         "state",
         K.FOLDER,
         None,
-        "folder for what SFS keeps: certificate, log, changes; else the user's data folder and /sfs",
-        "証明書、記録、変更を置くフォルダー。なければ利用者のデータフォルダーの sfs",
+        "folder for what SFS keeps: certificate, log, changes",
+        "証明書、記録、変更を置くフォルダー",
         file_only=True,
+        shown=("the user's data folder /sfs", "利用者のデータフォルダーの sfs"),
     ),
     S("allow", K.ALLOW, "[]", "entries that are shown", "見せるサイトやページ", per_group=True, adds=True),
     S("block", K.BLOCK, "[]", "entries that are not shown", "見せないサイトやページ", per_group=True, adds=True),
@@ -193,6 +196,7 @@ SETTINGS: Final = (
         "HTTPS の中身を見ないホスト。rules/never-decrypt.txt に足される",
         per_group=True,
         adds=True,
+        shown=("rules/never-decrypt.txt", "rules/never-decrypt.txt"),
     ),
     S("bureaus", K.BUREAUS, "[]", "label bureaus that are asked for ratings", "レーティングをたずねるラベルビューロー"),
     S(
@@ -302,6 +306,8 @@ def default_text(one: Setting, language: Literal["en", "ja"] = "en") -> str:
     """What holds where no layer says anything."""
     if one.by_level:
         return _BY_LEVEL[language]
+    if one.shown is not None:
+        return one.shown[language == "ja"]
     return one.default if one.default is not None else _NONE[language]
 
 

@@ -33,6 +33,7 @@ _MENDS: Final = (  # what the parser complains of -> what to do; the first part 
     ("block scalar", f"{QUOTE} if it begins with | or >"),
     ("cannot start any token", f"indent with blanks, not tabs; {QUOTE} if it begins with @ ` or %"),
     ("alias", f"{QUOTE} if it begins with *"),
+    ("scanning a tag", f"{QUOTE} if it begins with !"),
     ("anchor", f"{QUOTE} if it begins with &"),
     ("mapping values are not allowed", f"{QUOTE} if it has a colon and a blank; else check the indentation"),
     ("expected ':'", "write key: value, with a blank after the colon"),

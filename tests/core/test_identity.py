@@ -1,6 +1,6 @@
 """Who belongs to which group."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_network
 
 from hypothesis import given
@@ -101,6 +101,16 @@ def test_without_a_time_timetables_are_passed_over():
     table = PolicyTable(DEFAULT, [group("kids", 1, "192.0.2.0/24", timetable=((always, Policy(0, "kids")),))])
     assert table.policy_for("192.0.2.1", None, None, None).level == 1
     assert table.policy_for("192.0.2.1", time=datetime(2026, 11, 23, tzinfo=JAPAN)).level == 0
+
+
+def test_policy_of_one_minute_is_one_object_and_zones_have_their_own():
+    timetable = ((Window(EVERY_DAY, 21 * 60, 6 * 60), Policy(0, "kids")),)
+    table = PolicyTable(DEFAULT, [group("kids", 1, logins=("anna",), timetable=timetable)])
+    evening = datetime(2026, 11, 23, 22, 0, tzinfo=JAPAN)
+    first = table.policy_for(None, "anna", None, evening)
+    assert table.policy_for(None, "anna", None, evening.replace(second=59)) is first
+    assert table.policy_for(None, "anna", None, evening.astimezone(UTC)).level == 1
+    assert table.policy_for(None, "anna", None, evening).level == 0
 
 
 def test_all_policies_are_listed():

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Response
 from playwright.sync_api import Error as BrowserError
 
 CHROMIUM = Path("/usr/bin/chromium")
-TIMEOUT = 20_000  # milliseconds; a page of the tests takes well under one second
+TIMEOUT = 30_000  # milliseconds; a page of the tests takes well under one second on a quiet machine
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -27,7 +27,6 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--disable-extensions",
 )
 
 
@@ -48,26 +47,24 @@ def trust(home: Path, *certificates: Path) -> None:
     def run(*arguments: str) -> None:
         subprocess.run(["certutil", "-d", f"sql:{store}", *arguments], check=True, capture_output=True, timeout=60)
 
-    if not (store / "cert9.db").is_file():
-        run("-N", "--empty-password")
+    run("-N", "--empty-password")
     for number, certificate in enumerate(certificates):
         run("-A", "-t", "C,,", "-n", f"ca {number}", "-i", str(certificate))
 
 
 @contextmanager
-def chromium(home: Path) -> Iterator[Browser]:
-    """One Chromium with a profile of its own; contexts of it may use different proxies and languages."""
-    # What is set for the machine (a proxy, a display) is not for this browser.
+def chromium(play: Playwright, home: Path, *more: str) -> Iterator[Browser]:
+    """One Chromium with a new profile and this HOME; windows of it may use different proxies and languages."""
+    # A proxy or a display of the machine is not meant for this browser.
     environment: dict[str, str | float | bool] = {
         key: value for key, value in os.environ.items() if "proxy" not in key.lower() and key != "DISPLAY"
     }
     environment["HOME"] = str(home)
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS), env=environment)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = play.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more], env=environment)
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +79,23 @@ class Visit:
     @property
     def blocked(self) -> bool:
         """Whether the filter closed it: its page, or a tunnel that it refused."""
-        return self.status in (403, 451) or "ERR_TUNNEL_CONNECTION_FAILED" in self.error
+        return self.status in (403, 451) or self.tunnel_refused
+
+    @property
+    def tunnel_refused(self) -> bool:
+        return "net::ERR_TUNNEL_CONNECTION_FAILED" in self.error
 
 
 class Reader:
-    """A browser window with a proxy and a language: one page, which goes from URL to URL."""
+    """A browser window with a language and a proxy (HOST:PORT, None for none): one page, which goes from URL to URL."""
 
-    def __init__(self, browser: Browser, proxy: str, locale: str = "en-US", width: int = 1280) -> None:
+    def __init__(self, browser: Browser, proxy: str | None, locale: str = "en-US", width: int = 1280) -> None:
         self.context: BrowserContext = browser.new_context(
-            proxy={"server": f"http://{proxy}", "bypass": "<-loopback>"},
+            proxy={"server": f"http://{proxy}", "bypass": "<-loopback>"} if proxy else None,
             locale=locale,
             viewport={"width": width, "height": 800},
             service_workers="block",
+            accept_downloads=True,
         )
         self.context.set_default_timeout(TIMEOUT)
         self.page: Page = self.context.new_page()
@@ -107,14 +109,13 @@ class Reader:
     def open(self, url: str) -> Visit:
         """Go to a URL, as typed into the address bar."""
         try:
-            response = self.page.goto(url, wait_until="load")
+            response = self.page.goto(url)
         except BrowserError as fault:
-            # Chromium shows a page of its own a moment later; the next visit must not meet it half way.
+            # Chromium loads an error page of its own a moment later: the next visit must not meet it half way.
             self.page.close()
             self.page = self.context.new_page()
             return Visit(None, "", fault.message)
-        text = self.page.inner_text("body")
-        return Visit(response.status if response else None, text, response=response)
+        return Visit(response.status if response else None, self.page.inner_text("body"), response=response)
 
 
 class Relay:
@@ -140,6 +141,7 @@ class Relay:
 
     @property
     def address(self) -> str:
+        """HOST:PORT."""
         return f"127.0.0.1:{self.port}"
 
     def _run(self) -> None:
@@ -169,12 +171,12 @@ class Relay:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Bytes one way until their end."""
+    """Bytes one way until their end; cancelled, it still closes."""
     try:
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
-    except OSError:
+    except (OSError, asyncio.CancelledError):
         pass
     finally:
         writer.close()

@@ -11,7 +11,8 @@ from tests.e2e.proxy import WRAPPER, Proxy
 
 HOSTS = (
     "site.test kids.test rated.test listed.test words.test label.test plain.test find.test help-line.test "
-    "other.test www.site.test charset.test big.test engine.test nodecrypt.test"
+    "other.test www.site.test charset.test big.test engine.test nodecrypt.test deep.listed.test host.test "
+    "deep.host.test grown.test open.test category.test danger.test tunnel.test law.test penguin.test"
 ).split()
 
 

@@ -32,6 +32,9 @@ def found(lines: list[str], text: str, place: Place = Place.META) -> bool:
         ("蜜柑", "蜜柑箱", False),
         ("蜜柑", "蜜柑の箱", True),
         ("ミカン", "ミカンー", False),
+        ("カレー", "カレーの日", True),
+        ("カレー", "カレーパン", False),
+        ("らーめん", "らーめんー", False),
         ("ass", "assurance", False),
         ("orange", "blood-orange 5", True),
         ("orange", "ORANGE", True),
@@ -65,6 +68,14 @@ def test_a_phrase_is_found_in_a_url_between_separators():
     assert words.find("shop.test /orange-juice/1 ", Place.URL)
     assert words.find("shop.test / q=orange+juice", Place.URL)
     assert not words.find("orange-juice", Place.META)
+
+
+def test_a_guard_holds_in_a_url_however_its_words_are_joined():
+    words = index("orange", "!agent orange")
+    assert not words.find("agent orange", Place.META)
+    for url in ("h.test/agent-orange", "h.test/agent_orange/", "h.test/?q=agent+orange"):
+        assert not words.find(url, Place.URL)
+    assert words.find("h.test/orange-agent", Place.URL)
 
 
 def test_only_ratings_above_the_level_are_found_and_the_highest_comes_first():

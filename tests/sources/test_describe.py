@@ -37,6 +37,7 @@ def test_every_key_has_its_value_and_its_origin(tmp_path):
     assert rows["unrated"] == ("block", "level 0")
     assert rows["bypass"] == ("block", "level 0")
     assert rows["allow"] == ("none", "default")
+    assert rows["keywords"] == ("none", "default")
     assert rows["never_decrypt"] == ("none and rules/never-decrypt.txt", "default")
     assert rows["https"] == ("auto", "profile household")
 

@@ -118,6 +118,7 @@ def test_aliases_are_never_followed():
         ("a: b: c\n", "c.yaml:1:5", "colon and a blank"),
         ("- |https://example.com\n", "c.yaml:1:4", "begins with |"),
         ("- *.example.com\n", "c.yaml:1:4", "begins with *"),
+        ("a: [!guard]\n", "c.yaml:1:11", "begins with !"),
         ("a: [1, 2\n", "c.yaml:2:1", "close the brackets"),
         ("a: 'x\n", "c.yaml:2:1", "close the quotes"),
         ("a: 1\n- b\n", "c.yaml:2:1", "same indentation"),

@@ -1,0 +1,82 @@
+"""What the proxy needs before it starts: its CA, the CAs it trusts, what clients may reach."""
+
+import ipaddress
+import os
+from pathlib import Path
+
+import certifi
+from mitmproxy.certs import CertStore
+
+from sfs.errors import SfsError
+from sfs.proxy.reach import Reach
+from sfs.sources.config import Config
+from sfs.sources.https import own_ca
+from sfs.text.address import Network
+
+CA_FOLDER = "ca"  # in the state folder; mitmproxy's names begin with mitmproxy-
+CA_CERTIFICATE = "mitmproxy-ca-cert.pem"
+
+
+def prepare_ca(config: Config) -> Path:
+    """The folder of the CA that signs for inspected hosts, with the CA in it: the owner's own (STATE/ca.pem), else one
+    made here once. All of it readable for the owner alone."""
+    config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = config.state / CA_FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    own = own_ca(config)
+    target = folder / "mitmproxy-ca.pem"
+    previous_mask = os.umask(0o077)
+    try:
+        if own is not None and (not target.is_file() or target.read_bytes() != own.read_bytes()):
+            _take_own(own, target, folder / CA_CERTIFICATE)
+        if not target.is_file():
+            CertStore.from_store(folder, "mitmproxy", 2048)
+    finally:
+        os.umask(previous_mask)
+    return folder
+
+
+def _take_own(own: Path, target: Path, certificate: Path) -> None:
+    data = own.read_bytes()
+    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+    if b"PRIVATE KEY-----" not in data or begin not in data or end not in data:
+        raise SfsError(
+            f"{own.name} in the state folder has no certificate with its key",
+            mend="put both into the file, in PEM, or remove the file to let SFS make a CA",
+        )
+    target.write_bytes(data)
+    certificate.write_bytes(data[data.index(begin) : data.index(end) + len(end)] + b"\n")
+
+
+def reach_of(config: Config) -> Reach:
+    """What clients may reach by the configuration; the ports are known later."""
+    return Reach(entries=config.reach)
+
+
+def named_clients(config: Config) -> tuple[Network, ...]:
+    """The ranges that groups name: served even where they are not private."""
+    return tuple(network for group in config.groups for network in group.clients)
+
+
+def joined_ca(extra: Path, folder: Path) -> Path:
+    """One file with mitmproxy's CAs and `extra`: mitmproxy replaces its list by the file given. SfsError where
+    `extra` holds no certificate."""
+    try:
+        added = extra.read_bytes()
+    except OSError as fault:
+        raise SfsError(f"upstream_ca {str(extra)!r}: {fault.strerror}", mend="name a readable PEM file") from None
+    if b"-----BEGIN CERTIFICATE-----" not in added:
+        raise SfsError(f"upstream_ca {str(extra)!r} holds no certificate", mend="name a PEM file")
+    joined = folder / "upstream-ca.pem"
+    joined.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + added)
+    joined.chmod(0o600)
+    return joined
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listener's host is this machine's loopback."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,101 @@
+"""The decision log: what is kept, what never is."""
+
+import json
+import stat
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sfs.core.verdict import Action, Verdict
+from sfs.sources.journal import Journal, Record, rounded
+
+NOW = datetime(2026, 4, 1, 12, 30, tzinfo=UTC)
+BLOCKED = Verdict(Action.BLOCK, "rating", "label-rating", 2, rating=3)
+SHOWN = Verdict(Action.ALLOW, "unrated", "unrated-shown", 2)
+
+
+def lines(folder, pattern="decisions-*.jsonl"):
+    return [json.loads(line) for path in sorted(folder.glob(pattern)) for line in path.read_text().splitlines()]
+
+
+def test_a_record_has_five_fields_and_no_more(tmp_path):
+    journal = Journal(tmp_path / "log", timedelta(days=7))
+    journal.note(Record(NOW, "kids", "site.test", BLOCKED, "ABCDEFGHIJ"))
+    journal.close()
+    assert lines(tmp_path / "log") == [
+        {
+            "time": "2026-04-01T12:30:00+00:00",
+            "group": "kids",
+            "host": "site.test",
+            "check": "rating",
+            "code": "ABCDEFGHIJ",
+        }
+    ]
+    path = next((tmp_path / "log").glob("*.jsonl"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("verdict", "record", "wanted"),
+    [
+        (BLOCKED, "blocked", True),
+        (BLOCKED, "visits", True),
+        (BLOCKED, "nothing", False),
+        (SHOWN, "blocked", False),
+        (SHOWN, "visits", True),
+        (Verdict(Action.BLOCK, "rating", "x", 2, record=False), "visits", False),
+        (Verdict(Action.ALLOW, "help", "help", 2, record=False), "visits", False),
+        (Verdict(Action.BLOCK, "mandatory", "mandatory", 2, source="law 7"), "visits", False),
+    ],
+)
+def test_what_may_be_written(verdict, record, wanted):
+    assert Journal.wants(verdict, record) is wanted
+
+
+def test_mandatory_blocks_are_counted_by_the_hour_in_tens(tmp_path):
+    journal = Journal(tmp_path / "log", timedelta(days=7))
+    law = Verdict(Action.BLOCK, "mandatory", "mandatory", 4, source="law 7")
+    for _ in range(3):
+        journal.count(law, NOW)
+    for _ in range(11):
+        journal.count(law, NOW + timedelta(hours=1))
+    journal.count(BLOCKED, NOW)
+    journal.close()
+    assert lines(tmp_path / "log", "counts.jsonl") == [
+        {"hour": "2026-04-01T12", "list": "law 7", "blocked": 10},
+        {"hour": "2026-04-01T13", "list": "law 7", "blocked": 20},
+    ]
+    assert [rounded(n) for n in (0, 1, 9, 10, 11)] == [0, 10, 10, 10, 20]
+
+
+def test_files_past_the_retention_are_removed_and_others_stay(tmp_path):
+    folder = tmp_path / "log"
+    folder.mkdir()
+    today = datetime.now().astimezone().date()
+    for days in (0, 6, 8, 400):
+        (folder / f"decisions-{today - timedelta(days=days)}.jsonl").write_text("{}\n")
+    (folder / "decisions-notes.jsonl").write_text("mine\n")
+    Journal(folder, timedelta(days=7)).close()
+    left = sorted(path.name for path in folder.iterdir())
+    assert left == sorted(
+        ["decisions-notes.jsonl", *(f"decisions-{today - timedelta(days=days)}.jsonl" for days in (0, 6))]
+    )
+
+
+def test_a_disk_that_fails_loses_the_record_and_nothing_else(tmp_path, caplog):
+    (tmp_path / "log").write_text("a file where a folder should be")
+    journal = Journal(tmp_path / "log", timedelta(days=7))
+    journal.note(Record(NOW, "kids", "site.test", BLOCKED, None))
+    journal.close()
+    assert "decision log" in caplog.text
+    assert "site.test" not in caplog.text
+
+
+def test_a_host_from_outside_cannot_break_a_line(tmp_path):
+    journal = Journal(tmp_path / "log", timedelta(days=7))
+    journal.note(Record(NOW, "g", 'a"\n{"x": 1}\u2028' + "b" * 500, BLOCKED, None))
+    journal.close()
+    written = lines(tmp_path / "log")
+    assert len(written) == 1
+    assert len(written[0]["host"]) == 253

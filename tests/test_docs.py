@@ -1,0 +1,347 @@
+"""README and the pages beside it, against the code: their commands run, their examples load, their tables are current.
+
+In README.md a block marked `sh` is run line by line, in one folder; `sh install` fetches packages and is run by
+test_packaging.py. A block that begins with `# name.ext` is that file. `python tests/test_docs.py` writes the tables.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sfs.cli.levels import rows as level_rows
+from sfs.cli.main import COMMANDS, cli
+from sfs.core.decide import ROWS
+from sfs.core.facts import Https
+from sfs.core.verdict import Action, Verdict
+from sfs.errors import SfsError
+from sfs.proxy.pages import decision_code
+from sfs.sources.categories import load_categories
+from sfs.sources.config import load_config
+from sfs.sources.filter import load_filter
+from sfs.sources.https import OWN_CA, https_mode
+from sfs.sources.journal import Record
+from sfs.sources.settings import BY_NAME, settings_table
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+ARCHITECTURE = ROOT / "sfs" / "README.md"
+PAGES = sorted(
+    path for folder in ("sfs", "rules", "profiles", "tests") for path in (README, *(ROOT / folder).rglob("*.md"))
+)
+READY = re.compile(r"sfs: ready on (\S+):(\d+), ")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: what stands behind the fence, its line, and its text."""
+
+    mark: str
+    line: int
+    text: str
+
+    @property
+    def file(self) -> str | None:
+        """The name of the file that this block is, by its first line."""
+        found = re.match(r"# ([\w-]+\.(?:yaml|txt))\n", self.text)
+        return found[1] if found else None
+
+
+def blocks(page: Path) -> list[Block]:
+    """The fenced blocks of a page."""
+    found = re.finditer(r"^```([^\n]*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [Block(block[1].strip(), block.string.count("\n", 0, block.start()) + 1, block[2]) for block in found]
+
+
+BLOCKS = blocks(README)
+COMMAND_LINES = [line for block in BLOCKS if block.mark == "sh" for line in block.text.splitlines()]
+RUNS = [line for line in COMMAND_LINES if line.startswith("sfs run")]
+EXAMPLES = [block for page in dict.fromkeys(PAGES) for block in blocks(page) if block.mark == "yaml"]
+IS_CATEGORIES = re.compile(r"^(categories|unrated|refused):\n", re.MULTILINE)
+
+
+# Tables
+
+
+def as_table(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ("---",) * len(head), *lines))
+
+
+def levels_table() -> str:
+    """What `sfs levels` prints."""
+    head, *lines = level_rows()
+    return as_table(head, lines)
+
+
+def rows_table() -> str:
+    """The order of checks."""
+    lines = [(str(number), f"`{row.name}`", row.why) for number, row in enumerate(ROWS, 1)]
+    return as_table(("#", "check", "why it stands there"), lines)
+
+
+TABLES = {"levels": (README, levels_table), "settings": (README, settings_table), "rows": (ARCHITECTURE, rows_table)}
+
+
+def _table_at(text: str, name: str) -> re.Match[str]:
+    found = re.search(rf"(?<=<!-- {name} -->\n)(?:\|[^\n]*\n)*", text)
+    assert found is not None, f"<!-- {name} --> is gone"
+    return found
+
+
+def write_tables() -> None:
+    """Put what the code says into the pages."""
+    for name, (page, make) in TABLES.items():
+        text = page.read_text(encoding="utf-8")
+        place = _table_at(text, name)
+        page.write_text(text[: place.start()] + make() + text[place.end() :], encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_are_those_of_the_code(name):
+    page, make = TABLES[name]
+    assert _table_at(page.read_text(encoding="utf-8"), name)[0] == make(), "run `python tests/test_docs.py`"
+
+
+# Commands
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Where a reader would be, with the files of the README."""
+    made = tmp_path_factory.mktemp("reader")
+    for block in BLOCKS:
+        if block.file:
+            (made / block.file).write_text(block.text, encoding="utf-8")
+    return made
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """A reader's shell: this `sfs` first in PATH, its data kept in `folder`."""
+    scripts = sysconfig.get_path("scripts")
+    return os.environ | {"PATH": f"{scripts}:{os.environ['PATH']}", "XDG_DATA_HOME": str(folder / "data")}
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one line of a reader's shell."""
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment_of(folder), capture_output=True, text=True, timeout=120
+    )
+
+
+@contextlib.contextmanager
+def started(command: str, folder: Path, environment: dict[str, str], timeout: float = 60) -> Iterator[tuple[str, int]]:
+    """Run a line that starts the filter, in a process group of its own: (what it printed until it was ready, port).
+    Ended with SIGTERM, which has to end all of it."""
+    child = subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    late = threading.Timer(timeout, os.killpg, (child.pid, signal.SIGKILL))
+    late.start()
+    with child:
+        assert child.stdout is not None
+        printed = ""
+        try:
+            while not (ready := READY.search(printed)) and (line := child.stdout.readline()):
+                printed += line
+            assert ready, f"not ready:\n{printed}"
+            yield printed + child.stdout.readline(), int(ready[2])
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGTERM)
+            child.stdout.read()
+            child.wait()
+            late.cancel()
+
+
+def help_page(port: int) -> str:
+    """http://sfs.home.arpa/, through the proxy on this port."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", "http://sfs.home.arpa/", headers={"Accept-Language": "en"})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return answer.read().decode()
+    finally:
+        connection.close()
+
+
+def on_free_port(command: str) -> str:
+    """The same start on a port that the system chooses: 8080 may be taken where tests run."""
+    return command.replace(":8080", ":0") if ":8080" in command else f"{command} --listen 127.0.0.1:0"
+
+
+def without_figures(text: str) -> str:
+    return re.sub(r"\d+", "N", text)
+
+
+@pytest.mark.parametrize("command", [line for line in COMMAND_LINES if line not in RUNS])
+def test_commands_of_the_readme_run(command, folder):
+    done = run(command, folder)
+    assert done.returncode in ((0, 1) if "explain" in command else (0,)), done.stderr
+    assert done.stdout and not done.stderr
+
+
+@pytest.mark.parametrize("command", RUNS)
+def test_starts_of_the_readme_show_the_help_page(command, folder):
+    with started(on_free_port(command), folder, environment_of(folder)) as (_, port):
+        assert "The filter is on for this device" in help_page(port)
+
+
+def test_the_ready_line_shown_is_the_one_printed(folder):
+    shown = next(block.text for block in BLOCKS if block.text.startswith("sfs: ready"))
+    first = BLOCKS[0].text.splitlines()[0]
+    command = first.partition("#")[0].partition("uv run ")[2].strip()
+    assert command == "sfs run --level 2"
+    with started(on_free_port(command), folder, environment_of(folder)) as (printed, _):
+        assert without_figures(printed) == without_figures(shown)
+
+
+def test_the_explanation_shown_is_the_one_printed(folder):
+    number, shown = next((n, block) for n, block in enumerate(BLOCKS) if block.text.startswith("blocked  "))
+    assert run(BLOCKS[number - 1].text.splitlines()[0], folder).stdout == shown.text
+
+
+def test_explanations_say_what_their_section_says(folder):
+    def verdicts(part: str) -> list[str]:
+        command = next(line for line in COMMAND_LINES if part in line)
+        return [line.split()[0] for line in run(command, folder).stdout.splitlines() if not line.startswith(" ")]
+
+    assert verdicts("--config my.yaml https://example.com/") == ["shown", "blocked"]
+    assert verdicts("--config own.yaml") == ["blocked"] * 4
+    assert verdicts("--config family.yaml") == ["blocked"]
+    assert verdicts("--header 'Rating: RTA") == ["blocked"]
+
+
+def test_the_guard_shown_cancels_the_words_above_it(folder):
+    command = "sfs explain --config own.yaml --title 'A {} is here' http://example.edu/"
+    assert run(command.format("red widget"), folder).stdout.startswith("blocked")
+    assert run(command.format("red cross widget"), folder).stdout.startswith("shown")
+
+
+def test_commands_and_options_that_are_named_exist():
+    options = {name for command in COMMANDS for param in _command(command).params for name in param.opts}
+    others = {"--all", "--proxy-server"}  # of .ci/run, of Chromium
+    for page in (README, ARCHITECTURE):
+        text = page.read_text(encoding="utf-8")
+        assert set(re.findall(r"`sfs ([a-z]+)", text)) <= set(COMMANDS)
+        assert set(re.findall(r"`(--[a-z-]+)", text)) <= options | others
+    in_blocks = {name for line in COMMAND_LINES for name in re.findall(r"(?<=\s)--[a-z-]+", line)}
+    assert in_blocks <= options
+
+
+def _command(name: str):
+    command = cli.get_command(None, name)
+    assert command is not None
+    return command
+
+
+def test_the_script_of_the_checks_ends_with_the_tests_of_the_readme():
+    _, tests = BLOCKS[0].text.splitlines()
+    command = tests.partition("#")[0].partition(" && ")[2].strip()
+    assert command == "uv run pytest"
+    steps = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("step ")]
+    assert steps[-1] == f"step {command}"
+
+
+# Examples
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml")))
+def test_every_profile_loads(name, tmp_path):
+    config = load_config(None, {"profile": name, "level": 2}, state=tmp_path)
+    assert not config.warnings
+    assert not load_filter(config).report.skipped
+
+
+@pytest.mark.parametrize("block", EXAMPLES, ids=lambda block: f"line{block.line}-{block.text.splitlines()[0]}")
+def test_every_example_loads(block, folder, tmp_path):
+    # In the folder of the README's own files, since the examples name some of them.
+    path = folder / "example.yaml"
+    path.write_text(block.text, encoding="utf-8")
+    if IS_CATEGORIES.search(block.text):
+        assert load_categories(path)
+        return
+    config = load_config(path, state=tmp_path)
+    assert not config.warnings
+    if config.level is None:
+        config = load_config(path, {"level": 2}, state=tmp_path)
+    assert not load_filter(config).report.skipped
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 8
+    assert {block.file for block in BLOCKS if block.mark == "yaml"} >= {"my.yaml", "inspect.yaml", "family.yaml"}
+
+
+def test_the_error_shown_is_the_one_given(tmp_path, monkeypatch):
+    shown = next(block.text for block in blocks(ARCHITECTURE) if "mend: " in block.text)
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").write_text("level: 7\n", encoding="utf-8")
+    with pytest.raises(SfsError) as caught:
+        load_config(Path("my.yaml"), state=tmp_path)
+    assert str(caught.value) == shown.rstrip("\n")
+
+
+def test_the_record_shown_has_what_a_record_has():
+    shown = next(json.loads(block.text) for block in BLOCKS if block.mark == "json")
+    verdict = Verdict(Action.BLOCK, "self-label", "self-label", 2)
+    record = json.loads(Record(datetime.now(UTC), "default", "example.com", verdict, decision_code()).line())
+    assert list(shown) == list(record)
+    assert re.fullmatch("[A-Z2-7]{10}", shown["code"]) and len(record["code"]) == 10
+    assert datetime.fromisoformat(shown["time"]).tzinfo is not None
+
+
+def test_auto_is_by_name_until_a_ca_of_ones_own_is_there(tmp_path):
+    config = load_config(None, {"level": 2}, state=tmp_path)
+    assert https_mode(config) is Https.SNI
+    (tmp_path / OWN_CA).write_text("a CA")
+    assert https_mode(config) is Https.INSPECT
+    assert f"`{OWN_CA}`" in README.read_text(encoding="utf-8")
+
+
+def test_settings_without_effect_are_settings():
+    sentence = re.search(r"In this release (.*?) are read and checked", README.read_text(encoding="utf-8"))
+    assert sentence is not None
+    assert set(re.findall(r"`(\w+)`", sentence[1])) <= set(BY_NAME)
+
+
+# Pages
+
+
+@pytest.mark.parametrize("page", dict.fromkeys(PAGES), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_to_a_file(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert [link for link in links if link and not (page.parent / link).exists()] == []
+
+
+def test_the_architecture_page_names_every_room():
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    folders = {path.name for path in (ROOT / "sfs").iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    assert folders
+    assert [name for name in sorted(folders) if f"| `{name}/` |" not in text] == []
+    assert [path.name for path in (ROOT / "sfs").glob("*.py") if f"`{path.name}`" not in text] == []
+
+
+if __name__ == "__main__":
+    sys.exit(write_tables())
