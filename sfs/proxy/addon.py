@@ -31,7 +31,7 @@ from sfs.core.verdict import Action, Verdict
 from sfs.errors import UrlError
 from sfs.proxy import stock
 from sfs.proxy.decode import ACCEPTED
-from sfs.proxy.facts import Asked, BadRequest, asked_of, client_of, facts_of, has_form, without_mark
+from sfs.proxy.facts import Asked, BadRequest, asked_of, client_of, facts_of, has_form, hide_mark, without_mark
 from sfs.proxy.held import HeldHead
 from sfs.proxy.pages import Pages, decision_code, local_now
 from sfs.proxy.reach import Going, LoopGuard, Resolver, client_allowed, going_to
@@ -266,6 +266,7 @@ class SfsAddon:
             self._note(answer, facts.url, policy)
         if asked.went_on:
             request.data.path, _ = without_mark(request.data.path)
+        hide_mark(request)
         if asks_page:
             # Part of a page, or none because the browser has it, is nothing to judge.
             for name in ("range", "if-range", "if-modified-since", "if-none-match"):

@@ -1,5 +1,6 @@
 """A mitmproxy flow as facts: what was asked, by whom. And the requests that nobody could judge, refused with 400."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,9 @@ from sfs.text.url import DEFAULT_PORTS, Url, parse_url
 MAX_TARGET = 65_536  # bytes of a request target; longer ones are answered 414
 MAX_FORM = 65_536  # bytes of a form that are searched for search words
 GO_ON = "sfs-go-on"  # the mark a reader's click on "go on" leaves in the URL; it never goes upstream
+
+
+_HOST = re.compile(r"[^\x00-\x20\x7f/?#@\\]+")  # host and port, nothing that would begin another part of a URL
 
 
 class BadRequest(Exception):
@@ -88,6 +92,14 @@ def without_mark(target: bytes) -> tuple[bytes, bool]:
     return (path + question + b"&".join(kept)) if kept else path, found and bool(question)
 
 
+def hide_mark(request: http.Request) -> None:
+    """Take our mark out of the Referer: what a page loads names the page's URL, and would carry the mark upstream."""
+    referer = request.headers.get("referer", "")
+    if GO_ON in referer:
+        bare, _ = without_mark(referer.encode("utf-8", "surrogateescape"))
+        request.headers["referer"] = bare.decode("utf-8", "surrogateescape")
+
+
 def with_mark(url: str) -> str:
     """A URL that says the reader goes on."""
     bare, hash_sign, fragment = url.partition("#")
@@ -104,10 +116,14 @@ def _check_host(request: http.Request, url: Url) -> None:
     asked_host = request.host_header
     if not asked_host:
         return
+    if not _HOST.fullmatch(asked_host):
+        raise BadRequest
     try:
         named = parse_url(f"{url.scheme}://{asked_host}/".encode("ascii", "strict"))
     except (UrlError, UnicodeError):
         raise BadRequest from None
+    # A Host field without a port says nothing of the port: old clients write it so beside any target.
+    says_port = ":" in asked_host.rpartition("]")[2]
     default = DEFAULT_PORTS.get(url.scheme)
-    if named.host != url.host or (named.port or default) != (url.port or default):
+    if named.host != url.host or (says_port and (named.port or default) != (url.port or default)):
         raise BadRequest

@@ -79,6 +79,7 @@ class ShownLine:
     hours: str
     for_whom: str
     checked: Markup
+    unchecked: bool = False
 
 
 def shown_lines(
@@ -106,11 +107,18 @@ def _shown(line: HelpLineFields, texts: Texts, today: date | None, country: str 
         fallback_tel=tel_link(line.fallback_number),
         url=url,
         site=clean((url or "").partition("://")[2].partition("/")[0], 60),
-        country="" if line.country in (country, *EVERYWHERE) else clean(line.country or "", 3),
+        country="" if line.country in (country, *EVERYWHERE) else _country(line.country or "", texts),
         hours=clean((line.hours_ja if japanese else line.hours_en) or "", 80),
         for_whom=clean((line.for_ja if japanese else line.for_en) or "", 80),
         checked=_checked(line.checked, texts, today),
+        unchecked=line.checked is None,
     )
+
+
+def _country(code: str, texts: Texts) -> str:
+    """The name of a country, its letters where the catalogue has none."""
+    key = f"country.{code}"
+    return texts.text(key) if texts.has(key) else clean(code, 3)
 
 
 def tel_link(number: str | None) -> str | None:

@@ -139,7 +139,7 @@ def block_page(
         "level": _on_scale(blocked.level),
         "adult": is_adult(blocked.level),
         "ask_title": ask_title_key(blocked.reason),
-        "ask": ask_key(blocked.reason),
+        "ask": ask_key(blocked.reason, blocked.level),
         "code": blocked.code if blocked.code and _CODE.fullmatch(blocked.code) else None,
         "back_url": link_url(back_url),
     }

@@ -84,6 +84,6 @@ def ask_title_key(reason: str) -> str:
     return "ask.title_search" if reason == "search-words" else "ask.title"
 
 
-def ask_key(reason: str) -> str:
+def ask_key(reason: str, level: int | None = None) -> str:
     """Key of what a reader can do: ask for a release, try again, look at the address."""
-    return "ask." + _ASKS.get(reason, "release")
+    return "ask." + _ASKS.get(reason, "release_adult" if is_adult(level) else "release")

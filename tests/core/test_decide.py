@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sfs.text.unwrap import Wrappers
 
 from sfs.core.decide import CHECKS, ROWS, decide
 from sfs.core.facts import Fact, Facts, Https, Kind, Need, Page
@@ -20,6 +19,7 @@ from sfs.match.index import EntryIndex
 from sfs.match.words import WordIndex, parse_word_line
 from sfs.pics.selflabels import SelfLabel
 from sfs.text.search import Engines
+from sfs.text.unwrap import Wrappers
 from sfs.text.url import name_url, parse_url
 
 NOW = datetime(2026, 4, 1, 12, 0, tzinfo=UTC)

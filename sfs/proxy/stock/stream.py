@@ -77,9 +77,8 @@ class HeldStream(core.HttpStream):
 
     def _settle_target(self, request: http.Request) -> None:
         if request.authority:
-            # RFC 9112 3.2.2: a proxy replaces the Host field by the target's host. Stock sends both on as they came.
-            # Two Host fields stay: heads.py refuses them.
-            if len(request.headers.get_all("host")) < 2:
+            # A request without a Host field gets the target's. One that differs stays as it is: the addon refuses it.
+            if not request.headers.get_all("host"):
                 request.headers["Host"] = request.authority
             if self.mode is core.HTTPMode.transparent:
                 request.authority = ""
