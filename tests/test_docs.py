@@ -183,8 +183,9 @@ def help_page(port: int) -> str:
     try:
         connection.request("GET", "http://sfs.home.arpa/", headers={"Accept-Language": "en"})
         answer = connection.getresponse()
-        assert answer.status == 200
-        return answer.read().decode()
+        body = answer.read().decode()
+        assert answer.status == 200, body
+        return body
     finally:
         connection.close()
 

@@ -73,9 +73,10 @@ def _help_words(folder: Path, report: RulesReport) -> Iterator[WordRule]:
 
 
 def _word_file(path: Path, rating: int | None, report: RulesReport) -> Iterator[WordRule]:
+    name = _shown(path)
     for number, line in enumerate(_read(path).splitlines(), 1):
         try:
-            rule = parse_word_line(line, rating, Where(_shown(path), number))
+            rule = parse_word_line(line, rating, Where(name, number))
         except RuleError as fault:
             report.skipped.append(fault)
             continue
@@ -108,8 +109,9 @@ def _rating_files(folder: Path, report: RulesReport) -> Iterator[RatingFile]:
     for path in sorted(folder.glob("*.txt")):
         rated: list[tuple[Entry, int]] = []
         ratings: dict[Entry, int] = {}
+        name = _shown(path)
         for number, line in enumerate(_read(path).splitlines(), 1):
-            where = Where(_shown(path), number)
+            where = Where(name, number)
             text, _, value = line.partition("\t")
             try:
                 entry = parse_entry(text, where)
@@ -118,7 +120,7 @@ def _rating_files(folder: Path, report: RulesReport) -> Iterator[RatingFile]:
                     rated.append((entry, number))
             except RuleError as fault:
                 report.skipped.append(fault)
-        yield RatingFile(_shown(path), EntryIndex(rated), ratings)
+        yield RatingFile(name, EntryIndex(rated), ratings)
 
 
 def _rating(text: str, where: Where) -> int:

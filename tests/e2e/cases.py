@@ -19,12 +19,14 @@ CLIENTS = {group: f"127.0.0.{10 + number}" for number, group in enumerate(GROUPS
 EVERYBODY, NOBODY, UNRATED = "01234a", "", "1234"
 UP_TO = {0: "01234a", 1: "1234a", 2: "234a", 3: "34a", 4: "4"}  # who may see a rating; "a" has level 3
 JA = "ペンギンの家"  # Japanese with a listed word of rating 3
+DOCUMENTS = "http-doc inspect-doc"
 CHECKS_OF_RESPONSE = ("self-label", "metadata-words")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One page. `by`: the check that blocks it as a document at the highest of levels 1 to 4. `data`: a form sent by POST."""
+    """One page. `by`: the check that blocks it as a document at the highest of levels 1 to 4. `data`: a form sent by
+    POST."""
 
     id: str
     host: str
@@ -42,6 +44,7 @@ class Case:
     as_is: bool = False  # the path is sent with its dots
     http: str | None = None  # doc over plain HTTP, where that differs: hosts that are never decrypted, schemes
     http_sub: str | None = None
+    ways: str = "http-doc http-sub inspect-doc inspect-sub name-doc"  # in which it is asked
     opened: bool = True  # False: over HTTPS this host is judged by name even where others are inspected
 
     @cached_property
@@ -117,8 +120,8 @@ def configuration(folder: Path, port: int, https: str) -> dict:
         "allow": [
             "listed.test/good/",
             "www.site.test",
-            "engine.test",
-            {"entry": "engine.test/quiet/", "search_words": "skip"},
+            "search.test",
+            {"entry": "search.test/quiet/", "search_words": "skip"},
         ],
         "never_decrypt": ["nodecrypt.test"],
         "lists": [
@@ -349,11 +352,11 @@ def _searches() -> Iterator[Case]:
             f"search-post-{name}", "find.test", f"/search/post-{name}", doc=doc, by="search-words", data=f"q={words}"
         )
         allowed = UP_TO[rating] if rating > 1 else EVERYBODY
-        known = Case(f"search-allowed-{name}", "engine.test", f"/search?q={words}", allowed, EVERYBODY, EVERYBODY)
+        known = Case(f"search-allowed-{name}", "search.test", f"/search?q={words}", allowed, EVERYBODY, EVERYBODY)
         yield replace(known, by="search-words")
     named = f"/search?ie=sjis&q={_coded('shift_jis')}"
     yield Case("search-named-charset", "find.test", named, doc="34", by="search-words")
-    quiet = Case("search-left-alone", "engine.test", "/quiet/search?q=penguin", EVERYBODY, EVERYBODY, EVERYBODY)
+    quiet = Case("search-left-alone", "search.test", "/quiet/search?q=penguin", EVERYBODY, EVERYBODY, EVERYBODY)
     yield quiet
     yield Case("search-no-engine", "plain.test", "/list?q=walrus", doc=UNRATED)
 
@@ -384,17 +387,37 @@ def _charsets() -> Iterator[Case]:
 
 def _in_charset(name: str, codec: str, type_: str, meta: str = "", bom: bytes = b"") -> Case:
     case = Case(f"charset-{name}", "charset.test", f"/{name}", doc="34", by="metadata-words", type=type_)
+    case = replace(case, ways=DOCUMENTS)
     text = f"<!doctype html><html><head>{meta}<title>{JA}</title></head><body><p>{case.mark}</p></body></html>"
     return replace(case, body=bom + text.encode(codec))
 
 
 def _codings() -> Iterator[Case]:
     for coding in ("gzip", "deflate", "deflate-raw", "br", "zstd"):
-        word = Case(f"coded-{coding}", "big.test", f"/{coding}/word", doc="34", by="metadata-words", coding=coding)
-        yield html(word, "The penguin")
-        yield html(Case(f"coded-{coding}-plain", "big.test", f"/{coding}/plain", coding=coding))
-        label = Case(f"coded-{coding}-label", "big.test", f"/{coding}/label", doc="4", by="self-label", coding=coding)
-        yield html(label, meta='<meta name="rating" content="adult">')
+        word = Case(f"coded-{coding}", "big.test", f"/{coding}/word", doc="34", by="metadata-words")
+        yield replace(html(word, "The penguin"), coding=coding, ways=DOCUMENTS)
+        yield replace(
+            html(Case(f"coded-{coding}-plain", "big.test", f"/{coding}/plain")), coding=coding, ways=DOCUMENTS
+        )
+        label = Case(f"coded-{coding}-label", "big.test", f"/{coding}/label", doc="4", by="self-label")
+        yield replace(html(label, meta='<meta name="rating" content="adult">'), coding=coding, ways=DOCUMENTS)
+
+
+def _heads() -> Iterator[Case]:
+    """Heads that do not end within 256 KiB are unrated and marked: blocked at 0 and 1, and what was held is judged."""
+    long = "<!-- " + "long " * 60_000 + "-->"
+    cut = Case("head-cut", "big.test", "/cut", doc="234", by="unrated", ways="http-doc http-sub")
+    yield html(cut, meta=long)
+    late = Case("head-cut-late-word", "big.test", "/cut-late", doc="234", by="unrated", ways="http-doc")
+    yield html(late, meta=long + '<meta name="keywords" content="penguin">')
+    early = Case("head-cut-early-word", "big.test", "/cut-early", doc="34", by="metadata-words", ways="http-doc")
+    yield html(early, "The penguin", meta=long)
+    wide = Case("head-cut-coded", "big.test", "/cut-coded", doc="234", by="unrated", ways="http-doc")
+    yield replace(html(wide, meta=long), coding="gzip")
+    fits = Case("head-fits", "big.test", "/fits", doc="34", by="metadata-words", ways="http-doc")
+    yield html(fits, meta=long[:200_000] + '--><meta name="keywords" content="penguin">')
+    after = Case("label-after-head", "big.test", "/after-head", ways="http-doc inspect-doc")
+    yield replace(after, body=page("A", body=f'<p>{after.mark}</p><meta name="rating" content="adult">'))
 
 
 @dataclass

@@ -28,9 +28,9 @@ class Mitmdump(Proxy):
         mitmdump = Path(sys.executable).with_name("mitmdump")
         environment = os.environ | {"LD_PRELOAD": str(WRAPPER), "NSS_WRAPPER_HOSTS": str(self.names)}
         environment["PYTHONUNBUFFERED"] = "1"
+        command = [mitmdump, "-s", ROOT / "sfs/proxy/addon.py", "--listen-host", "127.0.0.1", "--listen-port", "0"]
         self.process = subprocess.Popen(
-            [mitmdump, "-s", ROOT / "sfs/proxy/addon.py", "--listen-host", "127.0.0.1", "--listen-port", "0"]
-            + ["--set", f"confdir={self.state / 'ca'}", "--set", f"sfs_config={self.config_file}", *self.more],
+            [*command, "--set", f"confdir={self.state / 'ca'}", "--set", f"sfs_config={self.config_file}", *self.more],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -74,7 +74,10 @@ def test_a_script_of_mitmdump_gives_the_same_verdicts(tmp_path, config, origin, 
         assert (labelled.status, "SECRET" in labelled.text) == (403, False)
         assert proxy.curl("http://listed.test/").status == 403
         assert proxy.curl("http://sfs.home.arpa/").status == 200
-        assert b"200" in proxy.raw(f"GET http://127.1:{proxy.port}/ HTTP/1.1\r\nHost: 127.1:{proxy.port}\r\n\r\n".encode())[:15]
+        assert (
+            b"200"
+            in proxy.raw(f"GET http://127.1:{proxy.port}/ HTTP/1.1\r\nHost: 127.1:{proxy.port}\r\n\r\n".encode())[:15]
+        )
     assert "Traceback" not in "".join(proxy.lines)
 
 

@@ -1,10 +1,14 @@
 from datetime import date
+from pathlib import Path
 
 import pytest
+import yaml
 
 from sfs.web.helplines import MAX_LINES, HelpLine, shown_lines, tel_link
-from sfs.web.texts import Language, texts_for
+from sfs.web.pages import Blocked, block_page
+from sfs.web.texts import LANGUAGES, Language, texts_for
 
+ROOT = Path(__file__).parents[2]
 LINE = HelpLine("相談", "Somebody", number="#9110", fallback_number="03-0000-0000", url="https://help.example.com/")
 
 
@@ -73,7 +77,22 @@ def test_lines_of_the_readers_country_and_of_all_countries_stand_alone() -> None
 
 
 def test_where_the_country_is_not_known_each_line_says_its_own() -> None:
-    lines = [HelpLine(name, name, country=name) for name in ("JP", "INT", "GB")]
-    everything = [("JP", "JP"), ("INT", ""), ("GB", "GB")]
+    lines = [HelpLine(name, name, country=name) for name in ("JP", "INT", "GB", "XX")]
+    everything = [("JP", "Japan"), ("INT", ""), ("GB", "United Kingdom"), ("XX", "XX")]
     assert names("en", lines) == everything
     assert names("en", lines, "NZ") == everything
+
+
+def test_every_country_of_the_shipped_lines_has_a_name_in_both_languages() -> None:
+    rows = yaml.safe_load((ROOT / "rules/helplines.yaml").read_text(encoding="utf-8"))
+    countries = {row["country"] for row in rows} - {"INT"}
+    assert countries
+    for language in LANGUAGES:
+        assert [code for code in sorted(countries) if not texts_for(language).has(f"country.{code}")] == []
+
+
+def test_the_note_on_lines_that_nobody_checked_stands_only_where_there_is_one() -> None:
+    note = texts_for("en").text("lines.unchecked_note").partition("means")[2]
+    fresh = [HelpLine("a", "a", checked=date(2026, 1, 1))]
+    assert note in block_page("en", Blocked("rating", "rating"), [LINE, *fresh]).body.decode()
+    assert note not in block_page("en", Blocked("rating", "rating"), fresh).body.decode()

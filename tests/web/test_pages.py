@@ -188,6 +188,7 @@ def test_adults_are_not_told_of_older_readers() -> None:
     text = text_of(block_page("en", Blocked("url-words", "url-words", "a.test", None, 3), LINES))
     assert "above the level set here" in text
     assert "older readers" not in text
+    assert "a parent or a teacher" not in text
     assert "You did nothing wrong" not in text
 
 
@@ -278,7 +279,7 @@ def test_the_help_page_lists_what_protects() -> None:
     things = [Protection("words", 1234), Protection("lists", 3, 1_200_000), "a line of text", Protection("unheard-of")]
     page = tree(help_page("en", FilterState(True, 2, "192.0.2.1:8080", protects=things)))
     items = [node.text() for node in page.css("#shows ~ ul li")]
-    assert items == ["words: 1,234", "lists: 3, with 1,200,000 names", "a line of text"]
+    assert items == ["words it looks for: 1,234", "lists of sites: 3, with 1,200,000 names", "a line of text"]
 
 
 def test_the_list_of_refused_names_ends_at_ten_and_says_when_it_is_empty() -> None:
