@@ -6,8 +6,6 @@ design, section 2. `sfs levels`, the help page and the defaults of a policy are 
 from dataclasses import dataclass
 from enum import StrEnum
 
-MAX_RATING = 4  # SafetyOnline2: ratings and levels are 0 to 4
-
 
 class Unrated(StrEnum):
     """What happens to a document nobody has rated."""
@@ -35,11 +33,10 @@ class Bypass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One line of the table. `ages` of the readers it is for; `from_age` is the lowest of them."""
+    """One line of the table. `ages` of the readers it is for; pics/safetyonline.py has the lowest of each as AGES."""
 
     level: int
     ages: str
-    from_age: int
     unrated: Unrated
     safesearch: Strictness
     youtube: Strictness
@@ -53,15 +50,9 @@ _SHOW, _BLOCK = Unrated.SHOW, Unrated.BLOCK
 _OFF, _MODERATE, _STRICT = Strictness.OFF, Strictness.MODERATE, Strictness.STRICT
 
 LEVELS = (
-    Level(0, "to 5", 0, _BLOCK, _STRICT, _STRICT, Bypass.BLOCK, _BLOCK, _BLOCK, True),
-    Level(1, "6 to 11", 6, _SHOW, _STRICT, _STRICT, Bypass.UNWRAP, _SHOW, _BLOCK, True),
-    Level(2, "12 to 17", 12, _SHOW, _STRICT, _MODERATE, Bypass.UNWRAP, _SHOW, _BLOCK, True),
-    Level(3, "adults, without the extreme", 18, _SHOW, _OFF, _OFF, Bypass.UNWRAP, _SHOW, _SHOW, False),
-    Level(4, "adults, no rating limit", 18, _SHOW, _OFF, _OFF, Bypass.LISTS, _SHOW, _SHOW, False),
+    Level(0, "to 5", _BLOCK, _STRICT, _STRICT, Bypass.BLOCK, _BLOCK, _BLOCK, True),
+    Level(1, "6 to 11", _SHOW, _STRICT, _STRICT, Bypass.UNWRAP, _SHOW, _BLOCK, True),
+    Level(2, "12 to 17", _SHOW, _STRICT, _MODERATE, Bypass.UNWRAP, _SHOW, _BLOCK, True),
+    Level(3, "adults, without the extreme", _SHOW, _OFF, _OFF, Bypass.UNWRAP, _SHOW, _SHOW, False),
+    Level(4, "adults, no rating limit", _SHOW, _OFF, _OFF, Bypass.LISTS, _SHOW, _SHOW, False),
 )
-
-
-def rating_of_age(age: int) -> int:
-    """The rating of a page that says "from this age on": the level whose readers include that age; 18 and up is 3,
-    so that nothing marked 18+ is shown at levels 0 to 2."""
-    return max(level.level for level in LEVELS[:4] if level.from_age <= max(age, 0))

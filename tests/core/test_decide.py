@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sfs.core.decide import CHECKS, ROWS, decide
 from sfs.core.facts import Fact, Facts, Https, Kind, Need, Page
 from sfs.core.label import NOT_LABELED, Label, LabelAnswer
-from sfs.core.levels import LEVELS, Bypass, Unrated, rating_of_age
+from sfs.core.levels import LEVELS, Bypass, Unrated
 from sfs.core.policy import Owner, Policy, policy_of_level
 from sfs.core.ruleset import Axis, CategoryList, MandatoryList, Ruleset
 from sfs.core.verdict import Action, Scope, Verdict
@@ -372,10 +372,6 @@ def test_a_trace_names_every_row_until_the_answer():
     steps = []
     decide(facts(page=None), policy(2), Ruleset(), steps)
     assert [s.said for s in steps if s.check in ("self-label", "metadata-words")] == ["not asked", "not asked"]
-
-
-def test_ages_have_the_rating_whose_readers_they_are():
-    assert [rating_of_age(age) for age in (0, 5, 6, 11, 12, 17, 18, 99)] == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 # What always holds (design, section 3)
