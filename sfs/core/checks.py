@@ -3,7 +3,7 @@ is the table in decide.py; what they look at is prepared in case.py."""
 
 from sfs.core.case import Case
 from sfs.core.facts import Fact, Need
-from sfs.core.levels import Bypass, Unrated
+from sfs.core.levels import LEVELS, Bypass, Unrated
 from sfs.core.policy import Owner
 from sfs.core.ruleset import Axis
 from sfs.core.verdict import Scope, Verdict
@@ -97,7 +97,8 @@ def _wrapper(case: Case) -> str | None:
     """The wrapper that this URL uses, where the policy blocks wrappers; by name they cannot be unwrapped."""
     wrappers = case.ruleset.wrappers
     if case.url.name_only:
-        return wrappers.is_wrapper_host(case.url.host) if case.policy.level <= 2 else None
+        blocks = LEVELS[case.policy.level].circumvention
+        return wrappers.is_wrapper_host(case.url.host) if blocks else None
     if case.policy.bypass is not Bypass.BLOCK:
         return None
     wrapped = wrapped_page(case, case.url.sent) or wrapped_page(case, case.url.decoded)
@@ -232,7 +233,7 @@ def _list_blocks(case: Case, rating: int | None, axis: Axis | None) -> bool:
     if axis is Axis.SECURITY:
         return True
     if axis is Axis.CIRCUMVENTION:
-        return level <= 2
+        return LEVELS[level].circumvention
     return rating is not None and rating > level
 
 
