@@ -109,13 +109,14 @@ class Reader:
     def open(self, url: str) -> Visit:
         """Go to a URL, as typed into the address bar."""
         try:
-            response = self.page.goto(url)
+            response = self.page.goto(url, wait_until="domcontentloaded")
         except BrowserError as fault:
             # Chromium loads an error page of its own a moment later: the next visit must not meet it half way.
             self.page.close()
             self.page = self.context.new_page()
             return Visit(None, "", fault.message)
-        return Visit(response.status if response else None, self.page.inner_text("body"), response=response)
+        text = self.page.text_content("body") or ""  # needs no layout, unlike inner_text: three times as fast
+        return Visit(response.status if response else None, text, response=response)
 
 
 class Relay:

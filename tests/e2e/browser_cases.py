@@ -1,12 +1,21 @@
-"""The pages that the tests with a real browser open, and the configuration that judges them. Made-up words only."""
+"""The pages that the tests with a real browser open, the configuration that judges them, and how what the browser got
+is held against what `sfs explain` says. Made-up words only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.origin import Origin, Reply, page
+from playwright.sync_api import Browser
 
+from sfs.sources.filter import Filter
+from sfs.web.reasons import reason_key
+from sfs.web.texts import Language, texts_for
+from tests.e2e.browser import Reader, Visit
+from tests.e2e.origin import Origin, Reply, page
+from tests.e2e.proxy import Proxy
+
+LOCALES: dict[Language, str] = {"en": "en-US", "ja": "ja-JP"}
 PICS = '(PICS-1.1 "http://www.iajapan.org/rating/" l gen false r (lv {}))'
 
 
@@ -58,6 +67,9 @@ HOSTS: Final = (
     Case("host with a word", "charset.test", "/host"),
 )
 LAWFUL: Final = Case("mandatory", "www.site.test", "/host")
+# One of each kind, for plain HTTP: the same checks, and over HTTPS all of them are opened.
+SOME_NAMES: Final = {"plain", "titled 2", "header label", "RTA", "closed path", "host closed", "host rated"}
+SOME: Final = tuple(case for case in (*PAGES, *HOSTS) if case.name in SOME_NAMES or case.host == "rated.test")
 ALL: Final = (*PAGES, *HOSTS, LAWFUL)
 
 
@@ -92,3 +104,39 @@ def serve(origin: Origin) -> None:
     """Put all pages on the origin server."""
     for case in ALL:
         origin.replies[case.host + case.path] = Reply(case.html, headers=case.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One `sfs run`, a way in for the readers of each level, and what `sfs explain` needs to speak of the same."""
+
+    mode: str
+    proxy: Proxy
+    doors: tuple[str, ...]
+    browser: Browser
+    origin: Origin
+    filter: Filter
+
+    def reader(self, level: int = 2, language: Language = "en", width: int = 1280) -> Reader:
+        """A browser window of a reader of this level."""
+        return Reader(self.browser, self.doors[level], LOCALES[language], width)
+
+    def url(self, case: Case, scheme: str = "http") -> str:
+        return f"{scheme}://{case.host}:{self.origin.http if scheme == 'http' else self.origin.https}{case.path}"
+
+
+def sentence(reason: str, level: int, language: Language = "en") -> str:
+    """What a block page says for a reason."""
+    texts = texts_for(language)
+    return texts.text(reason_key(reason, level, texts))
+
+
+def fault_of(visit: Visit, case: Case, said: dict[str, Any], *, page_possible: bool) -> str | None:
+    """What differs between what the browser got and what `sfs explain` said; None where nothing does."""
+    if said["action"] == "allow":
+        shown = visit.status == 200 and case.text in visit.text
+        return None if shown else f"explain shows it by {said['check']}, the browser got {visit}"
+    if not page_possible:
+        return None if visit.tunnel_refused else f"explain blocks by {said['check']}, the browser got {visit}"
+    told = visit.status == 403 and sentence(said["reason"], said["level"]) in visit.text
+    return None if told and case.text not in visit.text else f"explain blocks by {said}, the browser got {visit}"

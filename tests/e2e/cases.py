@@ -8,7 +8,7 @@ A case says by hand, for each way of asking, which groups are shown the page; al
     name    over HTTPS judged by name, where path, words and page are not seen"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -418,17 +418,3 @@ def _heads() -> Iterator[Case]:
     yield html(fits, meta=long[:200_000] + '--><meta name="keywords" content="penguin">')
     after = Case("label-after-head", "big.test", "/after-head", ways="http-doc inspect-doc")
     yield replace(after, body=page("A", body=f'<p>{after.mark}</p><meta name="rating" content="adult">'))
-
-
-@dataclass
-class Answer:
-    """What curl got for one request."""
-
-    status: int
-    connect: int
-    version: str
-    exit: int
-    error: str
-    head: str
-    body: bytes
-    arrived: int = field(default=0)  # how often the origin saw this request

@@ -17,7 +17,8 @@ from click.testing import CliRunner
 
 import sfs.cli.common
 import sfs.cli.explain
-from tests.e2e.cases import CHECKS_OF_RESPONSE, CLIENTS, GROUPS, Answer, Case, cases, configuration
+from tests.e2e.batch import Answer, Batch
+from tests.e2e.cases import CHECKS_OF_RESPONSE, CLIENTS, GROUPS, Case, cases, configuration
 from tests.e2e.proxy import ROOT, Proxy
 
 CASES = {case.id: case for case in cases()}
@@ -51,52 +52,6 @@ def request_headers(transport: str, kind: str) -> list[str]:
     return accept if transport == "http" else [*accept, f"Sec-Fetch-Dest: {DESTINATIONS[kind]}"]
 
 
-class Batch:
-    """Many requests in one curl process, one after the other, over the connections that it keeps."""
-
-    def __init__(self, proxy: Proxy, folder: Path, trust: Path) -> None:
-        self.proxy, self.folder, self.trust = proxy, folder, trust
-        self._keys: list[Key] = []
-        self._stanzas: list[str] = []
-
-    def add(self, key: Key, case: Case, url: str) -> None:
-        number = len(self._keys)
-        lines = {
-            "url": url,
-            "proxy": f"http://{self.proxy.address}",
-            "interface": CLIENTS[key[1]],
-            "cacert": self.trust,
-            "max-time": 30,
-            "output": self.folder / f"{number}.body",
-            "dump-header": self.folder / f"{number}.head",
-            "write-out": f"{number} %{{http_code}} %{{http_connect}} %{{http_version}} %{{exitcode}} %{{errormsg}}\\n",
-        }
-        text = [f'{name} = "{value}"' for name, value in lines.items()]
-        text += [f'header = "{header}"' for header in (*request_headers(*key[2:]), f"X-Case: {' '.join(key)}")]
-        text += ["globoff", "silent"]
-        text += ["path-as-is"] if case.as_is else []
-        text += [f'data = "{case.data}"'] if case.data else []
-        self._keys.append(key)
-        self._stanzas.append("\n".join(text))
-
-    def run(self) -> dict[Key, Answer]:
-        config = self.folder / "curl.txt"
-        config.write_text("\nnext\n".join(self._stanzas), encoding="utf-8")
-        done = subprocess.run(
-            ["curl", "-K", str(config)], capture_output=True, timeout=300, env={"PATH": "/usr/bin:/bin"}
-        )
-        rows = dict(line.split(" ", 1) for line in done.stdout.decode().splitlines())
-        return {key: self._answer(number, rows[str(number)]) for number, key in enumerate(self._keys)}
-
-    def _answer(self, number: int, row: str) -> Answer:
-        status, connect, version, exit_, error = row.split(" ", 4)
-        body, head = (self.folder / f"{number}.{part}" for part in ("body", "head"))
-        heads = head.read_text("latin-1") if head.is_file() else ""
-        last = heads.rstrip("\r\n").rpartition("\r\n\r\n")[2]
-        content = body.read_bytes() if body.is_file() else b""
-        return Answer(int(status), int(connect), version, int(exit_), error, last, content)
-
-
 @pytest.fixture(scope="module")
 def live(start, origin, certificates, tmp_path_factory) -> Live:
     """Everything asked once; both proxies have ended when the tests look."""
@@ -122,8 +77,6 @@ def live(start, origin, certificates, tmp_path_factory) -> Live:
 
 
 def _ask(proxy: Proxy, group: str, mode: str, ports: dict, origin_ca: Path, folder: Path) -> dict[Key, Answer]:
-    both = folder / f"trust-{mode}.pem"
-    both.write_bytes(origin_ca.read_bytes() + proxy.ca.read_bytes())
     answers: dict[Key, Answer] = {}
     for transport, kind in WAYS:
         if (transport == "name") != (mode == "sni"):
@@ -133,11 +86,20 @@ def _ask(proxy: Proxy, group: str, mode: str, ports: dict, origin_ca: Path, fold
             trust = proxy.ca if transport == "inspect" and opened else origin_ca
             part = folder / f"{group}-{transport}-{kind}-{opened}"
             part.mkdir()
-            batch = Batch(proxy, part, trust)
+            batch: Batch[Key] = Batch(proxy, part)
             way = f"{transport}-{kind}"
             chosen = [case for case in CASES.values() if case.opened is opened and way in case.ways]
             for case in chosen:
-                batch.add((case.id, group, transport, kind), case, url_of(case, transport, ports))
+                key = (case.id, group, transport, kind)
+                batch.add(
+                    key,
+                    url_of(case, transport, ports),
+                    client=CLIENTS[group],
+                    headers=[*request_headers(transport, kind), f"X-Case: {' '.join(key)}"],
+                    trust=trust,
+                    data=case.data,
+                    options=["path-as-is"] if case.as_is else [],
+                )
             answers |= batch.run()
     return answers
 
