@@ -41,8 +41,8 @@ class Pages:
         self.filter = filter_
         self._certificate = certificate
 
-    def _lines(self, request: http.Request) -> tuple[HelpLine, ...]:
-        return helplines_for(self.filter.helplines, self.language(request))
+    def _lines(self, request: http.Request, *, images_first: bool = False) -> tuple[HelpLine, ...]:
+        return helplines_for(self.filter.helplines, self.language(request), images_first=images_first)
 
     def language(self, request: http.Request) -> Language:
         """The reader's language: the configured one, else by Accept-Language."""
@@ -55,7 +55,13 @@ class Pages:
         blocked = pages.Blocked(verdict.check, verdict.reason, url.host, verdict.rating, verdict.level, code, kind)
         back = request.headers.get("referer")
         return response_of(
-            pages.block_page(self.language(request), blocked, self._lines(request), back_url=back, today=date.today())
+            pages.block_page(
+                self.language(request),
+                blocked,
+                self._lines(request, images_first=verdict.check == "mandatory"),
+                back_url=back,
+                today=date.today(),
+            )
         )
 
     def help_words(self, request: http.Request, url: Url) -> http.Response:
@@ -90,12 +96,13 @@ class Pages:
         self, language: Language, request: http.Request, policy: Policy, proxy: str, *, through_proxy: bool
     ) -> PageAnswer:
         config = self.filter.config
+        protects = protection(self.filter, policy)
         state = pages.FilterState(
             through_proxy=through_proxy,
             level=None if policy.checks is not None else policy.level,
             proxy=proxy,
-            https=protection(self.filter).https,
-            protects=tuple(pages.Protection(*line) for line in protection(self.filter).lines),
+            https=protects.https,
+            protects=tuple(pages.Protection(*line) for line in protects.lines),
             record=policy.record,  # type: ignore[arg-type]
             retention_days=config.retention.days,
             certificate=self._certificate() is not None,

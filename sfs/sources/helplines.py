@@ -7,6 +7,8 @@ from itertools import zip_longest
 
 from sfs.errors import SfsError
 
+LISTENING_FIRST = 10  # of those that listen stand before those that remove pictures; a page shows 24 in all
+
 
 @dataclass(frozen=True, slots=True)
 class HelpLine:
@@ -26,6 +28,7 @@ class HelpLine:
     for_en: str
     checked: date | None
     hosts: tuple[str, ...]
+    images: bool = False  # helps to get pictures removed
 
 
 def helplines_from(rows: object) -> tuple[HelpLine, ...]:
@@ -35,18 +38,24 @@ def helplines_from(rows: object) -> tuple[HelpLine, ...]:
     return tuple(_helpline(row) for row in rows)
 
 
-def helplines_for(lines: Sequence[HelpLine], language: str) -> tuple[HelpLine, ...]:
+def helplines_for(lines: Sequence[HelpLine], language: str, *, images_first: bool = False) -> tuple[HelpLine, ...]:
     """The lines for readers of a language, in an order that helps most of them first: in Japanese those of Japan and
     those for everybody, as the file has them; in English those for everybody, then one of each country in turn, since
-    nobody knows where the reader is."""
+    nobody knows where the reader is. Those that remove pictures come first on the page of a law's list, which may
+    concern pictures of the reader; elsewhere they come after the places that listen."""
     if language == "ja":
-        return tuple(line for line in lines if line.country in ("JP", "INT"))
-    by_country: dict[str, list[HelpLine]] = {}
-    for line in lines:
-        by_country.setdefault(line.country, []).append(line)
-    worldwide = by_country.pop("INT", [])
-    turns = zip_longest(*by_country.values())
-    return (*worldwide, *(line for turn in turns for line in turn if line is not None))
+        kept = [line for line in lines if line.country in ("JP", "INT")]
+    else:
+        by_country: dict[str, list[HelpLine]] = {}
+        for line in lines:
+            by_country.setdefault(line.country, []).append(line)
+        worldwide = by_country.pop("INT", [])
+        turns = zip_longest(*by_country.values())
+        kept = [*worldwide, *(line for turn in turns for line in turn if line is not None)]
+    removal, listening = [x for x in kept if x.images], [x for x in kept if not x.images]
+    if images_first:
+        return (*removal, *listening)
+    return (*listening[:LISTENING_FIRST], *removal, *listening[LISTENING_FIRST:])
 
 
 def _helpline(row: object) -> HelpLine:
@@ -74,4 +83,5 @@ def _helpline(row: object) -> HelpLine:
         text.get("for_en", ""),
         day,
         tuple(str(host) for host in row.get("hosts") or ()),
+        row.get("images") is True,
     )

@@ -19,9 +19,9 @@ class Protection:
     ready: str
 
 
-def protection(filter_: Filter) -> Protection:
-    """What the default policy of this filter protects by."""
-    policy = filter_.policies.default
+def protection(filter_: Filter, policy: Policy | None = None) -> Protection:
+    """What a policy of this filter protects by; without one the default policy."""
+    policy = policy or filter_.policies.default
     lists = filter_.ruleset.lists
     names = sum(len(lst.index) for lst in lists)
     own = sum(len(owner.allow) + len(owner.block) for owner in policy.owners)

@@ -9,7 +9,34 @@ import pytest
 from tests.e2e.origin import Names, Origin
 from tests.e2e.proxy import WRAPPER, Proxy
 
-HOSTS = ["site.test", "kids.test", "rated.test", "listed.test", "words.test", "label.test", "plain.test", "find.test", "help-line.test", "other.test", "www.site.test", "charset.test", "big.test", "engine.test", "nodecrypt.test", "deep.listed.test", "host.test", "deep.host.test", "grown.test", "open.test", "category.test", "danger.test", "tunnel.test", "law.test", "penguin.test", "search.test"]
+HOSTS = [
+    "site.test",
+    "kids.test",
+    "rated.test",
+    "listed.test",
+    "words.test",
+    "label.test",
+    "plain.test",
+    "find.test",
+    "help-line.test",
+    "other.test",
+    "www.site.test",
+    "charset.test",
+    "big.test",
+    "engine.test",
+    "nodecrypt.test",
+    "deep.listed.test",
+    "host.test",
+    "deep.host.test",
+    "grown.test",
+    "open.test",
+    "category.test",
+    "danger.test",
+    "tunnel.test",
+    "law.test",
+    "penguin.test",
+    "search.test",
+]
 
 
 @pytest.fixture(scope="session")

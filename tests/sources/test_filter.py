@@ -89,6 +89,11 @@ def test_help_lines_for_readers_of_a_language():
     lines = helplines_from(rows)
     assert [x.id for x in helplines_for(lines, "ja")] == ["jp1", "int1", "jp2", "int2"]
     assert [x.id for x in helplines_for(lines, "en")] == ["int1", "int2", "jp1", "gb1", "jp2", "gb2"]
+    pictures = helplines_from(
+        [{"id": "p", "country": "INT", "images": True}, *({"id": f"l{n}", "country": "INT"} for n in range(12))]
+    )
+    assert [x.id for x in helplines_for(pictures, "en")].index("p") == 10
+    assert next(x.id for x in helplines_for(pictures, "ja", images_first=True)) == "p"
     with pytest.raises(SfsError, match="without id"):
         helplines_from([{"country": "JP"}])
     with pytest.raises(SfsError, match="is no date"):
