@@ -1,8 +1,8 @@
 """The decision log: JSON lines under STATE/log, one file a day, 0600, gone after `retention` (design, section 8).
 
 A record holds time, group, host, check and code (null where the page was shown); no path, no query, no search word,
-no client address. Help hosts and help words never reach this file: such a verdict has `record` False and is turned away at the door.
-Blocking (mandatory lists, profile isp) is counted by the hour, rounded, and nothing else is kept of it.
+no client address. Help hosts and help words never reach this file: such a verdict has `record` False and is turned
+away at the door. Blocking (mandatory lists, profile isp) is counted by the hour, rounded, and nothing else is kept.
 """
 
 import json

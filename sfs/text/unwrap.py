@@ -86,9 +86,12 @@ class Wrappers:
         """The wrapper's name if a host does nothing but wrap, so that its name alone says enough (HTTPS by name)."""
         return next((wrapper.name for wrapper, _ in self._rows(host) if wrapper.only), None)
 
-    def _rows(self, host: str) -> Iterator[tuple[Wrapper, tuple[re.Pattern[str], ...]]]:
-        for key in host_keys(host):
-            yield from self._hosts.get(key, ())
+    def _rows(self, host: str) -> tuple[tuple[Wrapper, tuple[re.Pattern[str], ...]], ...]:
+        """The rows that may speak of a host: for nearly every host none. Asked several times for each request."""
+        rows = self._known.get(host)
+        if rows is None:
+            rows = self._known[host] = tuple(row for key in host_keys(host) for row in self._hosts.get(key, ()))
+        return rows
 
 
 def _candidates(

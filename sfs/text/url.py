@@ -11,7 +11,6 @@ ada-url parses as browsers do (WHATWG), so what the browser fetches is what we m
 
 import ipaddress
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -115,15 +114,15 @@ def canonical_host(host: str) -> str:
     return host
 
 
-def parents(host: str) -> Iterator[str]:
+@lru_cache(maxsize=4096)  # each index of entries asks, and a host is asked for many times
+def parents(host: str) -> tuple[str, ...]:
     """`host` and its parent domains, nearest first; an address has no parents."""
-    yield host
     if ":" in host or (host[-1:].isdigit() and is_address(host)):
-        return
-    start = host.find(".") + 1
-    while start:
-        yield host[start:]
-        start = host.find(".", start) + 1
+        return (host,)
+    names = [host]
+    while (start := names[-1].find(".") + 1) and names[-1][start:]:
+        names.append(names[-1][start:])
+    return tuple(names)
 
 
 def is_address(host: str) -> bool:

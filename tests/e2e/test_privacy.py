@@ -117,7 +117,7 @@ NEEDED = (SEARCH, ALLOWED_SEARCH, "listed.test", "law.test", "plain.test", "rate
 def led_to_loopback(names: Names, hosts: tuple[str, ...]) -> Iterator[None]:
     """These hosts resolve to the origin's address."""
     before = dict(names.names)
-    names.names = dict.fromkeys((*NEEDED, *hosts), ["127.0.0.1"])
+    names.names = {host: ["127.0.0.1"] for host in (*NEEDED, *hosts)}
     names.write()
     try:
         yield
