@@ -6,8 +6,9 @@
 A table puts each row under its patterns in one dictionary; `host_keys` says under which of them to look."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any, Final
 
 from sfs.errors import RuleError, Where
@@ -29,6 +30,20 @@ def host_keys(host: str) -> Iterator[str]:
         yield from (f"{tree}.{{}}" for tree in _trees(stem))
     yield f"{host.partition('.')[0]}.*"
     yield "*"
+
+
+class HostRows[R]:
+    """The rows of a table under their patterns. `of(host)`: the rows that speak of a canonical host, nearest first.
+    For nearly every host there are none, and each request asks for its host several times: answers are kept."""
+
+    def __init__(self, rows: Iterable[tuple[str, R]]) -> None:
+        self._rows: dict[str, list[R]] = {}
+        for pattern, row in rows:
+            self._rows.setdefault(pattern, []).append(row)
+        self.of: Callable[[str], tuple[R, ...]] = lru_cache(maxsize=4096)(self._find)
+
+    def _find(self, host: str) -> tuple[R, ...]:
+        return tuple(row for key in host_keys(host) for row in self._rows.get(key, ()))
 
 
 def is_host_pattern(text: str) -> bool:

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from sfs.errors import RuleError, Where
 from sfs.text.charset import canonical, decode_bytes, decode_strict
-from sfs.text.patterns import check_hosts, host_keys, row_values
+from sfs.text.patterns import HostRows, check_hosts, row_values
 
 MAX_ROWS: Final = 5000
 MAX_PAIRS: Final = 500  # parameters of one query that are looked at
@@ -83,11 +83,8 @@ class Engines:
         if not isinstance(rows, list) or len(rows) > MAX_ROWS:
             raise RuleError(f"not a list of at most {MAX_ROWS} search engines", Where(file))
         self.engines = tuple(_engine(row, number, Where(file)) for number, row in enumerate(rows, 1))
-        self._hosts: dict[str, list[_Row]] = {}
-        for engine in self.engines:
-            row = _Row(engine, _paths(engine.paths), tuple(_template(one) for one in engine.path))
-            for host in engine.hosts:
-                self._hosts.setdefault(host, []).append(row)
+        made = (_Row(one, _paths(one.paths), tuple(map(_template, one.path))) for one in self.engines)
+        self._rows = HostRows((host, row) for row in made for host in row.engine.hosts)
 
     def words(self, host: str, path: str, raw_query: bytes | str | None, form: bytes | None = None) -> tuple[str, ...]:
         """The search words of a URL, each once; () where it is no search. Never raises.
@@ -95,7 +92,7 @@ class Engines:
         `host` canonical, `path` and `raw_query` as sent, `form` the urlencoded body of a POST.
         A value that still has percent signs after decoding comes a second time, decoded again."""
         query = _Query(_bytes(raw_query or "")[:MAX_FORM], (form or b"")[:MAX_FORM])
-        for row in self._rows(host):
+        for row in self._rows.of(host):
             words = _words(row, path, query)
             if words:
                 return words
@@ -103,14 +100,10 @@ class Engines:
 
     def engine(self, host: str, path: str = "/") -> Engine | None:
         """The nearest row for a host and path, whether words are asked or not; rows for any host do not count."""
-        for row in self._rows(host):
+        for row in self._rows.of(host):
             if "*" not in row.engine.hosts and (row.paths is None or row.paths.search(path)):
                 return row.engine
         return None
-
-    def _rows(self, host: str) -> Iterator[_Row]:
-        for key in host_keys(host):
-            yield from self._hosts.get(key, ())
 
 
 def _words(row: "_Row", path: str, query: _Query) -> tuple[str, ...]:

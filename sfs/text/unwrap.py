@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from sfs.errors import RuleError, Where
-from sfs.text.patterns import check_hosts, host_keys, row_values
+from sfs.text.patterns import HostRows, check_hosts, row_values
 from sfs.text.url import decode_once
 
 MAX_ROWS: Final = 2000
@@ -66,14 +66,12 @@ class Wrappers:
         if not isinstance(rows, list) or len(rows) > MAX_ROWS:
             raise RuleError(f"not a list of at most {MAX_ROWS} wrappers", where)
         self.wrappers = tuple(_wrapper(row, number, where) for number, row in enumerate(rows, 1))
-        self._hosts: dict[str, list[tuple[Wrapper, tuple[re.Pattern[str], ...]]]] = {}
-        for wrapper in self.wrappers:
-            for host in wrapper.hosts:
-                self._hosts.setdefault(host, []).append((wrapper, tuple(map(_template, wrapper.after))))
+        made = ((wrapper, tuple(map(_template, wrapper.after))) for wrapper in self.wrappers)
+        self._rows = HostRows((host, row) for row in made for host in row[0].hosts)
 
     def unwrap(self, host: str, path: str, query: str | None = None) -> Wrapped | None:
         """The URL that this one carries, or None. Never raises. `host` canonical, `path` and `query` as sent."""
-        for wrapper, templates in self._rows(host):
+        for wrapper, templates in self._rows.of(host):
             if wrapper.paths and not path.lower().startswith(wrapper.paths):
                 continue
             for inner in _candidates(wrapper, templates, host, path, query or ""):
@@ -84,14 +82,7 @@ class Wrappers:
 
     def is_wrapper_host(self, host: str) -> str | None:
         """The wrapper's name if a host does nothing but wrap, so that its name alone says enough (HTTPS by name)."""
-        return next((wrapper.name for wrapper, _ in self._rows(host) if wrapper.only), None)
-
-    def _rows(self, host: str) -> tuple[tuple[Wrapper, tuple[re.Pattern[str], ...]], ...]:
-        """The rows that may speak of a host: for nearly every host none. Asked several times for each request."""
-        rows = self._known.get(host)
-        if rows is None:
-            rows = self._known[host] = tuple(row for key in host_keys(host) for row in self._hosts.get(key, ()))
-        return rows
+        return next((wrapper.name for wrapper, _ in self._rows.of(host) if wrapper.only), None)
 
 
 def _candidates(

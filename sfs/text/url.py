@@ -11,8 +11,9 @@ ada-url parses as browsers do (WHATWG), so what the browser fetches is what we m
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import ada_url
@@ -73,7 +74,10 @@ class Url:
 
     def by_name(self) -> "Url":
         """What can be known of this URL while its connection stays encrypted: host and port."""
-        return replace(self, forms=(Form("/", None),), name_only=True)
+        return Url(self.scheme, self.host, self.port, _NO_PATH, name_only=True)
+
+
+_NO_PATH: Final = (Form("/", None),)
 
 
 def parse_url(text: str | bytes) -> Url:
