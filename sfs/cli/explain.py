@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -40,6 +41,9 @@ class Asked:
         return self.title is not None or self.html is not None or bool(self.headers)
 
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Explained:
     """One URL with its verdict and the way to it."""
@@ -71,7 +75,7 @@ class Explained:
                 for step in self.trace
             ],
         }
-        return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+        return _JSON.encode(value).encode("utf-8", "backslashreplace").decode()
 
     def text_lines(self, *, with_trace: bool) -> Iterator[str]:
         """For people: the answer, then what each check said."""

@@ -81,7 +81,10 @@ def _asked_badly(case: Case, owner: Owner, hit: Hit) -> Answer:
     entry asks for them to be left alone, or names this very query."""
     if hit.entry in owner.free_search or (hit.entry.forms and hit.entry.forms[0].query is not None):
         return None
-    return search_words(case) if case.walks("search-words") else None
+    if not case.walks("search-words"):
+        return None
+    # An entry opens what is rated above the level; a help word must not close it again.
+    return _help_shown(case) if case.is_document and case.asks_for_help else search_words(case)
 
 
 def subscribed(case: Case) -> Answer:
@@ -129,13 +132,22 @@ def search_words(case: Case) -> Answer:
 
 
 def _search_for_help(case: Case) -> Answer:
-    """No word blocks it, and it need not be rated; but a site that is rated above the level stays closed, or a help
-    word behind its address would open it."""
+    """No word blocks it, and it need not be rated; but a page that is rated above the level, by others or by itself,
+    stays closed, or a help word behind its address would open it."""
     above = rating(case) if case.walks("rating") else None
-    if above is not None:
-        return above
-    notice = "help-words" if case.policy.level <= 2 else None
-    return case.allow("search-words", "help-words", notice=notice, record=False)
+    if above is None and case.walks("self-label"):
+        above = _labelled(case)
+    if isinstance(above, Need) and above.fact is Fact.PAGE:
+        return above._replace(notice=_help_notice(case))
+    return above or _help_shown(case)
+
+
+def _help_shown(case: Case) -> Verdict:
+    return case.allow("search-words", "help-words", notice=_help_notice(case), record=False)
+
+
+def _help_notice(case: Case) -> str | None:
+    return "help-words" if case.policy.level <= 2 else None
 
 
 def rating(case: Case) -> Answer:
@@ -170,7 +182,11 @@ def url_words(case: Case) -> Answer:
 
 def self_label(case: Case) -> Answer:
     """What the page says of itself can only raise."""
-    if not case.policy.self_labels or not _response_counts(case):
+    return _labelled(case) if _response_counts(case) else None
+
+
+def _labelled(case: Case) -> Answer:
+    if not case.policy.self_labels or not _has_response(case):
         return None
     page = case.facts.page
     if page is None:
@@ -217,7 +233,11 @@ def shown(case: Case) -> Verdict:
 def _response_counts(case: Case) -> bool:
     """Whether anything a response says could block: not by name, where none is seen; not at level 4; and not where
     row 12 blocks anyway, so that nothing need be fetched."""
-    return not case.url.name_only and case.is_document and case.policy.level < 4 and not case.unrated_is_blocked
+    return _has_response(case) and not case.unrated_is_blocked
+
+
+def _has_response(case: Case) -> bool:
+    return not case.url.name_only and case.is_document and case.policy.level < 4
 
 
 def _words_verdict(case: Case, check: str, hits: list[WordHit]) -> Answer:

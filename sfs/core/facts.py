@@ -34,10 +34,12 @@ class Fact(StrEnum):
 
 
 class Need(NamedTuple):
-    """Not an answer yet: the adapter gets this fact and asks again. `url` is the page whose labels are asked."""
+    """Not an answer yet: the adapter gets this fact and asks again. `url` is the page whose labels are asked.
+    `notice` asks for a page to be shown before the fact is got, as that of a Verdict does."""
 
     fact: Fact
     url: Url
+    notice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

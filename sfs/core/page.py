@@ -1,5 +1,6 @@
 """What a response says of itself, as facts: from its header and the first bytes of its body, decompressed."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,24 +11,48 @@ from sfs.text.metadata import head_from_html
 from sfs.text.url import Url
 
 MAX_HEAD = 256 * 1024  # bytes, decompressed: how much of a page is looked at (issue: 256 KiB or the end of the head)
-HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
+# XML too: a browser shows XHTML under these types. A feed or drawing has no head, which its first tag tells.
+HTML_TYPES = frozenset(
+    {"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml", "application/xml", "text/xml"}
+)
+MAX_TYPE = 4096  # characters of Content-Type
+_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")  # MIME Sniffing 4.4: what else is none
+_UNKNOWN = frozenset({"", "unknown/unknown", "application/unknown"})  # says nothing: browsers look at the bytes
+_TAGS = (
+    *(b"<!doctype html", b"<html", b"<head", b"<script", b"<iframe", b"<h1", b"<div", b"<font", b"<table", b"<style"),
+    *(
+        b"<title",
+        b"<body",
+        b"<meta",
+        b"<!--",
+        *(b"<" + tag + end for tag in (b"a", b"b", b"br", b"p") for end in (b" ", b">")),
+    ),
+)
 
 Headers = Sequence[tuple[str, str]]  # (lower-case name, value), as they came
 
 
 def is_html(content_type: str | None, first_bytes: bytes = b"") -> bool:
-    """Whether a browser would show this as a page: by its type; without one, by how it begins."""
-    essence = (content_type or "").partition(";")[0].strip().lower()
-    if essence and "/" in essence:
-        return essence in HTML_TYPES
-    return looks_like_html(first_bytes)
+    """Whether a browser would show this as a page: by its type; without one that says anything, by how it begins."""
+    essence = _essence(content_type)
+    return looks_like_html(first_bytes) if essence in _UNKNOWN else essence in HTML_TYPES
+
+
+def may_be_html(content_type: str | None) -> bool:
+    """Whether it takes the first bytes to tell that this is no page, or it is one."""
+    return _essence(content_type) in _UNKNOWN | HTML_TYPES
 
 
 def looks_like_html(first_bytes: bytes) -> bool:
-    """Whether bytes without a type begin as a page does (WHATWG MIME Sniffing, the part a filter needs)."""
+    """Whether bytes without a type begin as a page does (WHATWG MIME Sniffing, 7.1)."""
     start = first_bytes[:1024].lstrip(b"\xef\xbb\xbf\t\n\x0c\r ").lower()
-    tags = (b"<!doctype html", b"<html", b"<head", b"<script", b"<title", b"<meta", b"<body", b"<!--", b"<div", b"<p>")
-    return start.startswith(tags)
+    return start.startswith(_TAGS)
+
+
+def _essence(content_type: str | None) -> str:
+    """Of several types the last that is one, as browsers read the field (Fetch, "extract a MIME type"); "" for none."""
+    parts = (part.partition(";")[0].strip().lower() for part in (content_type or "")[:MAX_TYPE].split(","))
+    return next((part for part in reversed(list(parts)) if _TYPE.fullmatch(part) and part != "*/*"), "")
 
 
 def page_from(url: Url, headers: Headers, body: bytes | None, now: datetime, *, cut: bool = False) -> Page:

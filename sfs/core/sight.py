@@ -5,15 +5,15 @@ from sfs.core.policy import Policy
 from sfs.core.ruleset import Ruleset
 from sfs.text.url import Url
 
-DOCUMENT_DESTINATIONS = frozenset({"document", "iframe", "frame", "object", "embed"})
+DOCUMENT_DESTINATIONS = frozenset({"document", "iframe", "frame", "fencedframe", "object", "embed"})
 
 
 def stays_closed(url: Url, https: Https, policy: Policy, ruleset: Ruleset) -> bool:
     """Whether the HTTPS connection to this host is judged by its name alone: by the mode, by the list of what is
-    never decrypted, and always for help lines."""
+    never decrypted, always for help lines, and for whom only mandatory lists hold."""
     if url.scheme != "https" or url.host in ruleset.own_hosts:
         return False
-    if https is Https.SNI:
+    if https is Https.SNI or policy.checks is not None:
         return True
     name = url.by_name()
     return bool(policy.never_decrypt.match(name) or _is_help(name, ruleset))

@@ -24,14 +24,24 @@ from mitmproxy.proxy import server_hooks
 
 from sfs.core.facts import Facts, Https, Need
 from sfs.core.levels import Unrated
-from sfs.core.page import is_html, page_from
+from sfs.core.page import may_be_html, page_from
 from sfs.core.policy import Policy
 from sfs.core.sight import stays_closed
 from sfs.core.verdict import Action, Verdict
 from sfs.errors import UrlError
 from sfs.proxy import stock
-from sfs.proxy.decode import ACCEPTED
-from sfs.proxy.facts import Asked, BadRequest, asked_of, client_of, facts_of, has_form, hide_mark, without_mark
+from sfs.proxy.decode import accepted
+from sfs.proxy.facts import (
+    Asked,
+    BadRequest,
+    asked_of,
+    client_of,
+    facts_of,
+    has_form,
+    hide_mark,
+    settle_path,
+    without_mark,
+)
 from sfs.proxy.held import HeldHead
 from sfs.proxy.pages import Pages, decision_code, local_now
 from sfs.proxy.reach import Going, LoopGuard, Resolver, client_allowed, going_to
@@ -47,6 +57,7 @@ log = logging.getLogger("sfs.proxy")
 OURS = "sfs.ours"  # flow.metadata: this answer is our own page; it is not judged again
 OPEN = "sfs.open"  # flow.metadata: an Open, a request that was let through and whose response is to be judged
 BUFFERED = 65_536  # bytes: shorter bodies cost less buffered than streamed (measured in mitmproxy: 849 to 1,091 us)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})  # those a browser follows; of any other it shows the body
 MAX_UPLOAD = 65_536  # bytes of a request body that are buffered; longer ones stream
 
 
@@ -120,7 +131,7 @@ class SfsAddon:
         try:
             url = name_url(request.host, request.port)
         except UrlError:
-            self._answer(flow, self.pages.error(request, "bad-request"))
+            self._answer(flow, self._made(lambda: self.pages.error(request, "bad-request")))
             return
         closed = stays_closed(parse_url(url.origin), self._https, policy, self.filter.ruleset)
         if url.host in self.filter.ruleset.own_hosts:
@@ -129,14 +140,14 @@ class SfsAddon:
             problem = await self.resolver.refuse_reason(request.host, request.port, connect=True)
             if problem in ("address", "loop", "port"):
                 self._refuse(flow, url, problem)
-                self._answer(flow, self.pages.error(request, problem, url.host))
+                self._answer(flow, self._made(lambda: self.pages.error(request, problem, url.host)))
                 return
         if closed:
             verdict = self._verdict(Facts(url, Https.SNI, client=client_of(flow), time=local_now()), policy)
             if verdict.blocked:
                 code = self._note(verdict, url, policy)
                 self._remember(flow, url, verdict)
-                self._answer(flow, self.pages.blocked(request, url, verdict, code))
+                self._answer(flow, self._made(lambda: self.pages.blocked(request, url, verdict, code)))
                 return
             if verdict.check != "help":
                 self._note(verdict, url, policy)
@@ -207,7 +218,7 @@ class SfsAddon:
         if await self._is_for_us(flow, asked):
             return
         if self._loop_guard.seen(request.headers.get_all("via")):
-            self._answer(flow, self.pages.error(request, "loop"))
+            self._answer(flow, self._made(lambda: self.pages.error(request, "loop")))
             return
         if has_form(request):
             flow.metadata[OPEN] = asked  # `request` will judge it, with the form
@@ -247,12 +258,12 @@ class SfsAddon:
         if isinstance(answer, Verdict) and answer.blocked:
             self._block(flow, facts, policy, answer)
             return
-        if isinstance(answer, Verdict) and answer.notice and not asked.went_on and facts.method in ("GET", "HEAD"):
+        if answer.notice and not asked.went_on and facts.method in ("GET", "HEAD"):
             self._answer(flow, self.pages.help_words(flow.request, facts.url))
             return
         if problem := await self.resolver.refuse_reason(flow.request.host, flow.request.port):
             page = {"name": "unreachable", "busy": "no-answer"}.get(problem, problem)
-            self._answer(flow, self.pages.error(flow.request, page, facts.url.host))
+            self._answer(flow, self._made(lambda: self.pages.error(flow.request, page, facts.url.host)))
             return
         self._let_through(flow, facts, policy, answer, asked)
 
@@ -266,13 +277,16 @@ class SfsAddon:
             self._note(answer, facts.url, policy)
         if asked.went_on:
             request.data.path, _ = without_mark(request.data.path)
+        settle_path(request, facts.url)
         hide_mark(request)
+        for name in ("proxy-authorization", "proxy-connection"):  # said to us, not to the server
+            request.headers.pop(name, None)
         if asks_page:
             # Part of a page, or none because the browser has it, is nothing to judge.
             for name in ("range", "if-range", "if-modified-since", "if-none-match"):
                 request.headers.pop(name, None)
         if "accept-encoding" in request.headers and asks_page:
-            request.headers["accept-encoding"] = ACCEPTED
+            request.headers["accept-encoding"] = accepted(request.headers["accept-encoding"])
         if request.scheme == "http":
             request.headers.add("via", self._loop_guard.mark())
 
@@ -294,7 +308,7 @@ class SfsAddon:
             response.stream = _streams(response)
             return
         content_type = response.headers.get("content-type")
-        if _has_body(flow) and (is_html(content_type) or not (content_type or "").strip()):
+        if _has_body(flow) and may_be_html(content_type):
             head = HeldHead(content_type, response.headers.get("content-encoding"))
             flow.metadata[stock.HOLD] = head
             return
@@ -309,6 +323,8 @@ class SfsAddon:
     async def _html_head(self, flow: http.HTTPFlow) -> None:
         opened, head = flow.metadata.get(OPEN), flow.metadata.pop(stock.HOLD, None)
         assert isinstance(opened, Open) and isinstance(head, HeldHead)
+        if flow.metadata.get(stock.ENDED) == "error":
+            raise RuntimeError("the head could not be read")
         body = head.body()
         whole = flow.metadata.get(stock.ENDED) == "end"
         self._judge_page(flow, opened, body, cut=body is not None and head.is_cut(whole=whole))
@@ -322,15 +338,21 @@ class SfsAddon:
         if answer.blocked:
             code = self._note(answer, facts.url, opened.policy)
             flow.metadata[OURS] = True
-            flow.metadata[stock.ANSWER] = self.pages.blocked(flow.request, facts.url, answer, code)
+            flow.metadata[stock.ANSWER] = self._made(lambda: self.pages.blocked(flow.request, facts.url, answer, code))
         else:
             self._note(answer, facts.url, opened.policy)
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """Where mitmproxy has changed and nothing can be held: judge the whole page, bounded as ever."""
-        if not stock.stock_mode or OURS in flow.metadata or flow.response is None:
+        if (
+            not stock.stock_mode
+            or flow.response is None
+            or (OURS in flow.metadata and stock.ANSWER not in flow.metadata)
+        ):
             return
         await self._guarded(flow, self._whole_response)
+        if stock.ANSWER in flow.metadata:
+            flow.response = flow.metadata[stock.ANSWER]
 
     async def _whole_response(self, flow: http.HTTPFlow) -> None:
         head, response = flow.metadata.get(stock.HOLD), flow.response
@@ -338,8 +360,6 @@ class SfsAddon:
             head.feed(response.raw_content or b"")
             flow.metadata[stock.ENDED] = "end"
             await self._html_head(flow)
-        if stock.ANSWER in flow.metadata:
-            flow.response = flow.metadata[stock.ANSWER]
 
     # Verdicts
 
@@ -353,10 +373,17 @@ class SfsAddon:
 
     def _block(self, flow: http.HTTPFlow, facts: Facts, policy: Policy, verdict: Verdict) -> None:
         code = self._note(verdict, facts.url, policy)
-        self._answer(flow, self.pages.blocked(flow.request, facts.url, verdict, code))
+        self._answer(flow, self._made(lambda: self.pages.blocked(flow.request, facts.url, verdict, code)))
 
     def _note(self, verdict: Verdict, url: Url, policy: Policy) -> str | None:
         """Count and record a verdict as far as it may be; its code for the page, where there is a record of it."""
+        try:
+            return self._recorded(verdict, url, policy)
+        except Exception as fault:  # what cannot be recorded is decided all the same
+            self._count(fault)
+            return None
+
+    def _recorded(self, verdict: Verdict, url: Url, policy: Policy) -> str | None:
         if verdict.fault is not None:
             self._count_fault(verdict.fault)
         if self.journal is None:
@@ -378,7 +405,9 @@ class SfsAddon:
 
     def _refuse(self, flow: http.HTTPFlow, url: Url, problem: str) -> None:
         client = client_of(flow)
-        if client and self._policy(flow).checks is None:
+        policy = self._policy(flow)
+        verdict = self._verdict(Facts(url, Https.SNI, client=client, time=local_now()), policy)
+        if client and verdict.record and policy.checks is None:  # a help host is named nowhere
             self.refused.note(client, Refusal(local_now(), url.host, problem))
 
     def _answer(self, flow: http.HTTPFlow, response: http.Response) -> None:
@@ -391,7 +420,8 @@ class SfsAddon:
         try:
             await work(flow)
         except BadRequest as fault:
-            self._answer(flow, self.pages.error(flow.request, fault.problem))
+            problem = fault.problem
+            self._answer(flow, self._made(lambda: self.pages.error(flow.request, problem)))
         except Exception as fault:
             self._count(fault)
             self._decide_fault(flow)
@@ -399,21 +429,40 @@ class SfsAddon:
     def _decide_fault(self, flow: http.HTTPFlow) -> None:
         """Something of ours failed: blocked at levels 0 to 2 and in allowlist-only, else shown."""
         opened = flow.metadata.get(OPEN)
-        policy = opened.policy if isinstance(opened, Open) else self._policy(flow)
+        policy = opened.policy if isinstance(opened, Open) else self._policy_or_default(flow)
         if policy.on_error is not Unrated.BLOCK:
             flow.metadata.pop(stock.HOLD, None)
             if not isinstance(opened, Open):
                 flow.metadata[OPEN] = Open(Facts(parse_url("http://fault.invalid/")), policy, asks_page=False)
             return
         verdict = Verdict(Action.BLOCK, "error", "error", policy.level)
-        page = self.pages.error(flow.request, "internal")
-        if policy.level <= 2:
-            page = self.pages.blocked(flow.request, parse_url("http://fault.invalid/"), verdict, None)
+        page = self._made(lambda: self._fault_page(flow.request, verdict))
+        answers_upstream = flow.response is not None and OURS not in flow.metadata
         flow.metadata[OURS] = True
-        if flow.response is not None and isinstance(opened, Open):
+        if answers_upstream:  # set as the response itself, the page would be sent with the server's body
             flow.metadata[stock.ANSWER] = page
         else:
             flow.response = page
+
+    def _fault_page(self, request: http.Request, verdict: Verdict) -> http.Response:
+        if verdict.level <= 2:
+            return self.pages.blocked(request, parse_url("http://fault.invalid/"), verdict, None)
+        return self.pages.error(request, "internal")
+
+    def _made(self, make: Callable[[], http.Response]) -> http.Response:
+        """A page of ours; where it cannot be made the answer is no all the same, in fewer words."""
+        try:
+            return make()
+        except Exception as fault:
+            self._count(fault)
+            return http.Response.make(403, b"Not shown.\n", {"Content-Type": "text/plain", "Cache-Control": "no-store"})
+
+    def _policy_or_default(self, flow: http.HTTPFlow) -> Policy:
+        try:
+            return self._policy(flow)
+        except Exception as fault:
+            self._count(fault)
+            return self.filter.policies.default
 
     def _count(self, fault: Exception) -> None:
         place = extract_tb(fault.__traceback__)[-1]
@@ -435,8 +484,8 @@ def _reached(flow: http.HTTPFlow) -> str:
 def _uploads(request: http.Request) -> bool:
     """Whether a body comes that is too long to keep: it streams, since its verdict is already given."""
     length = request.headers.get("content-length", "")
-    if "transfer-encoding" in request.headers:
-        return True
+    if "transfer-encoding" in request.headers or (request.is_http2 and not length):
+        return True  # HTTP/2 needs no length; where no body comes at all, streaming it changes nothing
     return length.isdigit() and int(length) > MAX_UPLOAD
 
 
@@ -449,9 +498,10 @@ def _has_body(flow: http.HTTPFlow) -> bool:
     """Whether there is a page to look at. A redirect is followed, and judged where it leads."""
     assert flow.response is not None
     status = flow.response.status_code
-    if flow.request.method == "HEAD" or status < 200 or status in (204, 205, 304):
+    # 100 to 199, not less: browsers take "HTTP/1.1 -20" for 200.
+    if flow.request.method == "HEAD" or 100 <= status < 200 or status in (204, 304):
         return False
-    return not (300 <= status < 400 and "location" in flow.response.headers)
+    return not (status in _REDIRECTS and flow.response.headers.get("location", "").strip())
 
 
 def __getattr__(name: str) -> object:

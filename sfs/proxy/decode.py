@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import brotli  # type: ignore[import-untyped]  # ships no types
 import zstandard
 
-ACCEPTED: Final = "gzip, deflate, br, zstd"  # the Accept-Encoding sent upstream: what can be decoded here, no more
+ACCEPTED: Final = "gzip, deflate, br, zstd"  # what can be decoded here, as it stands in Accept-Encoding
 
 MAX_CODINGS: Final = 2  # "gzip, br" is seen in the wild; more is nobody's honest page
 MAX_MEMBERS: Final = 64  # gzip members; browsers read the first alone. An empty one costs 20 bytes and an engine
@@ -74,11 +74,12 @@ class _Zlib:
 
     def _step(self, most: int) -> bytes:
         assert self._engine is not None
+        before = self._engine.copy()
         try:
             part = self._engine.decompress(self._left, most)
         except zlib.error:
             if self._gzip or self._first is None:
-                raise
+                return self._good_part(before, most)
             # It looked like zlib and is not: browsers then try it raw, so that must be looked at too.
             self._engine, self._left, self._first = zlib.decompressobj(-15), self._first, None
             return b""
@@ -90,6 +91,21 @@ class _Zlib:
             self._left, self._pending = self._engine.unused_data, False
             self._engine, self._members = None, self._members + 1
             self.done = not self._gzip
+        return part
+
+    def _good_part(self, engine: "zlib._Decompress", most: int) -> bytes:
+        """What comes before the fault, then the fault. zlib drops it, but browsers look at no checksum: they show a
+        page whose last bytes are wrong."""
+        part = b""
+        while self._left and len(part) < most:
+            try:
+                part += engine.decompress(self._left[:1])
+            except zlib.error:
+                break
+            self._left = self._left[1:]
+        if not part:
+            raise zlib.error("bad data")
+        self._engine = engine
         return part
 
 
@@ -139,6 +155,14 @@ class _Zstd:
             return self._reader.read1(most)
         except _Dry:
             return b""
+
+
+def accepted(value: str) -> str:
+    """An Accept-Encoding for upstream: of what the browser takes that which can be decoded here, and never more: a
+    browser without zstd would be shown rubbish."""
+    known = {"x-gzip", "identity", *ACCEPTED.split(", ")}
+    kept = [part.strip() for part in value.split(",") if part.partition(";")[0].strip().lower() in known]
+    return ", ".join(kept) or "identity"
 
 
 def _engine(coding: str) -> _Engine:

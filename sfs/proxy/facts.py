@@ -16,6 +16,7 @@ MAX_FORM = 65_536  # bytes of a form that are searched for search words
 GO_ON = "sfs-go-on"  # the mark a reader's click on "go on" leaves in the URL; it never goes upstream
 
 
+_DOTS = re.compile(rb"/(?:\.|%2e){1,2}(?:[/\\]|\Z)", re.I)  # WHATWG URL, dot segments; linear: at most two of them
 _HOST = re.compile(r"[^\x00-\x20\x7f/?#@\\]+")  # host and port, nothing that would begin another part of a URL
 
 
@@ -38,11 +39,12 @@ class Asked:
 
 def asked_of(request: http.Request) -> Asked:
     """What a request asks for. BadRequest where it is ambiguous: several Host fields, a Host unlike the target,
-    raw control bytes, a URL that no browser would send or that is still encoded after eight rounds."""
+    raw control bytes, a fragment, a URL that no browser would send or that is still encoded after eight rounds."""
     target = request.data.path
     if len(target) > MAX_TARGET:
         raise BadRequest("too-long")
-    if any(byte <= 0x20 or byte == 0x7F for byte in target):
+    # What does not begin with a slash would go on with the host: `:path: @other.test/` of HTTP/2 names another one.
+    if not target.startswith(b"/") or b"#" in target or any(byte <= 0x20 or byte == 0x7F for byte in target):
         raise BadRequest
     hosts = request.headers.get_all("host")
     if len(hosts) > 1:
@@ -62,9 +64,14 @@ def facts_of(flow: http.HTTPFlow, asked: Asked, now: datetime) -> Facts:
     """The facts of a request that is seen whole."""
     form = None
     request = flow.request
-    if request.raw_content and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if request.raw_content and _is_form(request):
         form = request.raw_content[:MAX_FORM]
     return Facts(asked.url, Https.INSPECT, asked.kind, request.method, form, client_of(flow), time=now)
+
+
+def _is_form(request: http.Request) -> bool:
+    kind: str = request.headers.get("content-type", "")
+    return kind.strip().lower().startswith("application/x-www-form-urlencoded")
 
 
 def client_of(flow: http.HTTPFlow) -> str | None:
@@ -73,9 +80,17 @@ def client_of(flow: http.HTTPFlow) -> str | None:
     return peer[0] if peer else None
 
 
+def settle_path(request: http.Request, url: Url) -> None:
+    """Send the path that was judged: where a browser would have taken dot segments or backslashes out before sending,
+    so do we, or a server that leaves them in would answer for another page than the one that was looked at."""
+    path, question, query = request.data.path.partition(b"?")
+    if b"\\" in path or _DOTS.search(path):
+        request.data.path = url.sent.path.encode() + question + query
+
+
 def has_form(request: http.Request) -> bool:
     """Whether a body comes that may hold search words and is small enough to wait for."""
-    if request.method != "POST" or not request.headers.get("content-type", "").startswith("application/x-www-form"):
+    if request.method != "POST" or not _is_form(request):
         return False
     length = request.headers.get("content-length", "")
     return length.isdigit() and int(length) <= MAX_FORM

@@ -14,12 +14,14 @@ from sfs.proxy.refused import Refusal
 from sfs.sources.filter import Filter
 from sfs.sources.helplines import HelpLine, helplines_for
 from sfs.sources.protection import protection
+from sfs.sources.settings import PageLanguage
 from sfs.text.url import Url
 from sfs.web import pages
 from sfs.web.pages import PageAnswer
 from sfs.web.texts import Language, language_of
 
 _CODE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 base32
+_FIXED: dict[PageLanguage, Language | None] = {PageLanguage.AUTO: None, PageLanguage.JA: "ja", PageLanguage.EN: "en"}
 _CERTIFICATES = {"/ca.pem": "pem", "/ca.cer": "cer", "/ca.mobileconfig": "mobileconfig"}
 
 
@@ -74,6 +76,15 @@ class Pages:
     def error(self, request: http.Request, problem: str, host: str = "") -> http.Response:
         """A page for what is no verdict: a bad request, an address that is closed, a loop."""
         return response_of(pages.error_page(self.language(request), problem, host))
+
+    def connection(self, status: int, said: str) -> bytes:
+        """The page where no hook can answer: a server that cannot be reached, a request that is none. `said` tells a
+        certificate's fault from others and is not repeated."""
+        fixed = self.filter.config.language
+        problem = {400: "bad-request", 408: "bad-request", 414: "too-long", 431: "headers", 504: "no-answer"}.get(
+            status, "certificate" if "certificate verify failed" in said.lower() else "unreachable"
+        )
+        return pages.connection_page(_FIXED[fixed], problem).body
 
     def own(
         self, request: http.Request, policy: Policy, refused: Sequence[Refusal], proxy: str, *, through_proxy: bool

@@ -47,6 +47,8 @@ async def serve(filter_: Filter, ready: Callable[[Listening], None]) -> None:
     resolver = Resolver(reach_of(config).with_ports([port] if port else [], [config.admin.port]))
     certificate = folder / CA_CERTIFICATE
     pages = Pages(filter_, lambda: certificate if certificate.is_file() else None)
+    if not stock.stock_mode:
+        stock.set_error_page(pages.connection)
     journal = Journal(config.state / "log", config.retention)
     addon = SfsAddon(
         filter_,
@@ -99,7 +101,7 @@ async def _listening(server: Proxyserver, running: "asyncio.Task[None]", host: s
             if not addresses:
                 raise SfsError(
                     f"cannot listen on {host}:{port}",
-                    mend="another program has this port; stop it, or choose another with --listen HOST:PORT",
+                    mend="another program has this port, or this machine no such address: choose another with --listen",
                 )
             return Listening(addresses[0][0], addresses[0][1])
         await asyncio.sleep(0.01)
@@ -135,11 +137,20 @@ def _on_signals(stop: asyncio.Event) -> None:
 def _limits() -> None:
     """As many descriptors as the system lets us: a household's browser alone opens hundreds of connections."""
     logging.getLogger().setLevel(logging.WARNING)
+    # mitmproxy's master takes the root logger for itself, and shows none of it: our own lines would be lost.
+    own = logging.getLogger("sfs")
+    if not own.handlers:
+        shown = logging.StreamHandler()
+        shown.setFormatter(logging.Formatter("sfs: %(message)s"))
+        own.addHandler(shown)
+    own.propagate = False
     logging.getLogger("mitmproxy").setLevel(logging.ERROR)  # its lines hold client addresses and hosts
     if sys.platform == "win32":
         return
     import resource
 
+    with contextlib.suppress(ValueError, OSError):  # a core file would hold keys, hosts and what was searched for
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
     if soft < wanted:

@@ -85,7 +85,8 @@ class Script:
             filter_ = load_filter(config)
         except SfsError as fault:
             raise OptionsError(f"sfs: {fault}") from None
-        ctx.options.update(connection_strategy="lazy", upstream_cert=False)
+        # rawtcp: what is no HTTP would pass through a tunnel that is to be inspected, and nobody would have judged it.
+        ctx.options.update(connection_strategy="lazy", upstream_cert=False, rawtcp=False)
         if self._journal is not None:
             self._journal.close()
         self._journal = Journal(config.state / "log", config.retention)

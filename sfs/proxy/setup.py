@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import ssl
 from pathlib import Path
 
 import certifi
@@ -19,7 +20,21 @@ CA_CERTIFICATE = "mitmproxy-ca-cert.pem"
 
 def prepare_ca(config: Config) -> Path:
     """The folder of the CA that signs for inspected hosts, with the CA in it: the owner's own (STATE/ca.pem), else one
-    made here once. All of it readable for the owner alone."""
+    made here once. All of it readable for the owner alone. SfsError where the state folder cannot be written, or what
+    is there is no CA."""
+    try:
+        return _prepared(config)
+    except OSError as fault:
+        raise SfsError(
+            f"state {str(config.state)!r}: {fault.strerror}", mend="name a folder that you may write to, with --state"
+        ) from None
+    except ValueError:
+        raise SfsError(
+            f"the CA in {str(config.state / CA_FOLDER)!r} cannot be read", mend="move the folder away: a new CA is made"
+        ) from None
+
+
+def _prepared(config: Config) -> Path:
     config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = config.state / CA_FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -30,8 +45,7 @@ def prepare_ca(config: Config) -> Path:
     try:
         if own is not None and (not target.is_file() or target.read_bytes() != own.read_bytes()):
             _take_own(own, target, folder / CA_CERTIFICATE)
-        if not target.is_file():
-            CertStore.from_store(folder, "mitmproxy", 2048)
+        CertStore.from_store(folder, "mitmproxy", 2048)  # makes one where none is; ValueError where one is broken
     finally:
         os.umask(previous_mask)
     return folder
@@ -44,6 +58,16 @@ def _take_own(own: Path, target: Path, certificate: Path) -> None:
         raise SfsError(
             f"{own.name} in the state folder has no certificate with its key",
             mend="put both into the file, in PEM, or remove the file to let SFS make a CA",
+        )
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(own, password="")  # "": no question on the terminal
+        fits = True
+    except (ssl.SSLError, ValueError):
+        fits = False
+    if not fits:
+        raise SfsError(
+            f"{own.name} in the state folder holds no certificate and key that belong together",
+            mend="put a CA certificate and its key, without a password, into the file",
         )
     target.write_bytes(data)
     certificate.write_bytes(data[data.index(begin) : data.index(end) + len(end)] + b"\n")

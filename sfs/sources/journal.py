@@ -12,7 +12,7 @@ import queue
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sfs.core.verdict import Verdict
@@ -89,8 +89,11 @@ class Journal:
         self._write_counts(all_hours=True)
 
     def _run(self) -> None:
-        self._forget()
+        swept: date | None = None
         while True:
+            if swept != (today := datetime.now().astimezone().date()):
+                swept = today
+                self._forget()
             batch = self._batch()
             records = [record for record in batch if record is not None]
             try:
@@ -116,8 +119,6 @@ class Journal:
     def _write(self, records: list[Record]) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / f"decisions-{records[0].time:%Y-%m-%d}.jsonl"
-        if not path.exists():
-            self._forget()
         _append(path, "".join(record.line() + "\n" for record in records))
 
     def _write_counts(self, *, all_hours: bool) -> None:

@@ -16,6 +16,8 @@ _INVISIBLE = re.compile(
 # NFKC leaves ASCII, plain kana and plain kanji alone, so it runs only over the rest, with the one character
 # before it, since a mark composes with what it follows. Four times faster on a Japanese page than NFKC whole.
 _ODD = re.compile("[\\s\\S]?[^\\x00-\\x7f\u3041-\u3096\u30a1-\u30fc\u4e00-\u9fff]+")
+MAX_RUN = 512  # characters that are normalised at once: marks are sorted in time that grows with the square of a run
+GROWTH = 4  # times its length that a text may become; U+FDFA alone is eighteen characters, no text is made of it
 _BLANKS = re.compile(r"\s+")
 _KANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)} | {0x30FD: 0x309D, 0x30FE: 0x309E}
 
@@ -25,7 +27,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return _BLANKS.sub(" ", text.lower())
     for _ in range(3):  # casefold can bring forth what NFKC changes again; two rounds settle all of Unicode seen
-        folded = _nfkc(_INVISIBLE.sub("", text)).casefold()
+        folded = _nfkc(_INVISIBLE.sub("", text)).casefold()[: GROWTH * len(text) + 64]
         if folded == text:
             break
         text = folded
@@ -38,4 +40,16 @@ def fold_kana(folded: str) -> str:
 
 
 def _nfkc(text: str) -> str:
-    return _ODD.sub(lambda odd: unicodedata.normalize("NFKC", odd[0]), text)
+    return _ODD.sub(_normal, text)
+
+
+def _normal(odd: re.Match[str]) -> str:
+    """One run, cut before letters that no mark would join across; a run of nothing but marks is cut anyhow."""
+    text, at, pieces = odd[0], 0, []
+    while len(text) - at > MAX_RUN:
+        end = at + MAX_RUN
+        while end > at + MAX_RUN // 2 and unicodedata.combining(text[end]):
+            end -= 1
+        pieces.append(unicodedata.normalize("NFKC", text[at:end]))
+        at = end
+    return "".join(pieces) + unicodedata.normalize("NFKC", text[at:])

@@ -42,6 +42,10 @@ _HEAD_TAGS: Final = frozenset(
     | {"template"}
 )
 _HEAD_ENDS: Final = frozenset({"head", "body", "html", "br"})  # end tags that end the head
+_LOOKED_AT = re.compile(r"<(?=html|meta|/?title|/?template)", re.I)
+_CODED = re.compile(r"[&\0\r]")  # what a parser would change
+_STEP: Final = 512  # characters that are looked at in one go
+_FEW: Final = 64
 _ESCAPE = re.compile(r"\x1b(?:\$[@B]|\([BIJ])")
 _PART_OF_ESCAPE = re.compile(r"\x1b[$(]?\Z")
 
@@ -105,7 +109,7 @@ def head_from_html(text: str) -> Head:
     raw_title, raw_lang = "", ""
     raws: list[dict[str, str]] = []
     titles: Tag | None = None
-    for tag in _outside_templates(TagScan().feed(text)):
+    for tag in _outside_templates(_tags(text)):
         if tag.name == "meta" and not tag.closing and len(raws) < MAX_METAS:
             raws.append(attributes(text, tag))
         elif tag.name == "html" and not tag.closing:
@@ -124,7 +128,17 @@ def head_from_html(text: str) -> Head:
     return Head(" ".join(title.split()), tuple(_metas(raws, plain)), lang.strip())
 
 
-def _outside_templates(tags: list[Tag]) -> Iterator[Tag]:
+def _tags(text: str) -> Iterator[Tag]:
+    """The tags of a text, at least up to the last one that is looked at: what follows is most of a page."""
+    at = max((found.end() for found in _LOOKED_AT.finditer(text)), default=0)
+    scan = TagScan()
+    yield from scan.feed(text[:at])
+    while at < len(text) and scan.inside_tag:
+        yield from scan.feed(text[at : at + _FEW])
+        at += _FEW
+
+
+def _outside_templates(tags: Iterator[Tag]) -> Iterator[Tag]:
     depth = 0
     for tag in tags:
         if tag.name == "template":
@@ -135,6 +149,8 @@ def _outside_templates(tags: list[Tag]) -> Iterator[Tag]:
 
 def _decoded(title: str, values: list[str]) -> tuple[str, list[str]]:
     """The same texts with their entities decoded, by the rules for text and for attributes."""
+    if not any(_CODED.search(text) for text in (title, *values)):
+        return title, values  # as on most pages; making a parser takes longer than all else that is done with a head
     metas = "".join('<meta content="' + value.replace('"', "&quot;") + '">' for value in values)
     tree = LexborHTMLParser(f"<title>{title}</title>{metas}")
     first = tree.css_first("title")
@@ -181,7 +197,10 @@ class HeadScan:
                 return False
             chunk, self._first = self._first, b""
             self._decoder = codecs.getincrementaldecoder(self._codec(chunk))("replace")
-        text = self._decoder.decode(chunk)
+        decode = self._decoder.decode  # what comes after the end of the head is not even decoded
+        return any(self._feed(decode(chunk[at : at + _STEP])) for at in range(0, len(chunk), _STEP))
+
+    def _feed(self, text: str) -> bool:
         for tag in self._tags.feed(self._unescaped(text)):
             self._see(tag)
         words = self._template_start if self._templates else self._tags.words

@@ -20,6 +20,7 @@ MAX_NAME: Final = 16  # longer than every element name that matters here
 LOOKAHEAD: Final = 16  # the longest thing looked for is "</noscript" and one more
 RAW_TEXT: Final = frozenset({"title", "textarea", "style", "xmp", "iframe", "noembed", "noframes", "noscript"})
 
+_BLANKS: Final = " \n\t\r\f\v"
 _SPACES = re.compile(r"[\t\n\f\r ]*")
 _TAG_NAME = re.compile(r"[^\t\n\f\r />]*")
 _ATTR_NAME = re.compile(r"[^\t\n\f\r />=]*")
@@ -80,6 +81,11 @@ class TagScan:
         self._script = _SCRIPT
         self._keep = 0
 
+    @property
+    def inside_tag(self) -> bool:
+        """Whether a tag has begun that is not whole yet."""
+        return self._state not in (self._data, self._raw, self._script_text, self._plaintext) or "<" in self._rest
+
     def feed(self, text: str) -> list[Tag]:
         """The tags that end in this piece, in order. Never raises."""
         buf = self._rest + text
@@ -100,7 +106,8 @@ class TagScan:
         found = _LESS.search(buf, at)
         less = found.start() if found else len(buf)
         if less > at:
-            self.words += sum(map(len, buf[at:less].split()))
+            piece = buf[at:less]
+            self.words += len(piece) - sum(map(piece.count, _BLANKS))
         if not found:
             return less
         self._keep = less

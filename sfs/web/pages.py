@@ -38,6 +38,7 @@ __all__ = [
     "Protection",
     "block_page",
     "certificate_answer",
+    "connection_page",
     "error_page",
     "help_page",
     "help_words_page",
@@ -196,7 +197,17 @@ def error_page(language: Language, problem: str, host: str = "") -> PageAnswer:
     """The status of ERRORS and a page in plain words; a problem that is not listed there is `internal`, 500."""
     known = problem if problem in ERRORS else "internal"
     texts = texts_for(language)
-    return _page("error.html", ERRORS[known], texts, (), problem=known, host=clean(host, MAX_HOST))
+    return _page("error.html", ERRORS[known], texts, (), problem=known, host=clean(host, MAX_HOST), japanese=None)
+
+
+def connection_page(fixed: Language | None, problem: str) -> PageAnswer:
+    """As error_page, where nobody knows the reader's language: in both, unless one is `fixed`."""
+    if fixed is not None:
+        return error_page(fixed, problem)
+    known = problem if problem in ERRORS else "internal"
+    other = texts_for("ja")
+    values = {"title": other.html(f"error.{known}"), "text": other.html(f"error.{known}_text")}
+    return _page("error.html", ERRORS[known], texts_for("en"), (), problem=known, host="", japanese=values)
 
 
 def _page(

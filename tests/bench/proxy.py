@@ -1,291 +1,320 @@
-"""Requests per second of `sfs run --level 2` against stock mitmdump, in one run.
+"""Requests per second of `sfs run --level 2` against stock `mitmdump`, both on the same core, one after the other in
+one run, so that what else the machine does hits both. README.md beside this says how to read the figures.
 
-    uv run python tests/bench/proxy.py [--seconds 3] [--pairs 5] [--json]
-
-Origin: nginx. Load: wrk for plain HTTP, a client of our own through CONNECT for HTTPS, both on the other core. Order
-A B B A ..., the figure is the median of the ratios pair by pair, with their spread. Everything is on loopback, bounded
-in time, and ends by itself. Needs nginx, wrk, openssl and taskset."""
+python tests/bench/proxy.py [--seconds S] [--pairs N] [--case NAME ...] [--starts N] [--json]"""
 
 import argparse
-import asyncio
-import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import socket
-import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-CONNECTIONS = 16
+ROOT = Path(__file__).parents[2]
+HOST = "localhost"  # a name that both resolve, to loopback
 PROXY_CORE, LOAD_CORE = "0", "1"
-NEEDED = ("nginx", "wrk", "openssl", "taskset")
-HEAD = b"<!doctype html><html><head><meta charset=utf-8><title>A page</title>"
-HEAD += b'<meta name=description content="Some words about nothing"></head><body>'
-SIZES = {"1k": 1024, "40k": 40 * 1024}
-
-LUA = """
-wrk.headers["Host"] = "{host}"
-wrk.headers["Accept"] = "text/html,*/*"
-request = function() return wrk.format("GET", "http://{host}{path}") end
-"""
+PAGES = {"1 KB": ("/1k.html", 1_000), "40 KB": ("/40k.html", 40_000)}
 
 
 @dataclass(frozen=True)
-class Origin:
-    """nginx with two pages, plain and TLS."""
+class Case:
+    """`way`: http (wrk), kept or new (load.py). `https`: how SFS judges HTTPS; mitmdump does as much."""
 
-    folder: Path
-    http: int
-    https: int
-    ca: Path
+    name: str
+    page: str
+    way: str
+    https: str = "inspect"
 
 
-@dataclass(frozen=True)
-class Server:
-    """A proxy that runs. `ca` is what clients of inspected HTTPS trust."""
+CASES = [
+    *(Case(f"HTTP, {page}", page, "http") for page in PAGES),
+    *(Case(f"HTTPS inspected, kept alive, {page}", page, "kept") for page in PAGES),
+    *(Case(f"HTTPS inspected, new connections, {page}", page, "new") for page in PAGES),
+    *(Case(f"HTTPS by name, new connections, {page}", page, "new", "sni") for page in PAGES),
+]
+
+
+@dataclass
+class Running:
+    """A proxy that takes connections. `ready`: seconds from start to the first one it took."""
 
     name: str
     port: int
-    process: subprocess.Popen
+    pid: int
+    ready: float
     ca: Path
-    seconds_to_ready: float
 
     def memory(self) -> float:
-        """Resident memory in MB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+)", status)
-        return int(found[1]) / 1024 if found else 0.0
+        """Resident memory, MB."""
+        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        assert found
+        return int(found[1]) / 1024
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
+@dataclass
+class Figures:
+    """Requests per second, run by run."""
+
+    sfs: list[float] = field(default_factory=list)
+    stock: list[float] = field(default_factory=list)
+    direct: float = 0.0
+
+    @property
+    def ratios(self) -> list[float]:
+        """Pair by pair."""
+        return sorted(ours / theirs for ours, theirs in zip(self.sfs, self.stock, strict=True) if theirs)
 
 
-@contextlib.contextmanager
-def origin(folder: Path) -> Iterator[Origin]:
-    """nginx on free ports, with a certificate for 127.0.0.1."""
-    folder.chmod(0o755)  # nginx reads the pages as another user where it is started by root
-    for name, size in SIZES.items():
-        (folder / f"{name}.html").write_bytes(HEAD.ljust(size - 14, b"x") + b"</body></html>")
-    ca, key = folder / "origin.pem", folder / "origin.key"
-    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    make += ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*make, "-keyout", key, "-out", ca], check=True, capture_output=True)
-    http, https = free_port(), free_port()
-    (folder / "nginx.conf").write_text(
-        f"daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;\n"
-        "events { worker_connections 1024; }\n"
-        f"http {{ access_log off; keepalive_requests 1000000; types {{ text/html html; }} root {folder};\n"
-        f" client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;\n"
-        f" uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;\n"
-        f" server {{ listen 127.0.0.1:{http}; }}\n"
-        f" server {{ listen 127.0.0.1:{https} ssl; ssl_certificate {ca}; ssl_certificate_key {key}; }} }}\n"
-    )
-    nginx = subprocess.Popen(["taskset", "-c", LOAD_CORE, "nginx", "-c", folder / "nginx.conf", "-p", folder])
+class Bench:
+    """The origin with its certificate, and one folder for everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.http, self.https = _free_port(), _free_port()
+        self.ca = folder / "ca.pem"
+
+    def prepare(self) -> None:
+        """Pages and certificates."""
+        for path, size in PAGES.values():
+            self._page(self.folder / path[1:], size)
+        run = _openssl(self.folder)
+        ec = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+        run(f"req -x509 {ec} -keyout ca.key -out ca.pem -days 30 -subj /CN=origin")
+        run(f"req {ec} -keyout site.key -out site.csr -subj /CN={HOST}")
+        (self.folder / "site.ext").write_text(f"subjectAltName=DNS:{HOST}\n")
+        run("x509 -req -in site.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out site.pem -days 30 -extfile site.ext")
+
+    @staticmethod
+    def _page(file: Path, size: int) -> None:
+        head = (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A page of some length</title>'
+            '<meta name="description" content="What a page says of itself."><link rel="icon" href="/icon.png"></head>'
+        )
+        part = '<p>Some words of a text, with <a href="/page/1.html">a link</a> as pages have them.</p>\n'
+        file.write_text(head + "<body>" + part * ((size - len(head)) // len(part)) + "</body></html>\n")
+
+    @contextmanager
+    def nginx(self) -> Iterator[None]:
+        """The origin, on the load's core."""
+        config = self.folder / "nginx.conf"
+        config.write_text(
+            f"daemon off; worker_processes 1; pid {self.folder}/nginx.pid; error_log stderr crit;\n"
+            "events { worker_connections 1024; }\n"
+            "http { access_log off; default_type text/html; types { text/html html; } keepalive_requests 1000000;\n"
+            f"client_body_temp_path {self.folder}; proxy_temp_path {self.folder}; fastcgi_temp_path {self.folder};\n"
+            f"uwsgi_temp_path {self.folder}; scgi_temp_path {self.folder};\n"
+            f"server {{ listen 127.0.0.1:{self.http}; root {self.folder}; }}\n"
+            f"server {{ listen 127.0.0.1:{self.https} ssl; root {self.folder};\n"
+            f"ssl_certificate {self.folder}/site.pem; ssl_certificate_key {self.folder}/site.key; }} }}\n"
+        )
+        user = ["-g", "user root;"] if os.geteuid() == 0 else []  # the folder is ours alone
+        with _child([*_pinned(LOAD_CORE), _need("nginx"), "-c", str(config), "-p", str(self.folder), *user]) as child:
+            _wait_for(self.https, child)
+            yield
+
+    @contextmanager
+    def sfs(self, https: str) -> Iterator[Running]:
+        """`sfs run --level 2`."""
+        state = self.folder / f"sfs-{https}"
+        state.mkdir(exist_ok=True)
+        config = state / "config.yaml"
+        config.write_text(f"https: {https}\nreach: [127.0.0.0/8, '::1']\nupstream_ca: {self.ca}\n")
+        port = _free_port()
+        command = [sys.executable, "-m", "sfs", "run", "--level", "2", "--config", str(config), "--state", str(state)]
+        ca = state / "ca" / "mitmproxy-ca-cert.pem"
+        yield from self._proxy("sfs", [*command, "--listen", f"127.0.0.1:{port}"], port, ca if https != "sni" else None)
+
+    @contextmanager
+    def stock(self, https: str) -> Iterator[Running]:
+        """mitmdump as it comes, with the options that make it do the same work."""
+        folder = self.folder / f"mitm-{https}"
+        port = _free_port()
+        command = [str(Path(sys.executable).with_name("mitmdump")), "-q", "--listen-host", "127.0.0.1", "-p", str(port)]
+        command += ["--set", f"confdir={folder}", "--set", f"ssl_verify_upstream_trusted_ca={self.ca}"]
+        if https == "sni":
+            command += ["--ignore-hosts", ".*"]
+        yield from self._proxy("mitmdump", command, port, folder / "mitmproxy-ca-cert.pem" if https != "sni" else None)
+
+    def _proxy(self, name: str, command: list[str], port: int, ca: Path | None) -> Iterator[Running]:
+        begin = time.perf_counter()
+        with _child([*_pinned(PROXY_CORE), *command]) as child:
+            _wait_for(port, child)
+            yield Running(name, port, child.pid, time.perf_counter() - begin, ca or self.ca)
+
+    def measure(self, case: Case, proxy: Running | None, seconds: float) -> float:
+        """Requests per second through a proxy, or of the origin itself."""
+        path = PAGES[case.page][0]
+        if case.way == "http":
+            return self._wrk(path, proxy.port if proxy else self.http, seconds)
+        port, ca = (proxy.port, proxy.ca) if proxy else (0, self.ca)
+        load = [sys.executable, str(Path(__file__).with_name("load.py")), str(port), HOST, str(self.https), path]
+        done = _run([*_pinned(LOAD_CORE), *load, str(seconds), case.way, str(ca)])
+        figures = json.loads(done)
+        if figures["failures"]:
+            raise SystemExit(f"{case.name}: {figures['failures']} of {figures['requests']} requests failed")
+        return figures["requests"] / figures["seconds"]
+
+    def _wrk(self, path: str, port: int, seconds: float) -> float:
+        script = self.folder / "absolute.lua"
+        script.write_text(
+            f'wrk.headers["Host"] = "{HOST}:{self.http}"\nwrk.headers["Accept"] = "text/html"\n'
+            f'request = function() return wrk.format("GET", "http://{HOST}:{self.http}{path}") end\n'
+        )
+        whole = max(1, round(seconds))  # wrk takes no fractions
+        command = [_need("wrk"), "-t1", "-c16", f"-d{whole}s", "-s", str(script), f"http://127.0.0.1:{port}"]
+        out = _run([*_pinned(LOAD_CORE), *command])
+        if "Non-2xx" in out or "Socket errors" in out:
+            raise SystemExit(f"wrk: requests failed:\n{out}")
+        found = re.search(r"Requests/sec:\s+([\d.]+)", out)
+        if found is None:
+            raise SystemExit(f"wrk said nothing of requests:\n{out}")
+        return float(found[1])
+
+
+def _pinned(core: str) -> list[str]:
+    if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
+        return []  # one core alone, or a system without pinning: the figures then hold the load's own work
+    return [_need("taskset"), "-c", core]
+
+
+def _need(name: str) -> str:
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    if found is None:
+        raise SystemExit(f"{name} is not installed (Debian: nginx-light, wrk, util-linux)")
+    return found
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if done.returncode != 0 or done.stderr:
+        raise SystemExit(f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def _openssl(folder: Path):
+    def run(text: str) -> None:
+        subprocess.run([_need("openssl"), *text.split()], check=True, capture_output=True, cwd=folder)
+
+    return run
+
+
+@contextmanager
+def _child(command: list[str]) -> Iterator[subprocess.Popen]:
+    environment = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT, env=environment)
     try:
-        wait_for(http, nginx)
-        yield Origin(folder, http, https, ca)
+        yield child
     finally:
-        nginx.terminate()
-        nginx.wait(10)
-
-
-@contextlib.contextmanager
-def running(name: str, command: list[str | Path], port: int, ca: Path, log: Path) -> Iterator[Server]:
-    """A proxy on the proxy's core, from its start until it takes connections, ended at the end."""
-    began = time.monotonic()
-    with log.open("w") as out:
-        process = subprocess.Popen(["taskset", "-c", PROXY_CORE, *map(str, command)], stdout=out, stderr=out)
+        child.send_signal(signal.SIGTERM)
         try:
-            wait_for(port, process)
-            yield Server(name, port, process, ca, time.monotonic() - began)
-        finally:
-            process.terminate()
-            process.wait(20)
+            child.wait(15)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        if child.stderr is not None:
+            child.stderr.close()
 
 
-def wait_for(port: int, process: subprocess.Popen, seconds: float = 60) -> None:
-    """Until the port takes connections."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise SystemExit(f"{process.args!r} does not listen on {port}")
-
-
-def sfs(folder: Path, site: Origin, https: str) -> contextlib.AbstractContextManager[Server]:
-    """`sfs run --level 2` with the origin within reach."""
-    state = folder / f"sfs-{https}"
-    state.mkdir()
-    port = free_port()
-    (state / "sfs.yaml").write_text(
-        f"level: 2\nhttps: {https}\nreach: [127.0.0.0/8]\nupstream_ca: {site.ca}\nlisten: 127.0.0.1:{port}\n"
-    )
-    command = [sys.executable, "-m", "sfs", "run", "--config", state / "sfs.yaml", "--state", state]
-    return running("sfs", command, port, state / "ca" / "mitmproxy-ca-cert.pem", state / "log.txt")
-
-
-def mitmdump(folder: Path, site: Origin, *more: str) -> contextlib.AbstractContextManager[Server]:
-    """Stock mitmdump as it comes, quiet."""
-    port = free_port()
-    confdir = folder / f"mitm-{len(more)}"
-    command = [Path(sys.executable).with_name("mitmdump"), "-q", "--listen-host", "127.0.0.1", "-p", str(port)]
-    command += ["--set", f"confdir={confdir}", "--set", f"ssl_verify_upstream_trusted_ca={site.ca}", *more]
-    return running("mitmdump", command, port, confdir / "mitmproxy-ca-cert.pem", folder / f"mitm-{len(more)}.txt")
-
-
-# Load
-
-
-def wrk(server: Server, site: Origin, page: str, seconds: float) -> float:
-    """Requests per second over plain HTTP, kept alive."""
-    script = site.folder / f"{page}.lua"
-    script.write_text(LUA.format(host=f"127.0.0.1:{site.http}", path=f"/{page}.html"))
-    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s"]
-    out = subprocess.run(
-        [*command, "-s", script, f"http://127.0.0.1:{server.port}/"], capture_output=True, text=True, check=True
-    ).stdout
-    if found := re.search(r"Non-2xx or 3xx responses: (\d+)", out):
-        raise SystemExit(f"{server.name}: {found[1]} answers were errors\n{out}")
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])  # type: ignore[index]
-
-
-def https_load(server: Server, site: Origin, seconds: float, *, keep: bool, inspected: bool) -> float:
-    """Requests per second over HTTPS through CONNECT; without `keep` each on a connection of its own."""
-    arguments = json.dumps(
-        {
-            "proxy": server.port,
-            "origin": site.https,
-            "seconds": seconds,
-            "keep": keep,
-            "ca": str(server.ca if inspected else site.ca),
-        }
-    )
-    command = ["taskset", "-c", LOAD_CORE, sys.executable, __file__, "--client", arguments]
-    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return float(out)
-
-
-async def client(proxy: int, origin: int, seconds: float, keep: bool, ca: str) -> float:
-    """The load of one measurement: CONNECTIONS tasks until the time is up."""
-    context = ssl.create_default_context(cafile=ca)
-    context.set_alpn_protocols(["http/1.1"])
-    end = time.monotonic() + seconds
-    counts = await asyncio.gather(*(one(proxy, origin, end, keep, context) for _ in range(CONNECTIONS)))
-    return sum(counts) / seconds
-
-
-async def one(proxy: int, origin: int, end: float, keep: bool, context: ssl.SSLContext) -> int:
-    """Requests done by one task."""
-    count = 0
+def _wait_for(port: int, child: subprocess.Popen) -> None:
+    end = time.monotonic() + 60
     while time.monotonic() < end:
-        reader, writer = await asyncio.open_connection("127.0.0.1", proxy)
+        if child.poll() is not None:
+            raise SystemExit(f"ended before it took connections:\n{child.stderr.read().decode()}")
         try:
-            writer.write(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % (origin, origin))
-            head = await reader.readuntil(b"\r\n\r\n")
-            if b" 200 " not in head.split(b"\r\n")[0]:
-                raise SystemExit(head.decode())
-            await writer.start_tls(context, server_hostname="127.0.0.1")
-            while time.monotonic() < end:
-                writer.write(b"GET /1k.html HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/html\r\n\r\n" % origin)
-                head = await reader.readuntil(b"\r\n\r\n")
-                if b" 200 " not in head.split(b"\r\n")[0]:
-                    raise SystemExit(head.decode())
-                await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", head)[1]))  # type: ignore[index]
-                count += 1
-                if not keep:
-                    break
-        finally:
-            writer.close()
-    return count
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return
+    raise SystemExit(f"nothing listens on port {port} after a minute")
 
 
-# Pairs
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
 
 
-def compare(a: Callable[[], float], b: Callable[[], float], pairs: int) -> dict[str, float | list[float]]:
-    """A B B A ...: the medians, and the ratio A/B pair by pair."""
-    ours, theirs = [], []
-    for number in range(pairs):
-        for measure, results in ((a, ours), (b, theirs)) if number % 2 == 0 else ((b, theirs), (a, ours)):
-            results.append(measure())
-    ratios = [x / y for x, y in zip(ours, theirs, strict=True)]
-    return {
-        "sfs": statistics.median(ours),
-        "mitmdump": statistics.median(theirs),
-        "ratio": statistics.median(ratios),
-        "low": min(ratios),
-        "high": max(ratios),
-    }
+def measure_pairs(bench: Bench, cases: list[Case], pairs: int, seconds: float) -> tuple[dict[str, Figures], dict]:
+    """Every case, in the order A B, B A, A B ..., and the memory of both before and after. Both run all the time; the
+    one that is not asked costs nothing."""
+    figures = {case.name: Figures() for case in cases}
+    memory: dict[str, list[float]] = {}
+    for https in dict.fromkeys(case.https for case in cases):
+        with bench.sfs(https) as sfs, bench.stock(https) as stock:
+            idle = {proxy.name: proxy.memory() for proxy in (sfs, stock)}
+            for case in (case for case in cases if case.https == https):
+                of = figures[case.name]
+                of.direct = bench.measure(case, None, seconds)
+                for proxy in (sfs, stock):
+                    bench.measure(case, proxy, min(seconds, 1.0))  # certificates, first pages
+                for number in range(pairs):
+                    for proxy in (sfs, stock) if number % 2 == 0 else (stock, sfs):
+                        rate = bench.measure(case, proxy, seconds)
+                        (of.sfs if proxy is sfs else of.stock).append(rate)
+            for proxy in (sfs, stock):
+                memory.setdefault(proxy.name, [idle[proxy.name]]).append(proxy.memory())
+    return figures, memory
 
 
-def measure(seconds: float, pairs: int) -> dict[str, dict]:
-    """All rows of the table."""
-    rows: dict[str, dict] = {}
-    with tempfile.TemporaryDirectory() as name, origin(Path(name)) as site:
-        folder = Path(name)
-        with sfs(folder, site, "inspect") as ours, mitmdump(folder, site) as stock:
-            for server in (ours, stock):
-                wrk(server, site, "1k", 1)  # warm
-            rows["ready, seconds"] = {"sfs": ours.seconds_to_ready, "mitmdump": stock.seconds_to_ready}
-            rows["memory, MB"] = {"sfs": ours.memory(), "mitmdump": stock.memory()}
-            for page in SIZES:
-                rows[f"HTTP {page} HTML, kept alive"] = compare(
-                    lambda page=page: wrk(ours, site, page, seconds),
-                    lambda page=page: wrk(stock, site, page, seconds),
-                    pairs,
-                )
-            for keep, label in ((True, "kept alive"), (False, "new connections")):
-                rows[f"HTTPS inspected, {label}"] = compare(
-                    lambda keep=keep: https_load(ours, site, seconds, keep=keep, inspected=True),
-                    lambda keep=keep: https_load(stock, site, seconds, keep=keep, inspected=True),
-                    pairs,
-                )
-        with sfs(folder, site, "sni") as ours, mitmdump(folder, site, "--ignore-hosts", ".*") as stock:
-            for keep, label in ((True, "kept alive"), (False, "new connections")):
-                rows[f"HTTPS by name, {label}"] = compare(
-                    lambda keep=keep: https_load(ours, site, seconds, keep=keep, inspected=False),
-                    lambda keep=keep: https_load(stock, site, seconds, keep=keep, inspected=False),
-                    pairs,
-                )
-    return rows
+def measure_starts(bench: Bench, count: int) -> dict[str, list[float]]:
+    """Seconds from start to ready, warm: one start of each goes before and does not count."""
+    ready: dict[str, list[float]] = {"sfs": [], "mitmdump": []}
+    for number in range(count + 1):
+        for make in (bench.sfs, bench.stock) if number % 2 == 0 else (bench.stock, bench.sfs):
+            with make("inspect") as proxy:
+                if number:
+                    ready[proxy.name].append(proxy.ready)
+    return ready
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of one measurement")
+def report(figures: dict[str, Figures], memory: dict[str, list[float]], ready: dict[str, list[float]]) -> str:
+    """The figures as a table: medians, and the ratio of each pair with its spread."""
+    lines = ["requests per second      sfs | mitmdump | ratio (lowest to highest of the pairs) | without a proxy"]
+    for name, of in figures.items():
+        ours, theirs = statistics.median(of.sfs), statistics.median(of.stock)
+        ratios = of.ratios
+        spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        lines.append(f"{name:<42} {ours:7.0f} | {theirs:7.0f} | {spread} | {of.direct:.0f}")
+    for name, seconds in ready.items():
+        if seconds:
+            times = f"{statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
+            lines.append(f"start to ready, seconds: {name} {times}")
+    for name, values in memory.items():
+        lines.append(f"memory, MB: {name} {values[0]:.0f} when ready, {max(values[1:]):.0f} after the load")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--case", action="append", default=[], help="part of a case's name; all where none is given")
+    parser.add_argument("--starts", type=int, default=3)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--client", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.client:
-        print(asyncio.run(client(**json.loads(arguments.client))))
-        return
-    if missing := [name for name in NEEDED if shutil.which(name) is None]:
-        raise SystemExit(f"missing: {', '.join(missing)}")
-    if (os.cpu_count() or 1) < 2:
-        raise SystemExit("two cores are needed: one for the proxy, one for the load")
-    rows = measure(arguments.seconds, arguments.pairs)
-    if arguments.json:
-        print(json.dumps(rows, indent=1))
-        return
-    print(f"{'':34}{'sfs':>9}{'mitmdump':>10}{'ratio':>8}   low-high")
-    for name, row in rows.items():
-        ratio = f"{row['ratio']:8.2f}   {row['low']:.2f}-{row['high']:.2f}" if "ratio" in row else ""
-        print(f"{name:34}{row['sfs']:9.1f}{row['mitmdump']:10.1f}{ratio}")
+    asked = parser.parse_args(arguments)
+    cases = [case for case in CASES if not asked.case or any(part in case.name for part in asked.case)]
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        bench = Bench(Path(folder))
+        bench.prepare()
+        stack.enter_context(bench.nginx())
+        ready = measure_starts(bench, asked.starts)
+        figures, memory = measure_pairs(bench, cases, asked.pairs, asked.seconds)
+    if asked.json:
+        cases_as = {name: {"sfs": of.sfs, "mitmdump": of.stock, "direct": of.direct} for name, of in figures.items()}
+        print(json.dumps({"cases": cases_as, "memory": memory, "ready": ready}))
+    else:
+        print(report(figures, memory, ready))
 
 
 if __name__ == "__main__":

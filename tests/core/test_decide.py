@@ -290,6 +290,24 @@ def test_a_search_for_help_is_shown_and_leaves_no_trace():
     above = settle(facts("http://find.test/search?q=lemon", (Label(4, "bureau"),)), policy(2), rules)
     assert check(above) == ("block", "rating/label-rating")
     assert not above.record
+    adult = Page(self_labels=(SelfLabel(4, "rta", False, "RTA"),))
+    says = settle(facts("http://find.test/search?q=lemon", page=adult), policy(2), rules)
+    assert check(says) == ("block", "self-label/self-label")
+    assert not says.record
+    by_entry = settle(
+        facts("http://find.test/search?q=lemon", (Label(4, "bureau"),), adult),
+        policy(2, owner(allow=["find.test"])),
+        rules,
+    )
+    assert check(by_entry) == ("allow", "search-words/help-words")
+
+
+@pytest.mark.parametrize(("level", "notice"), [(0, "help-words"), (2, "help-words"), (3, None)])
+def test_help_lines_are_shown_before_the_page_is_fetched(level, notice):
+    rules = Ruleset(help_words=WordIndex([parse_word_line("lemon", None)]), engines=ENGINES)
+    asked = facts("http://find.test/search?q=lemon", page=None)
+    asked = replace(asked, page_asked=False)
+    assert decide(asked, policy(level), rules) == Need(Fact.PAGE, asked.url, notice)
     blocked = settle(facts("http://find.test/search?q=lemon"), policy(2, owner(block=["find.test"])), rules)
     assert blocked.blocked
     assert not blocked.record

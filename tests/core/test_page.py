@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from sfs.core.facts import Https, Kind
-from sfs.core.page import is_html, page_from
+from sfs.core.page import is_html, may_be_html, page_from
 from sfs.core.policy import policy_of_level
 from sfs.core.ruleset import Ruleset
 from sfs.core.sight import as_seen, kind_of, stays_closed
@@ -36,14 +36,29 @@ def test_what_is_no_page_is_judged_by_its_header():
 def test_types_of_pages():
     assert is_html("text/html; charset=x")
     assert is_html("application/xhtml+xml")
+    assert is_html("application/xml")
     assert not is_html("text/plain", b"<html>")
     assert is_html(None, b"<html>")
     assert is_html("", b"<!doctype html>")
 
 
+def test_of_several_types_the_last_counts_and_unknown_ones_say_nothing():
+    assert is_html("text/plain, text/html")
+    assert not is_html("text/html, text/plain")
+    assert is_html("text/html, */*")
+    assert is_html('text/html; x="a, b"')
+    for unknown in (None, "", "html", "*/*", "unknown/unknown", "application/unknown"):
+        assert may_be_html(unknown)
+        assert is_html(unknown, b"<H1 class=x>")
+        assert not is_html(unknown, b"<article>")
+    assert may_be_html("text/html")
+    assert not may_be_html("image/png")
+
+
 def test_kinds_by_header():
     assert kind_of("document", None) is Kind.DOCUMENT
     assert kind_of("object", None) is Kind.DOCUMENT
+    assert kind_of("fencedframe", None) is Kind.DOCUMENT
     assert kind_of("script", "text/html") is Kind.SUBRESOURCE
     assert kind_of(None, "text/html,*/*") is Kind.DOCUMENT
     assert kind_of(None, "*/*") is Kind.SUBRESOURCE
@@ -67,4 +82,6 @@ def test_what_stays_closed_is_judged_by_name():
         assert stays_closed(parse_url(url), Https.INSPECT, policy, rules) is closed
         assert as_seen(parse_url(url), Https.INSPECT, policy, rules).name_only is closed
     assert stays_closed(parse_url("https://page.test/"), Https.SNI, policy, rules)
+    isp = policy_of_level(4, checks=frozenset({"own", "help", "mandatory"}))
+    assert stays_closed(parse_url("https://page.test/"), Https.INSPECT, isp, rules)
     assert not stays_closed(parse_url("https://sfs.home.arpa/"), Https.SNI, policy, rules)

@@ -24,7 +24,10 @@ from tests.e2e.proxy import ROOT, Proxy
 CASES = {case.id: case for case in cases()}
 WAYS = (("http", "doc"), ("http", "sub"), ("inspect", "doc"), ("inspect", "sub"), ("name", "doc"))
 ACCEPTS = {"doc": "text/html,application/xhtml+xml,*/*;q=0.8", "sub": "image/avif,image/webp,*/*;q=0.8"}
-DESTINATIONS = {"doc": "document", "sub": "image"}
+DESTINATIONS = {
+    "doc": ("document", "iframe", "object", "embed", "frame"),
+    "sub": ("image", "script", "style", "font", "empty", "audio", "worker", "manifest"),
+}
 CODE = re.compile(rb'class="code"><span>([A-Z2-7]{5})</span><span>([A-Z2-7]{5})</span>')
 
 type Key = tuple[str, str, str, str]  # case, group, transport, kind
@@ -46,10 +49,12 @@ def url_of(case: Case, transport: str, ports: dict[str, int]) -> str:
     return f"{scheme}://{case.host}:{ports[scheme]}{case.path}"
 
 
-def request_headers(transport: str, kind: str) -> list[str]:
-    """Browsers send Sec-Fetch-Dest over HTTPS alone."""
+def request_headers(case: Case, transport: str, kind: str) -> list[str]:
+    """Browsers send Sec-Fetch-Dest over HTTPS alone. Each case takes another one of those that mean the same."""
     accept = [f"Accept: {ACCEPTS[kind]}"]
-    return accept if transport == "http" else [*accept, f"Sec-Fetch-Dest: {DESTINATIONS[kind]}"]
+    destinations = DESTINATIONS[kind]
+    destination = destinations[list(CASES).index(case.id) % len(destinations)]
+    return accept if transport == "http" else [*accept, f"Sec-Fetch-Dest: {destination}"]
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +100,7 @@ def _ask(proxy: Proxy, group: str, mode: str, ports: dict, origin_ca: Path, fold
                     key,
                     url_of(case, transport, ports),
                     client=CLIENTS[group],
-                    headers=[*request_headers(transport, kind), f"X-Case: {' '.join(key)}"],
+                    headers=[*request_headers(case, transport, kind), f"X-Case: {' '.join(key)}"],
                     trust=trust,
                     data=case.data,
                     options=["path-as-is"] if case.as_is else [],
@@ -163,7 +168,7 @@ def facts_of(case: Case, group: str, transport: str, kind: str, live: Live, fold
         html.write_bytes(replace(case, coding="").sent)
     response = [f"{name}: {value}" for name, value in case.headers]
     response += [] if case.type is None else [f"Content-Type: {case.type}"]
-    headers = [part for line in request_headers(transport, kind) + response for part in ("--header", line)]
+    headers = [part for line in request_headers(case, transport, kind) + response for part in ("--header", line)]
     what = [] if case.type in ("application/pdf", "text/plain") else ["--html", str(html)]
     return ["--config", str(live.configs[mode]), "--https", mode, "--client", CLIENTS[group], *headers, *what]
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.network import Sink
 from tests.e2e.origin import Reply, page
-from tests.e2e.proxy import ROOT, WRAPPER, Proxy
+from tests.e2e.proxy import ROOT, WRAPPER, Proxy, read_all
 
 SECONDS_TO_START = 60
 
@@ -78,6 +80,12 @@ def test_a_script_of_mitmdump_gives_the_same_verdicts(tmp_path, config, origin, 
             b"200"
             in proxy.raw(f"GET http://127.1:{proxy.port}/ HTTP/1.1\r\nHost: 127.1:{proxy.port}\r\n\r\n".encode())[:15]
         )
+        with Sink("127.0.0.1") as sink, socket.create_connection(("127.0.0.1", proxy.port), 15) as client:
+            client.sendall(f"CONNECT plain.test:{sink.port} HTTP/1.1\r\nHost: plain.test\r\n\r\n".encode())
+            assert b" 200 " in client.recv(4096)
+            client.sendall(b"SSH-2.0-what nobody judges\r\n\r\n")
+            assert b" 400 " in read_all(client, 15)
+            assert sink.visits == []
     assert "Traceback" not in "".join(proxy.lines)
 
 

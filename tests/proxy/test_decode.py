@@ -227,3 +227,10 @@ def test_no_header_is_identity() -> None:
 def test_every_accepted_coding_is_decoded() -> None:
     for name in ACCEPTED.split(", "):
         assert decoded(name, [CODERS[name](b"text")])[0] == b"text"
+
+
+@given(page, sizes)
+def test_a_wrong_checksum_takes_no_text_away_since_browsers_do_not_look_at_it(data, sizes):
+    body = gzip.compress(data)
+    text, _ = decoded("gzip", chunked(body[:-8] + bytes(byte ^ 0xFF for byte in body[-8:]), sizes))
+    assert text == data

@@ -35,11 +35,16 @@ def test_a_request_has_a_canonical_url_and_a_kind():
         request(path=b"/a b"),
         request(path=b"/a\x00b"),
         request(path=b"/\x7f"),
+        request(path=b"@other.test/", Host="other.test"),
+        request(path=b".other.test/"),
+        request(path=b"?x"),
+        request(path=b""),
+        request(path=b"/a#/b"),
         request(path=b"/" + b"%25" * 1 + b"25" * 9 + b"41"),
         request(Host="a b"),
         request(Host="site.test/@x"),
     ],
-    ids=range(9),
+    ids=range(14),
 )
 def test_ambiguous_requests_are_refused(made):
     with pytest.raises(BadRequest):
@@ -98,6 +103,8 @@ def test_the_mark_of_going_on_leaves_no_trace(url):
 
 def test_a_form_is_waited_for_only_where_it_is_small():
     made = http.Request.make("POST", "http://f.test/", b"q=1", {"Content-Type": "application/x-www-form-urlencoded"})
+    assert has_form(made)
+    made.headers["content-type"] = "Application/X-WWW-Form-Urlencoded; charset=x"
     assert has_form(made)
     made.headers["content-length"] = "99999999"
     assert not has_form(made)

@@ -64,6 +64,12 @@ def test_a_response_without_a_type_is_a_page_where_it_begins_as_one():
     assert short.body() is None
 
 
+def test_a_feed_has_no_head_to_wait_for():
+    feed = HeldHead("application/xml", None)
+    assert feed.feed(b'<?xml version="1.0"?><rss version="2.0"><channel>')
+    assert not feed.is_cut(whole=False)
+
+
 def test_how_pages_begin():
     assert looks_like_html(b"\xef\xbb\xbf \n<!DOCTYPE HTML>")
     assert looks_like_html(b"<HTML>")

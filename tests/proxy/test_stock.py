@@ -608,6 +608,18 @@ def test_an_own_answer_is_neither_held_nor_replaced(proxy: Proxy) -> None:
     assert "html_head" not in proxy.addon.calls
 
 
+def test_the_body_of_an_answered_request_is_not_kept(proxy: Proxy) -> None:
+    kept: list[bytes | None] = []
+    proxy.addon.on["requestheaders"] = lambda flow: setattr(flow, "response", PAGE.copy())
+    proxy.addon.on["request"] = lambda flow: kept.append(flow.request.raw_content)
+    with closing(proxy.connect()) as client:
+        head = b"POST http://127.0.0.1:1/ HTTP/1.1\r\nHost: 127.0.0.1:1\r\nContent-Length: 300000\r\n\r\n"
+        for _ in range(2):  # the connection goes on
+            client.send(head + b"x" * 300_000)
+            assert client.response() == (403, b"blocked")
+    assert kept == [b"", b""]
+
+
 def test_a_blocked_answer_while_the_request_still_uploads(proxy: Proxy) -> None:
     proxy.addon.on["requestheaders"] = lambda flow: setattr(flow.request, "stream", True)
     proxy.addon.on["responseheaders"] = lambda flow: flow.metadata.update({stock.ANSWER: PAGE.copy()})

@@ -47,3 +47,14 @@ def test_kana_folding_keeps_positions(text):
 
 def test_kana_folds_to_hiragana():
     assert fold_kana("カタカナ・ひらがな ヴ") == "かたかな・ひらがな ゔ"
+
+
+def test_a_long_run_of_marks_is_folded_in_pieces():
+    marks = "a" + "\u0301\u0316" * 60_000  # sorted as one run it takes ten seconds
+    assert len(fold(marks)) <= len(marks)
+    assert fold("x" + "é" * 2000 + "ＡＢ") == "x" + "é" * 2000 + "ab"
+
+
+def test_a_text_does_not_grow_without_bound():
+    assert len(fold("\ufdfa" * 10_000)) <= 4 * 10_000 + 64
+    assert fold("\ufdfa") == unicodedata.normalize("NFKC", "\ufdfa")

@@ -13,6 +13,7 @@ True and the addon judges in `response` instead: whole bodies, later, with the s
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -21,7 +22,18 @@ from mitmproxy.proxy import commands
 
 from sfs.proxy.stock.names import missing
 
-__all__ = ["ANSWER", "ENDED", "HOLD", "ORIGIN_FORM", "OWN_HOST", "Hold", "HtmlHeadHook", "install", "missing"]
+__all__ = [
+    "ANSWER",
+    "ENDED",
+    "HOLD",
+    "ORIGIN_FORM",
+    "OWN_HOST",
+    "Hold",
+    "HtmlHeadHook",
+    "install",
+    "missing",
+    "set_error_page",
+]
 
 HOLD: Final = "sfs.hold"  # set by the addon in responseheaders: a Hold
 ANSWER: Final = "sfs.answer"  # set by the addon in responseheaders or html_head: the http.Response to give instead
@@ -57,10 +69,18 @@ def install() -> list[str]:
         _log.warning("mitmproxy has changed: pages are judged only when they are complete; gone: %s", ", ".join(gone))
         return gone
     # Only now: these subclass what was just looked for.
-    from sfs.proxy.stock import handler, heads, stream
+    from sfs.proxy.stock import errors, handler, heads, stream
 
     stream.install()
     heads.install()
+    errors.install()
     handler.install()
     stock_mode = False
     return []
+
+
+def set_error_page(make: Callable[[int, str], bytes]) -> None:
+    """Have `make(status, what stock would have said)` write the pages of requests that no hook answers."""
+    from sfs.proxy.stock import errors
+
+    errors.set_page(make)

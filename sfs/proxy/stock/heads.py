@@ -14,8 +14,8 @@ from mitmproxy.net.http import validate
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http as core
 from mitmproxy.proxy.layers.http import _http1
-from mitmproxy.proxy.layers.http._base import ReceiveHttp
-from mitmproxy.proxy.layers.http._events import ErrorCode, RequestTrailers, ResponseProtocolError
+from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
+from mitmproxy.proxy.layers.http._events import ErrorCode, RequestHeaders, RequestTrailers, ResponseProtocolError
 
 MAX_LINE: Final = (64 << 10) + 256  # request line: a URL of 64 KiB and what stands around it
 MAX_FIELDS: Final = 64 << 10  # all header fields together; HTTP/2 has the same bound in hpack
@@ -23,6 +23,7 @@ MAX_AHEAD: Final = 256 << 10  # bytes a client may send before its last request 
 HEAD_SECONDS: Final = 30.0  # from the first byte of a head to its last
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\b")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # a tab may stand in a field value
 _FOLD = re.compile(rb"\r\n[ \t]+")
@@ -56,9 +57,12 @@ class BoundedServer(_http1.Http1Server):
             yield from super()._handle_event(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> Gen[None]:
-        if isinstance(event, events.DataReceived) and (status := head_fault(self.buf)):
-            yield from self._refuse(status)
-            return
+        if isinstance(event, events.DataReceived):
+            if empty := _EMPTY_LINES.match(bytes(self.buf)):  # RFC 9112 2.2: a server ignores those before a request
+                self.buf.maybe_extract_at_most(empty.end())
+            if status := head_fault(self.buf):
+                yield from self._refuse(status)
+                return
         for command in super().read_headers(event):
             if isinstance(command, ReceiveHttp):
                 self._timer = None  # this head is complete
@@ -91,6 +95,15 @@ class BoundedClient(_http1.Http1Client):
                 yield from self._refuse("The server's answer began and did not go on.")
         elif not isinstance(event, RequestTrailers):  # of an HTTP/2 client: stock raises
             yield from super()._handle_event(event)
+
+    def send(self, event: HttpEvent) -> Gen[None]:
+        # A body over HTTP/2 needs no length. Stock sends it on without any frame, and the server takes it for the next
+        # request: one that nobody judged.
+        if isinstance(event, RequestHeaders) and not event.end_stream:
+            fields = event.request.headers
+            if "content-length" not in fields and "transfer-encoding" not in fields:
+                fields["transfer-encoding"] = "chunked"
+        yield from super().send(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> Gen[None]:
         if isinstance(event, events.DataReceived) and self.request:

@@ -36,6 +36,7 @@ HOLD_SECONDS: Final = 10.0
 HOLD_BYTES: Final = 512 << 10  # as sent, so compressed. Twice what is ever decoded: stops endless empty blocks
 
 _log = logging.getLogger(__name__)
+_told: set[str] = set()  # what raised is said once, not for every page
 type Gen[T] = layer.CommandGenerator[T]
 
 
@@ -86,6 +87,11 @@ class HeldStream(core.HttpStream):
             # "GET /" to the proxy itself. Stock goes where the Host field says: to itself, without end.
             self.flow.metadata[ORIGIN_FORM] = True
             request.data.host, request.data.port, request.data.scheme = OWN_HOST, 80, b"http"
+
+    def state_consume_request_body(self, event: events.Event) -> Gen[None]:
+        # Stock keeps the whole body of a request that is answered already: a blocked upload would fill the memory.
+        if not (isinstance(event, RequestData) and self.flow.response is not None):
+            yield from super().state_consume_request_body(event)
 
     def make_server_connection(self) -> Gen[bool]:
         if ORIGIN_FORM in self.flow.metadata:
@@ -138,7 +144,9 @@ class HeldStream(core.HttpStream):
             if hold.feed(chunk):
                 return "head"
         except Exception as error:
-            _log.error("Hold.feed raised %s", type(error).__name__)  # no values: they may be a page's words
+            if (name := type(error).__name__) not in _told:
+                _told.add(name)
+                _log.error("Hold.feed raised %s", name)  # no values: they may be a page's words
             return "error"
         return "cap" if len(self.response_body_buf) >= HOLD_BYTES else None
 
