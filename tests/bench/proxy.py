@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -60,19 +60,32 @@ class Running:
         assert found
         return int(found[1]) / 1024
 
+    def cpu(self) -> float:
+        """Seconds of a processor that it has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime
+
+
+@dataclass(frozen=True)
+class Run:
+    """One measurement: requests per second, and microseconds of a processor that the proxy used for each."""
+
+    rate: float
+    cpu: float = 0.0
+
 
 @dataclass
 class Figures:
-    """Requests per second, run by run."""
+    """The runs of one case, in order."""
 
-    sfs: list[float] = field(default_factory=list)
-    stock: list[float] = field(default_factory=list)
+    sfs: list[Run] = field(default_factory=list)
+    stock: list[Run] = field(default_factory=list)
     direct: float = 0.0
 
     @property
     def ratios(self) -> list[float]:
-        """Pair by pair."""
-        return sorted(ours / theirs for ours, theirs in zip(self.sfs, self.stock, strict=True) if theirs)
+        """Requests per second, ours to theirs, pair by pair."""
+        return sorted(ours.rate / theirs.rate for ours, theirs in zip(self.sfs, self.stock, strict=True))
 
 
 class Bench:
@@ -151,8 +164,15 @@ class Bench:
             _wait_for(port, child)
             yield Running(name, port, child.pid, time.perf_counter() - begin, ca or self.ca)
 
-    def measure(self, case: Case, proxy: Running | None, seconds: float) -> float:
-        """Requests per second through a proxy, or of the origin itself."""
+    def measure(self, case: Case, proxy: Running | None, seconds: float) -> Run:
+        """Load through a proxy, or on the origin itself."""
+        before = proxy.cpu() if proxy else 0.0
+        requests, rate = self._load(case, proxy, seconds)
+        used = proxy.cpu() - before if proxy else 0.0
+        return Run(rate, used / requests * 1e6)
+
+    def _load(self, case: Case, proxy: Running | None, seconds: float) -> tuple[int, float]:
+        """How many requests were answered, and how many a second."""
         path = PAGES[case.page][0]
         if case.way == "http":
             return self._wrk(path, proxy.port if proxy else self.http, seconds)
@@ -162,9 +182,9 @@ class Bench:
         figures = json.loads(done)
         if figures["failures"]:
             raise SystemExit(f"{case.name}: {figures['failures']} of {figures['requests']} requests failed")
-        return figures["requests"] / figures["seconds"]
+        return figures["requests"], figures["requests"] / figures["seconds"]
 
-    def _wrk(self, path: str, port: int, seconds: float) -> float:
+    def _wrk(self, path: str, port: int, seconds: float) -> tuple[int, float]:
         script = self.folder / "absolute.lua"
         script.write_text(
             f'wrk.headers["Host"] = "{HOST}:{self.http}"\nwrk.headers["Accept"] = "text/html"\n'
@@ -175,10 +195,10 @@ class Bench:
         out = _run([*_pinned(LOAD_CORE), *command])
         if "Non-2xx" in out or "Socket errors" in out:
             raise SystemExit(f"wrk: requests failed:\n{out}")
-        found = re.search(r"Requests/sec:\s+([\d.]+)", out)
-        if found is None:
+        total, rate = re.search(r"(\d+) requests in", out), re.search(r"Requests/sec:\s+([\d.]+)", out)
+        if total is None or rate is None:
             raise SystemExit(f"wrk said nothing of requests:\n{out}")
-        return float(found[1])
+        return int(total[1]), float(rate[1])
 
 
 def _pinned(core: str) -> list[str]:
@@ -254,13 +274,12 @@ def measure_pairs(bench: Bench, cases: list[Case], pairs: int, seconds: float) -
             idle = {proxy.name: proxy.memory() for proxy in (sfs, stock)}
             for case in (case for case in cases if case.https == https):
                 of = figures[case.name]
-                of.direct = bench.measure(case, None, seconds)
+                of.direct = bench.measure(case, None, seconds).rate
                 for proxy in (sfs, stock):
                     bench.measure(case, proxy, min(seconds, 1.0))  # certificates, first pages
                 for number in range(pairs):
                     for proxy in (sfs, stock) if number % 2 == 0 else (stock, sfs):
-                        rate = bench.measure(case, proxy, seconds)
-                        (of.sfs if proxy is sfs else of.stock).append(rate)
+                        (of.sfs if proxy is sfs else of.stock).append(bench.measure(case, proxy, seconds))
             for proxy in (sfs, stock):
                 memory.setdefault(proxy.name, [idle[proxy.name]]).append(proxy.memory())
     return figures, memory
@@ -279,12 +298,16 @@ def measure_starts(bench: Bench, count: int) -> dict[str, list[float]]:
 
 def report(figures: dict[str, Figures], memory: dict[str, list[float]], ready: dict[str, list[float]]) -> str:
     """The figures as a table: medians, and the ratio of each pair with its spread."""
-    lines = ["requests per second      sfs | mitmdump | ratio (lowest to highest of the pairs) | without a proxy"]
+    lines = [
+        f"{'requests per second':<42} {'sfs':>6} {'stock':>6}  ratio (lowest to highest)  CPU us a request  direct"
+    ]
     for name, of in figures.items():
-        ours, theirs = statistics.median(of.sfs), statistics.median(of.stock)
+        ours, theirs = (statistics.median(run.rate for run in runs) for runs in (of.sfs, of.stock))
+        our_cpu, their_cpu = (statistics.median(run.cpu for run in runs) for runs in (of.sfs, of.stock))
         ratios = of.ratios
         spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        lines.append(f"{name:<42} {ours:7.0f} | {theirs:7.0f} | {spread} | {of.direct:.0f}")
+        cpu = f"{our_cpu:.0f} / {their_cpu:.0f}"
+        lines.append(f"{name:<42} {ours:6.0f} {theirs:6.0f}  {spread:<25}  {cpu:<16}  {of.direct:.0f}")
     for name, seconds in ready.items():
         if seconds:
             times = f"{statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
@@ -311,7 +334,10 @@ def main(arguments: list[str] | None = None) -> None:
         ready = measure_starts(bench, asked.starts)
         figures, memory = measure_pairs(bench, cases, asked.pairs, asked.seconds)
     if asked.json:
-        cases_as = {name: {"sfs": of.sfs, "mitmdump": of.stock, "direct": of.direct} for name, of in figures.items()}
+        cases_as = {
+            name: {"sfs": list(map(asdict, of.sfs)), "mitmdump": list(map(asdict, of.stock)), "direct": of.direct}
+            for name, of in figures.items()
+        }
         print(json.dumps({"cases": cases_as, "memory": memory, "ready": ready}))
     else:
         print(report(figures, memory, ready))

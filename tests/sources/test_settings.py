@@ -73,7 +73,9 @@ def test_every_key_says_what_it_is_in_both_languages():
 def test_rows_of_the_table_read_as_they_should():
     table = settings_table("en")
     assert "| `level` | 0 to 4 | none | the highest rating that is shown |\n" in table
-    assert "| `safesearch` | off, moderate, strict | by level | SafeSearch of search engines; does not act yet |\n" in table
+    assert (
+        "| `safesearch` | off, moderate, strict | by level | SafeSearch of search engines; does not act yet |" in table
+    )
     assert "| `language` | auto, ja, en | auto | " in table
 
 
