@@ -2,6 +2,7 @@
 
 from sfs.core.page import MAX_HEAD, is_html
 from sfs.proxy.decode import BoundedDecoder
+from sfs.text.charset import html_charset
 from sfs.text.metadata import HeadScan
 
 SNIFF = 1024  # bytes that tell whether a response without a type is a page
@@ -16,7 +17,8 @@ class HeldHead:
         self._content_type = content_type
         self._decoder = BoundedDecoder(encoding, MAX_HEAD)
         self._head = bytearray()
-        self._scan = HeadScan()
+        charset, how = html_charset(b"", content_type)
+        self._scan = HeadScan(charset if how == "header" else None)
         self._is_html: bool | None = True if is_html(content_type) else None
         self.ended = False  # the head's end was seen
 

@@ -42,7 +42,7 @@ _HEAD_TAGS: Final = frozenset(
     | {"template"}
 )
 _HEAD_ENDS: Final = frozenset({"head", "body", "html", "br"})  # end tags that end the head
-_LOOKED_AT = re.compile(r"<(?=html|meta|/?title|/?template)", re.I)
+_LOOKED_AT: Final = ("<meta", "<title", "</title", "<html", "<template", "</template")
 _CODED = re.compile(r"[&\0\r]")  # what a parser would change
 _STEP: Final = 512  # characters that are looked at in one go
 _FEW: Final = 64
@@ -130,7 +130,8 @@ def head_from_html(text: str) -> Head:
 
 def _tags(text: str) -> Iterator[Tag]:
     """The tags of a text, at least up to the last one that is looked at: what follows is most of a page."""
-    at = max((found.end() for found in _LOOKED_AT.finditer(text)), default=0)
+    lower = text.lower()  # never shorter than the text, so what is found there is not before its place here
+    at = max(map(lower.rfind, _LOOKED_AT)) + 1
     scan = TagScan()
     yield from scan.feed(text[:at])
     while at < len(text) and scan.inside_tag:

@@ -38,6 +38,15 @@ def test_a_head_that_does_not_end_is_cut_unless_the_body_ended():
     assert not head.is_cut(whole=True)
 
 
+def test_a_head_in_a_charset_that_only_the_header_names_is_followed():
+    page = "\u3000<html><head><title>題</title></head><body>" + "x" * 100
+    head = HeldHead("text/html; charset=utf-16le", None)
+    early = page[: page.index("</title")].encode("utf-16-le")
+    assert not head.feed(early)
+    assert head.feed(page.encode("utf-16-le")[len(early) :])
+    assert not head.is_cut(whole=False)
+
+
 def test_what_cannot_be_decompressed_is_cut():
     head = HeldHead("text/html", "gzip")
     assert head.feed(b"this is no gzip" * 10)

@@ -33,7 +33,21 @@ PARTS = (
         "<me",
         "ta ",
     ),
-    *("<meta name='x", "' content=\"", '">', "<!-- <script> ", "'", '"', ">", "/", "=", "text ", "あ", "x" * 100),
+    *(
+        "<meta name='x",
+        "' content=\"",
+        '">',
+        "<!-- <script> ",
+        "'",
+        '"',
+        ">",
+        "/",
+        "=",
+        "text ",
+        "あ",
+        "x" * 100,
+        "İ" * 9,
+    ),
     *("&amp;", "a&lt", "&#x41;", "\r\n", "\0", "&"),
 )
 pages = st.lists(st.sampled_from(PARTS), max_size=60).map("".join)
