@@ -69,6 +69,7 @@ class Entry:
 
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|[0-9a-f:.]+")  # a canonical name or address
 _COMMENT = re.compile(r"(?:^|\s)#.*")  # only after a blank: example.jp/a#b has a fragment, which parsing drops
 
 
@@ -114,6 +115,9 @@ def _scheme(body: str, pinned: bool, where: Where | None, column: int) -> tuple[
 
 
 def _entry(text: str, body: str, scheme: str | None, exact_host: bool, where: Where | None, column: int) -> Entry:
+    if body.startswith(("/", "\\", "?", "#")):
+        # A URL parser would take http:///name for http://name.
+        raise _error(f"{text!r} has no host", where, column, "write the host first, as example.jp/kids/")
     if "*" in body.split("/", 1)[0]:
         mend = "a name alone covers all below it: write example.jp for *.example.jp"
         raise _error(f"{text!r} has a wildcard", where, column, mend)
@@ -121,9 +125,11 @@ def _entry(text: str, body: str, scheme: str | None, exact_host: bool, where: Wh
         url = parse_url(f"{scheme or 'http'}://{_bracketed(body)}")
     except UrlError as fault:
         raise _error(f"{text!r} is not an entry: {fault.what}", where, column, fault.mend or "") from None
+    if not _HOST.fullmatch(url.host):
+        # Browsers take other characters too, but no name in the DNS that anybody lists has them: it is a slip.
+        raise _error(f"{text!r} is not an entry: no host name", where, column, "write the host first, as example.jp")
     port = _written_port(body, url, scheme)
-    path_given = "/" in body or "?" in body
-    if not path_given or (url.sent == Form("/", None) and body.endswith("/")):
+    if url.sent == Form("/", None):
         unit = Unit.HOST if exact_host or is_address(url.host) else Unit.TREE
         if unit is Unit.TREE and is_public_suffix(url.host):
             raise _error(

@@ -110,8 +110,8 @@ def canonical_host(host: str) -> str:
     """`host` as ada gives it, made canonical. UrlError for an empty name or one longer than DNS carries."""
     if host.startswith("["):
         return _plain_ipv6(host[1:-1])
-    host = host.rstrip(".")
-    if not host:
+    host = host.removesuffix(".")
+    if not host or host.endswith("."):  # no resolver takes two final dots, and without them it is another name
         raise UrlError("URL without a host", mend="write it as http://host/path")
     if len(host) > 253:
         raise UrlError(f"host name of {len(host)} characters", mend="a host name has 253 at most")

@@ -37,11 +37,11 @@ class Load:
                 async with asyncio.timeout(TIMEOUT):
                     reader, writer = await self._open()
                 try:
-                    while time.perf_counter() < self.end:
+                    while True:  # a connection that was opened is used, however late it is
                         async with asyncio.timeout(TIMEOUT):
                             await self._ask(reader, writer)
                         self.requests += 1
-                        if not self.kept:
+                        if not self.kept or time.perf_counter() >= self.end:
                             break
                 finally:
                     writer.close()

@@ -147,7 +147,7 @@ def run(request, names, start, origin, certificates, tmp_path_factory) -> Run:
                         _broken(proxy, CLIENTS[name], hosts)
         for name in CLIENTS:
             folder = tmp_path_factory.mktemp("answers")
-            found.answers |= _search(proxy, origin, name, folder, opened=request.param == "inspect")
+            found.answers |= _search(proxy, origin, name, folder, certificates[0], opened=request.param == "inspect")
         found.why = {name: (before[name], _why(proxy, client)) for name, client in CLIENTS.items()}
         _ordinary(proxy, origin, tmp_path_factory.mktemp("ordinary"), found, request.param, certificates[0])
         found.lines = proxy.lines
@@ -172,7 +172,9 @@ def _as(name: str) -> dict:
     return {"client": CLIENTS[name], "headers": [ACCEPT, f"Referer: http://{HELP_HOSTS[0]}/{SECRET}"]}
 
 
-def _search(proxy: Proxy, origin, name: str, folder: Path, *, opened: bool) -> dict[tuple[str, ...], Answer]:
+def _search(
+    proxy: Proxy, origin, name: str, folder: Path, origin_ca: Path, *, opened: bool
+) -> dict[tuple[str, ...], Answer]:
     """Every help word once, by who is recorded most; some by everybody and in every way."""
     batch: Batch[tuple[str, ...]] = Batch(proxy, folder)
     for word in WORDS if opened and name == "visits 0" else ():
@@ -189,7 +191,8 @@ def _search(proxy: Proxy, origin, name: str, folder: Path, *, opened: bool) -> d
         batch.add((name, "part", word), f"http://rated.test{search}", **part)
         if opened:
             tls = f"https://{ALLOWED_SEARCH}:{origin.https}/search?q={query}&tls"
-            batch.add((name, "allowed", f"{word} (https)"), tls, **_as(name), trust=proxy.ca)
+            trust = origin_ca if name == "isp" else proxy.ca  # of a provider's readers nothing is decrypted
+            batch.add((name, "allowed", f"{word} (https)"), tls, **_as(name), trust=trust)
     return batch.run()
 
 
@@ -234,7 +237,7 @@ def _ordinary(proxy: Proxy, origin, folder: Path, found: Run, mode: str, origin_
     for name, client in CLIENTS.items():
         more = {"client": client, "headers": headers}
         http, https = f":{origin.http}/{SECRET}?q={SECRET}", f":{origin.https}/{SECRET}?q={SECRET}"
-        trust = proxy.ca if mode == "inspect" else origin_ca
+        trust = proxy.ca if mode == "inspect" and name != "isp" else origin_ca
         batch.add((name, "listed"), f"http://listed.test{http}", **more)
         batch.add((name, "listed tls"), f"https://listed.test{https}", **more, trust=trust)
         batch.add((name, "words"), f"http://{SEARCH}:{origin.http}/search?q=penguin+{SECRET}", **more)

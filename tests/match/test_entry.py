@@ -1,7 +1,7 @@
 """What a list line means."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sfs.errors import RuleError, SfsError, Where
@@ -19,6 +19,7 @@ from sfs.text.url import parse_url
         ("https://example.jp/", Unit.TREE, "example.jp"),
         ("=example.jp", Unit.HOST, "=example.jp"),
         ("example.jp/kids/", Unit.PREFIX, "example.jp/kids/"),
+        ("example.jp?", Unit.TREE, "example.jp"),
         ("example.jp/kids", Unit.PAGE, "example.jp/kids"),
         ("example.jp/s?q=1", Unit.EXACT, "example.jp/s?q=1"),
         ("example.jp?q=1", Unit.EXACT, "example.jp/?q=1"),
@@ -83,7 +84,10 @@ def test_a_bad_line_says_what_where_and_how_to_mend(line, message):
     assert str(caught.value) == message
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=60) | st.text(alphabet="aA./?=|:[]#%*\\1é", max_size=12))
+@example("A?")
+@example("/a")
+@example("|http://?")
 def test_any_line_gives_an_entry_none_or_an_error(line):
     try:
         entry = parse_entry(line, Where("f", 1))
