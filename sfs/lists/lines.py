@@ -20,6 +20,7 @@ from typing import Final
 from sfs.errors import RuleError, Where
 from sfs.match.entry import Entry, Unit, parse_entry
 from sfs.text import suffix
+from sfs.text.suffix import is_public_suffix
 
 type LineParser = Callable[[bytes, Where], tuple[Entry, ...]]
 
@@ -89,7 +90,13 @@ PARSERS: Final[dict[str, LineParser]] = {"entries": entry_line, "plain": plain_l
 
 
 def _bare(text: str, where: Where) -> Entry:
-    entry = parse_entry(text, where)
+    try:
+        entry = parse_entry(text, where)
+    except RuleError:
+        # A public suffix stands on a list of names for the one host of that name, never for all below it.
+        entry = None if text.startswith("=") else parse_entry(f"={text}", where)
+        if entry is None or not is_public_suffix(entry.host):
+            raise
     if entry is None or entry.unit > Unit.HOST or entry.scheme or entry.port or text.startswith("="):
         raise RuleError(f"{text[:80]!r} is more than a name", where, "use format: entries for such lines")
     return entry
