@@ -27,6 +27,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "ftp": 21}
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _SLASHES = re.compile(r"/{2,}")
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")  # a last label that makes a host an IPv4 address (WHATWG URL)
 _PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ATTRIBUTES = ("protocol", "hostname", "port", "pathname", "search")
@@ -110,9 +111,12 @@ def canonical_host(host: str) -> str:
     """`host` as ada gives it, made canonical. UrlError for an empty name or one longer than DNS carries."""
     if host.startswith("["):
         return _plain_ipv6(host[1:-1])
-    host = host.removesuffix(".")
-    if not host or host.endswith("."):  # no resolver takes two final dots, and without them it is another name
+    bare = host.rstrip(".")
+    if not bare:
         raise UrlError("URL without a host", mend="write it as http://host/path")
+    # Without its final dots `0..` would be an address, which it is not: no resolver takes it, so it stays as it is.
+    if len(host) - len(bare) < 2 or not _NUMBER.fullmatch(bare.rpartition(".")[2]):
+        host = bare
     if len(host) > 253:
         raise UrlError(f"host name of {len(host)} characters", mend="a host name has 253 at most")
     return host
