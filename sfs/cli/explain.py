@@ -1,5 +1,6 @@
 """`sfs explain`: the same checks without traffic, with what each of them said."""
 
+import gc
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -124,6 +125,7 @@ def command(
 
     Exit 0 where all are shown, 1 where at least one is blocked, 2 for bad arguments."""
     filter_ = load(config_arguments)
+    gc.freeze()  # what is loaded stays: the collector need not walk lists and words again for every few URLs
     pairs = tuple(_header(text) for text in headers)
     asked = Asked(
         https=Https(https) if https else https_mode(filter_.config),
@@ -138,7 +140,7 @@ def command(
     many = len(urls) > 1 or urls == ("-",)
     blocked = False
     for text in _urls(urls):
-        result = explain(text, filter_, asked)
+        result = explain(text, filter_, asked, with_trace=as_json or not many)
         blocked = blocked or result.verdict.blocked
         lines = [result.json_line()] if as_json else result.text_lines(with_trace=not many)
         sys.stdout.write("".join(line + "\n" for line in lines))
@@ -149,10 +151,11 @@ def command(
 REQUEST_HEADERS = frozenset({"sec-fetch-dest", "accept"})
 
 
-def explain(text: str, filter_: Filter, asked: Asked) -> Explained:
-    """The verdict on one URL and the way to it. A text that no browser opens is blocked as `bad-request`."""
+def explain(text: str, filter_: Filter, asked: Asked, *, with_trace: bool = True) -> Explained:
+    """The verdict on one URL and, unless nobody will see it, the way to it. A text that no browser opens is blocked
+    as `bad-request`."""
     policy = filter_.policies.policy_for(asked.client, asked.user, None, asked.at)
-    trace: list[Step] = []
+    trace: list[Step] | None = [] if with_trace else None
     try:
         url = parse_url(text if "://" in text[:12] else f"https://{text}")
     except UrlError as fault:
@@ -160,11 +163,13 @@ def explain(text: str, filter_: Filter, asked: Asked) -> Explained:
         return Explained(text, None, verdict, ())
     seen = as_seen(url, asked.https, policy, filter_.ruleset)
     facts = Facts(seen, asked.https, asked.kind, client=asked.client, login=asked.user, time=asked.at)
+    if not asked.has_response:
+        facts = facts.with_page(None)
     answer, facts = filter_.judge(facts, policy, trace)
     if isinstance(answer, Need):
         answer, facts = filter_.judge(facts.with_page(_page(url, asked)), policy, trace)
     assert isinstance(answer, Verdict)
-    return Explained(text, url.text, answer, tuple(trace))
+    return Explained(text, url.text, answer, tuple(trace or ()))
 
 
 def _page(url: Url, asked: Asked) -> Page | None:

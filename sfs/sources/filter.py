@@ -30,6 +30,9 @@ class Filter:
 
     def judge(self, facts: Facts, policy: Policy, trace: list[Step] | None = None) -> tuple[Verdict | Need, Facts]:
         """The verdict, or Need(PAGE); and the facts with the labels that were asked for on the way."""
+        if policy.checks is None and facts.url.text not in facts.labels:
+            # Every source is on this machine: asking it costs less than the walk that would end with Need(LABELS).
+            facts = facts.with_labels(facts.url, self.labels.ask(facts.url, policy))
         for _ in range(MAX_ASKED):
             if trace is not None:
                 trace.clear()

@@ -19,8 +19,14 @@ _PATTERN = re.compile(r"(?:\*|[a-z0-9_-]+\.\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-
 _COUNTRY = re.compile(r"\.(?:(?:co|com|net|org|ne|or)\.[a-z]{2}|[a-z]{2,24})\Z")
 
 
-def host_keys(host: str) -> Iterator[str]:
-    """The patterns that fit a canonical host, nearest first: at most two for each label, and four more."""
+@lru_cache(maxsize=1024)
+def host_keys(host: str) -> tuple[str, ...]:
+    """The patterns that fit a canonical host, nearest first: at most two for each label, and four more. Kept for a
+    while: each of the tables asks for the same host."""
+    return tuple(_keys(host))
+
+
+def _keys(host: str) -> Iterator[str]:
     yield host
     yield from _trees(host)
     country = _COUNTRY.search(host)
