@@ -4,7 +4,6 @@ import gc
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
 from typing import Final
@@ -12,84 +11,54 @@ from typing import Final
 import click
 
 from sfs.cli.common import config_options, load
-from sfs.core.decide import Step
-from sfs.core.facts import Facts, Https, Kind, Need, Page
-from sfs.core.page import MAX_HEAD, page_from
-from sfs.core.sight import as_seen, kind_of
-from sfs.core.verdict import Action, Verdict
-from sfs.errors import SfsError, UrlError
-from sfs.sources.filter import Filter
+from sfs.core.facts import Https, Kind
+from sfs.core.page import MAX_HEAD
+from sfs.core.sight import kind_of
+from sfs.errors import SfsError
+from sfs.sources.explained import Asked, Explained, explain_url
 from sfs.sources.https import https_mode
-from sfs.text.url import MAX_URL, Url, parse_url
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks and what is known of the response, the same for all URLs of one call."""
-
-    https: Https
-    kind: Kind
-    client: str | None
-    user: str | None
-    at: datetime
-    headers: tuple[tuple[str, str], ...]
-    title: str | None
-    html: bytes | None
-
-    @property
-    def has_response(self) -> bool:
-        """Whether anything of a response was given."""
-        return self.title is not None or self.html is not None or bool(self.headers)
-
+from sfs.text.url import MAX_URL
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """One URL with its verdict and the way to it."""
+def json_line(explained: Explained) -> str:
+    """design, section 5: one object a line."""
+    verdict = explained.verdict
+    until = verdict.valid_until
+    value = {
+        "url": explained.text,
+        "canonical": explained.canonical,
+        "action": str(verdict.action),
+        "check": verdict.check,
+        "reason": verdict.reason,
+        "source": verdict.source,
+        "rating": verdict.rating,
+        "level": verdict.level,
+        "scope": str(verdict.scope),
+        "valid_until": until.isoformat(timespec="seconds") if until else None,
+        "trace": [
+            {"check": step.check, "said": step.said}
+            | ({"reason": step.reason} if step.reason else {})
+            | ({"source": step.source} if step.source else {})
+            for step in explained.trace
+        ],
+    }
+    return _JSON.encode(value).encode("utf-8", "backslashreplace").decode()
 
-    text: str
-    canonical: str | None
-    verdict: Verdict
-    trace: tuple[Step, ...]
 
-    def json_line(self) -> str:
-        """design, section 5: one object a line."""
-        verdict = self.verdict
-        until = verdict.valid_until
-        value = {
-            "url": self.text,
-            "canonical": self.canonical,
-            "action": str(verdict.action),
-            "check": verdict.check,
-            "reason": verdict.reason,
-            "source": verdict.source,
-            "rating": verdict.rating,
-            "level": verdict.level,
-            "scope": str(verdict.scope),
-            "valid_until": until.isoformat(timespec="seconds") if until else None,
-            "trace": [
-                {"check": step.check, "said": step.said}
-                | ({"reason": step.reason} if step.reason else {})
-                | ({"source": step.source} if step.source else {})
-                for step in self.trace
-            ],
-        }
-        return _JSON.encode(value).encode("utf-8", "backslashreplace").decode()
-
-    def text_lines(self, *, with_trace: bool) -> Iterator[str]:
-        """For people: the answer, then what each check said."""
-        verdict = self.verdict
-        word = "blocked" if verdict.blocked else "shown"
-        rating = "" if verdict.rating is None else f", rating {verdict.rating}"
-        source = f"  [{verdict.source}]" if verdict.source else ""
-        line = f"{word}  {self.canonical or self.text}  {verdict.check}: {verdict.reason}{rating}{source}"
-        yield _printable(line)
-        if with_trace:
-            for step in self.trace:
-                more = "".join(f"  {_printable(part)}" for part in (step.reason, step.source) if part)
-                yield f"    {step.check:<15} {step.said}{more}"
+def text_lines(explained: Explained, *, with_trace: bool) -> Iterator[str]:
+    """For people: the answer, then what each check said."""
+    verdict = explained.verdict
+    word = "blocked" if verdict.blocked else "shown"
+    rating = "" if verdict.rating is None else f", rating {verdict.rating}"
+    source = f"  [{verdict.source}]" if verdict.source else ""
+    line = f"{word}  {explained.canonical or explained.text}  {verdict.check}: {verdict.reason}{rating}{source}"
+    yield _printable(line)
+    if with_trace:
+        for step in explained.trace:
+            more = "".join(f"  {_printable(part)}" for part in (step.reason, step.source) if part)
+            yield f"    {step.check:<15} {step.said}{more}"
 
 
 @click.command("explain")
@@ -140,43 +109,15 @@ def command(
     many = len(urls) > 1 or urls == ("-",)
     blocked = False
     for text in _urls(urls):
-        result = explain(text, filter_, asked, with_trace=as_json or not many)
+        result = explain_url(text, filter_, asked, with_trace=as_json or not many)
         blocked = blocked or result.verdict.blocked
-        lines = [result.json_line()] if as_json else result.text_lines(with_trace=not many)
+        lines = [json_line(result)] if as_json else text_lines(result, with_trace=not many)
         sys.stdout.write("".join(line + "\n" for line in lines))
         sys.stdout.flush()
     return 1 if blocked else 0
 
 
 REQUEST_HEADERS = frozenset({"sec-fetch-dest", "accept"})
-
-
-def explain(text: str, filter_: Filter, asked: Asked, *, with_trace: bool = True) -> Explained:
-    """The verdict on one URL and, unless nobody will see it, the way to it. A text that no browser opens is blocked
-    as `bad-request`."""
-    policy = filter_.policies.policy_for(asked.client, asked.user, None, asked.at)
-    trace: list[Step] | None = [] if with_trace else None
-    try:
-        url = parse_url(text if "://" in text[:12] else f"https://{text}")
-    except UrlError as fault:
-        verdict = Verdict(Action.BLOCK, "bad-request", "bad-request", policy.level, source=fault.what)
-        return Explained(text, None, verdict, ())
-    seen = as_seen(url, asked.https, policy, filter_.ruleset)
-    facts = Facts(seen, asked.https, asked.kind, client=asked.client, login=asked.user, time=asked.at)
-    if not asked.has_response:
-        facts = facts.with_page(None)
-    answer, facts = filter_.judge(facts, policy, trace)
-    if isinstance(answer, Need):
-        answer, facts = filter_.judge(facts.with_page(_page(url, asked)), policy, trace)
-    assert isinstance(answer, Verdict)
-    return Explained(text, url.text, answer, tuple(trace or ()))
-
-
-def _page(url: Url, asked: Asked) -> Page | None:
-    if not asked.has_response:
-        return None
-    page = page_from(url, asked.headers, asked.html, asked.at)
-    return Page((asked.title, *page.texts), page.self_labels, page.cut) if asked.title is not None else page
 
 
 def _urls(arguments: Iterable[str]) -> Iterator[str]:

@@ -5,13 +5,13 @@ the port of the proxy that was used. Who is in no group gets the default policy.
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from sfs.core.policy import Policy
+from sfs.core.policy import Policy, paused
 from sfs.core.schedule import Window, active, next_change
 
 type Network = IPv4Network | IPv6Network
@@ -32,13 +32,17 @@ class Group:
 
 
 class PolicyTable:
-    """The default policy and the groups. Built once, then only read."""
+    """The default policy and the groups. Built once, then only read. `pauses`: the name of a group, None for
+    everybody, and until when its pause lasts."""
 
-    __slots__ = ("_logins", "_networks", "_now", "_ports", "default", "groups")
+    __slots__ = ("_logins", "_networks", "_now", "_pauses", "_ports", "default", "groups")
 
-    def __init__(self, default: Policy, groups: Iterable[Group] = ()) -> None:
+    def __init__(
+        self, default: Policy, groups: Iterable[Group] = (), pauses: Mapping[str | None, datetime] | None = None
+    ) -> None:
         self.default = default
         self.groups = tuple(groups)
+        self._pauses = dict(pauses or {})
         self._logins: dict[str, Group] = {}
         self._ports: dict[int, Group] = {}
         networks: dict[tuple[int, int], dict[int, Group]] = {}  # IP version and prefix length -> network -> group
@@ -65,8 +69,16 @@ class PolicyTable:
         """The policy of this reader at this time, with `valid_until` where a timetable will end it.
 
         `client`: an IP address as a socket gives it. `time`: the reader's local time with its zone; without it
-        timetables are passed over."""
-        group = self.group_for(client, login, port)
+        timetables and pauses are passed over."""
+        policy = self._unpaused(self.group_for(client, login, port), time)
+        return policy if not self._pauses or time is None else self._paused(policy, time)
+
+    def _paused(self, policy: Policy, time: datetime) -> Policy:
+        """This policy, or what is left of it while its pause lasts."""
+        ends = [until for name in (None, policy.name) if (until := self._pauses.get(name)) is not None and until > time]
+        return paused(policy, max(ends)) if ends and policy.checks is None else policy
+
+    def _unpaused(self, group: Group | None, time: datetime | None) -> Policy:
         if group is None:
             return self.default
         if not group.timetable or time is None:

@@ -1,7 +1,7 @@
 """What one group of readers may see: a level and what goes beyond it. Built by sources/, read by `decide`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -54,6 +54,26 @@ class Policy:
     never_decrypt: EntryIndex = _NO_ENTRIES
     checks: frozenset[str] | None = None
     valid_until: datetime | None = None
+
+
+def paused(policy: Policy, until: datetime) -> Policy:
+    """What is left of a policy until its pause ends: no rating and no word closes anything; mandatory lists, lists of
+    dangerous sites and what upper owners closed for good (`final`) hold."""
+    row = LEVELS[-1]
+    return replace(
+        policy,
+        level=len(LEVELS) - 1,
+        unrated=row.unrated,
+        bypass=row.bypass,
+        bureau_away=row.bureau_away,
+        on_error=row.on_error,
+        safesearch=row.safesearch,
+        youtube=row.youtube,
+        only_allowed=False,
+        owners=tuple(Owner(o.name, o.file, block=o.final, final=o.final) for o in policy.owners if len(o.final)),
+        words=None,
+        valid_until=until,
+    )
 
 
 def policy_of_level(level: int, **changes: object) -> Policy:

@@ -24,6 +24,7 @@ from sfs.match.words import WordRule
 from sfs.sources import places
 from sfs.sources.entries import OwnEntry, OwnRating
 from sfs.sources.layers import GroupPart, Layer, Value, layer_of_overrides, read_layer
+from sfs.sources.pauses import Pause
 from sfs.sources.profiles import DEFAULT_PROFILE, ProfileName, profile_of
 from sfs.sources.settings import BY_NAME, SETTINGS, Checks, HttpsMode, Keep, Kind, PageLanguage, Setting
 from sfs.sources.subscriptions import BureauSource, ListSource
@@ -64,8 +65,9 @@ class Config:
     """The configuration in effect. Where `unrated`, `safesearch`, `youtube`, `bypass` and `bureau_away` are None, the
     level says what holds. `level` is None where no layer names one: the command decides what then.
 
-    `layers`: command line, page, config, profile; those that say nothing are there too. `profiles`: the layers of all
-    profiles that are named anywhere, by their files. `warnings`: what works, but not as its writer may think."""
+    `layers`: command line, page, config, profile (page first where asked for); those that say nothing are there too.
+    `profiles`: the layers of all profiles that are named anywhere, by their files. `warnings`: what works, but not as
+    its writer may think."""
 
     layers: tuple[Layer, ...]
     profiles: Mapping[Path, Layer]
@@ -82,6 +84,7 @@ class Config:
     keywords: tuple[WordRule, ...]
     ratings: tuple[OwnRating, ...]
     lists: tuple[ListSource, ...]
+    pauses: tuple[Pause, ...]
     reach: tuple[ReachEntry, ...]
     companions: tuple[OwnEntry, ...]
     unrated: Unrated | None
@@ -123,9 +126,18 @@ def joined(layers: Iterable[Layer], key: str) -> tuple[Any, ...]:
     return tuple(item for layer in layers if key in layer.values for item in layer.values[key].value)
 
 
-def load_config(path: Path | None, overrides: Mapping[str, object] | None = None, state: Path | None = None) -> Config:
+def load_config(
+    path: Path | None,
+    overrides: Mapping[str, object] | None = None,
+    state: Path | None = None,
+    *,
+    page_first: bool = False,
+    changes: Path | None = None,
+) -> Config:
     """The configuration of a file (None for none), the options of a command line (key -> value, None where not
-    given) and the changes in the state folder. `state`: that folder, whatever the layers say.
+    given) and the changes in the state folder. `state`: that folder, whatever the layers say. `page_first`: what was
+    changed on the page holds over the command line, as it does while the proxy runs. `changes`: a file to read in
+    place of STATE/changes.yaml, to look whether it would do.
 
     ConfigError with all faults of all layers."""
     loader = _Loader()
@@ -133,9 +145,9 @@ def load_config(path: Path | None, overrides: Mapping[str, object] | None = None
     config = loader.layer("config", path)
     found = nearest((command, config), "state")
     folder: Path = places.default_state_dir() if found is None else found.value
-    changes = folder / CHANGES
+    changes = folder / CHANGES if changes is None else changes
     page = loader.layer("page", changes if is_file(changes) else None, _NOT_IN_CHANGES)
-    layers = (command, page, config)
+    layers = (page, command, config) if page_first else (command, page, config)
     top = nearest(layers, "profile")
     profile = loader.default_profile() if top is None else top.value
     groups = loader.groups(layers)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sfs.core.identity import Network
 from sfs.errors import RuleError, SfsError, Where
 from sfs.sources import entries, subscriptions, values
+from sfs.sources.pauses import pauses_of
 from sfs.sources.profiles import profile_of
 from sfs.sources.settings import BY_NAME, SETTINGS, Kind, Setting
 from sfs.sources.timetables import TimedRow, schedule_of
@@ -109,6 +110,7 @@ _READERS: Final[Mapping[Kind, Callable[[Node, Reader], Any]]] = {
     Kind.REACH: lambda node, reader: each(node, reader, "a list of addresses", _reach),
     Kind.HOSTS: entries.hosts_of,
     Kind.BUREAUS: subscriptions.bureaus_of,
+    Kind.PAUSES: pauses_of,
 }
 
 

@@ -34,7 +34,8 @@ def policies_from(config: Config) -> PolicyTable:
     """The policies that a configuration means. SfsError where no level is chosen for somebody, or
     rules/never-decrypt.txt cannot be read."""
     maker = _Maker(config, read_entries(places.rules_dir() / "never-decrypt.txt")[0])
-    return PolicyTable(maker.policy("default", (), None), tuple(map(maker.group, config.groups)))
+    pauses = {pause.group: pause.until for pause in sorted(config.pauses, key=lambda pause: pause.until)}
+    return PolicyTable(maker.policy("default", (), None), tuple(map(maker.group, config.groups)), pauses)
 
 
 def path_entries(config: Config) -> tuple[OwnEntry | OwnRating, ...]:

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     REACH = "reach"
     HOSTS = "hosts"
     BUREAUS = "bureaus"
+    PAUSES = "pauses"
 
 
 class HttpsMode(StrEnum):
@@ -133,6 +134,15 @@ SETTINGS: Final = (
         "[]",
         "readers for whom something else holds, by address; login and port do not act yet",
         "ほかの設定にする人たち。アドレスで分ける(ログインとポートはまだ働きません)",
+        file_only=True,
+    ),
+    S(
+        "pauses",
+        K.PAUSES,
+        "[]",
+        "times until which only dangerous and forbidden sites are closed; the page of the administrator writes them",
+        "いつまでフィルターを休むか。管理ページが書く",
+        adds=True,
         file_only=True,
     ),
     S(
@@ -309,6 +319,7 @@ _VALUES: Final[dict[Kind, tuple[str, str]]] = {
     Kind.REACH: ("addresses", "アドレス"),
     Kind.HOSTS: ("hosts", "ホスト"),
     Kind.BUREAUS: ("addresses", "アドレス"),
+    Kind.PAUSES: ("times", "時刻"),
 }
 _HEADS: Final = {"en": ("key", "values", "default", "what it is"), "ja": ("キー", "値", "既定値", "説明")}
 _BY_LEVEL: Final = {"en": "by level", "ja": "レベルによる"}

@@ -19,11 +19,11 @@ from sfs.sources.settings import (
     values_text,
 )
 
-DESIGN = (  # design, section 4, and two keys that profiles need
+DESIGN = (  # design, section 4, two keys that profiles need, and what step 2 added
     *("level", "profile", "listen", "admin", "state", "allow", "block", "keywords", "ratings", "lists", "groups"),
     *("reach", "companions", "unrated", "safesearch", "youtube", "bypass", "self_labels", "https", "never_decrypt"),
     *("bureaus", "bureau_away", "record", "retention", "upstream_ca", "language"),
-    *("only_allowed", "checks"),
+    *("only_allowed", "checks", "pauses"),
 )
 
 

@@ -1,0 +1,36 @@
+"""The filter in force, and the swap to a new one. A request keeps the filter it began with."""
+
+import threading
+from collections.abc import Callable
+
+from sfs.errors import SfsError
+from sfs.sources.filter import Filter
+
+
+class Live:
+    """Holds one Filter. `filter` may be read from any thread; `reload` builds the next one and swaps the reference."""
+
+    def __init__(self, filter_: Filter, load: Callable[[Filter], Filter]) -> None:
+        self.filter = filter_
+        self.fault: SfsError | None = None  # why the last reload failed; None after one that did not
+        self._load = load
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[Filter], None]] = []
+
+    def reload(self) -> Filter:
+        """Build the filter anew and put it in force; the new one. SfsError where that fails: the old one stays, and
+        `fault` keeps the reason. Reads files: never called on the proxy's loop."""
+        with self._lock:
+            try:
+                fresh = self._load(self.filter)
+            except SfsError as fault:
+                self.fault = fault
+                raise
+            self.filter, self.fault = fresh, None
+        for listener in tuple(self._listeners):
+            listener(fresh)
+        return fresh
+
+    def on_change(self, listener: Callable[[Filter], None]) -> None:
+        """Call `listener` with each new filter, in the thread that reloads."""
+        self._listeners.append(listener)
