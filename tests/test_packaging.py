@@ -22,7 +22,6 @@ from tests.test_docs import BLOCKS, help_page, on_free_port, started
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-UNUSED = {"marisa-trie"}  # declared for compiled lists, which come with a later release
 INSTALLING = [line.partition(" #")[0].strip() for b in BLOCKS if b.mark == "sh install" for line in b.text.splitlines()]
 NOT_BASE = ("pytest", "hypothesis", "playwright", "ruff", "mypy")
 
@@ -38,7 +37,9 @@ def names(requirements: list[str]) -> set[str]:
 
 
 BASE = names(PROJECT["project"]["dependencies"])
-GROUPS = {name: names(listed) for name, listed in PROJECT["dependency-groups"].items()}
+EXTRAS = {name: names(listed) for name, listed in PROJECT["project"]["optional-dependencies"].items()}
+OURS = {"sfs-filter"}  # the group of the tests takes the extras by this name
+GROUPS = {name: names(listed) - OURS for name, listed in PROJECT["dependency-groups"].items()}
 PINS = dict(pin.split("==") for pin in PROJECT["tool"]["uv"]["constraint-dependencies"])
 
 
@@ -46,7 +47,7 @@ PINS = dict(pin.split("==") for pin in PROJECT["tool"]["uv"]["constraint-depende
 
 
 def test_every_direct_dependency_has_a_tested_version():
-    assert {plain(name) for name in PINS} == BASE.union(*GROUPS.values())
+    assert {plain(name) for name in PINS} == BASE.union(*GROUPS.values(), *EXTRAS.values())
 
 
 @pytest.mark.parametrize("name", PINS)
@@ -83,18 +84,45 @@ def undeclared(folder: Path, declared: set[str]) -> dict[str, str]:
     }
 
 
-def test_every_import_of_sfs_is_a_base_dependency():
-    assert undeclared(ROOT / "sfs", BASE) == {}
+def test_every_import_of_sfs_is_declared():
+    assert undeclared(ROOT / "sfs", BASE.union(*EXTRAS.values())) == {}
 
 
 def test_every_import_of_the_tests_is_declared():
-    assert undeclared(ROOT / "tests", BASE | GROUPS["dev"]) == {}
+    assert undeclared(ROOT / "tests", BASE.union(GROUPS["dev"], *EXTRAS.values())) == {}
 
 
-def test_every_base_dependency_is_imported():
+def test_every_dependency_is_imported():
     brings = packages_distributions()
     used = {plain(distribution) for name in imported(ROOT / "sfs") for distribution in brings.get(name, ())}
-    assert BASE - used == UNUSED
+    assert BASE.union(*EXTRAS.values()) - used == set()
+
+
+def test_the_filter_starts_without_the_packages_of_the_page():
+    """What `sfs run` imports before and beside the page; the long test below runs it in an environment without."""
+    code = f"""
+import sys
+for name in {sorted(module_names(EXTRAS["admin"] - BASE_OF_MITMPROXY))!r}:
+    sys.modules[name] = None  # an import of it fails
+import sfs.cli.run, sfs.cli.beside, sfs.proxy.run, sfs.cli.admin
+from sfs.cli.beside import AdminPage
+from sfs.errors import SfsError
+from sfs.sources.values import Listen
+try:
+    AdminPage((Listen("127.0.0.1", 0),), None).start(None)
+except SfsError as fault:
+    print(fault)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert "pip install 'sfs-filter[admin]'" in done.stdout, done.stderr
+
+
+BASE_OF_MITMPROXY = {"argon2-cffi", "cryptography"}  # mitmproxy brings them itself
+
+
+def module_names(distributions: set[str]) -> set[str]:
+    """What these distributions are imported by."""
+    return {name for name, found in packages_distributions().items() if {plain(one) for one in found} & distributions}
 
 
 # Long

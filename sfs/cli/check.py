@@ -4,12 +4,11 @@ certificate."""
 import click
 
 from sfs.cli.common import config_options, load
-from sfs.core.facts import Https
 from sfs.sources.describe import describe
 from sfs.sources.filter import Filter
-from sfs.sources.https import https_mode
 from sfs.sources.policies import path_entries
 from sfs.sources.protection import protection
+from sfs.sources.settings import HttpsMode
 
 
 @click.command("check")
@@ -31,15 +30,27 @@ def command(**config_arguments: object) -> int:
     return 0
 
 
+_WHERE = {
+    HttpsMode.AUTO: "they act on devices that have it",
+    HttpsMode.INSPECT: "inspected",
+    HttpsMode.SNI: "by name now: they do not act over HTTPS",
+}
+
+
 def _notes(filter_: Filter) -> list[str]:
     notes = []
     entries = path_entries(filter_.config)
     if entries:
-        where = "by name now: they do not act over HTTPS" if https_mode(filter_.config) is Https.SNI else "inspected"
+        where = _WHERE[filter_.config.https]
         notes.append(f"{len(entries)} entries have a path and need the certificate over HTTPS ({where}):")
         notes += [f"  {item.entry.text}" for item in entries[:20]]
         if len(entries) > 20:
             notes.append(f"  and {len(entries) - 20} more")
     for name, file in filter_.report.lists:
         notes.append(f"list {name}: {file.count} entries, {file.skipped_count} lines skipped")
+    notes += [f"list {state.name}: failed: {state.failure}" for state in filter_.report.states if state.failure]
+    waiting = {state.name for state in filter_.report.states if state.failure}
+    missing = [name for name in filter_.report.missing if name not in waiting]
+    if missing:
+        notes.append(f"{len(missing)} lists were never fetched (`sfs lists update`): {', '.join(missing)}")
     return notes

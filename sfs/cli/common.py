@@ -1,14 +1,17 @@
 """What several commands share: the options that name a configuration, and loading it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from sfs.errors import SfsError
-from sfs.sources.config import load_config
+from sfs.sources.config import Config, load_config
 from sfs.sources.filter import Filter, load_filter
+from sfs.sources.live import Live
+from sfs.sources.policies import policies_from
 
 NO_LEVEL = "no level is chosen"
 
@@ -22,18 +25,55 @@ def config_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def load(arguments: Mapping[str, object], ask_level: Callable[[], int | None] | None = None) -> Filter:
-    """The filter that the options mean. SfsError with every fault; for a missing level, with how to choose one."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a command line says of the configuration, to load it again and again. `page_first`: what was changed on the
+    page of the administrator holds over the options."""
+
+    path: Path | None
+    given: Mapping[str, object]
+    page_first: bool = False
+
+    def config(self, changes: Path | None = None) -> Config:
+        """The configuration, with `changes` in place of the page's; ConfigError with every fault."""
+        return load_config(self.path, self.given, page_first=self.page_first, changes=changes)
+
+    def filter(self) -> Filter:
+        """The filter that it means; SfsError as `load_filter`."""
+        return load_filter(self.config())
+
+    def live(self, filter_: Filter) -> Live:
+        """`filter_` in force, replaced by what a later load gives."""
+        return Live(filter_, lambda old: self.filter())
+
+    def check(self, changes: Path) -> None:
+        """SfsError where the configuration with these changes would be none."""
+        policies_from(self.config(changes))
+
+    def with_level(self, level: int) -> "Chosen":
+        """The same with a level."""
+        return Chosen(self.path, {**self.given, "level": level}, self.page_first)
+
+
+def chosen(
+    arguments: Mapping[str, object], ask_level: Callable[[], int | None] | None = None, *, page_first: bool = False
+) -> Chosen:
+    """What the options say. SfsError with every fault; for a missing level, with how to choose one."""
     given = {key: value for key, value in arguments.items() if value is not None}
     path = given.pop("config", None)
     assert path is None or isinstance(path, Path)
-    config = load_config(path, given)
-    if config.level is None:
-        level = ask_level() if ask_level is not None else None
-        if level is None:
-            raise SfsError(NO_LEVEL, mend="say --level 0 to 4, or write level: in the configuration\n\n" + _levels())
-        config = load_config(path, {**given, "level": level})
-    return load_filter(config)
+    said = Chosen(path, given, page_first)
+    if said.config().level is not None:
+        return said
+    level = ask_level() if ask_level is not None else None
+    if level is None:
+        raise SfsError(NO_LEVEL, mend="say --level 0 to 4, or write level: in the configuration\n\n" + _levels())
+    return said.with_level(level)
+
+
+def load(arguments: Mapping[str, object], ask_level: Callable[[], int | None] | None = None) -> Filter:
+    """The filter that the options mean; SfsError as `chosen`."""
+    return chosen(arguments, ask_level).filter()
 
 
 def print_warnings(filter_: Filter) -> None:

@@ -11,6 +11,10 @@ from sfs.errors import SfsError
 COMMANDS = {
     "run": "Run the filtering proxy.",
     "explain": "Say what would happen to URLs, and why, without traffic.",
+    "admin": "Print a link that sets the password of the page that sets the filter.",
+    "policy": "Print what makes it stick: policies of managed browsers, Apple profiles, firewall lines.",
+    "service": "Let the system start the filter: a systemd unit, or a container file.",
+    "lists": "Fetch, look at and change the lists of names that others keep.",
     "check": "Check the configuration and print what is in effect, with where each value comes from.",
     "levels": "Print what each level shows.",
     "settings": "Print every key of the configuration.",

@@ -1,31 +1,145 @@
-"""`sfs run`: the proxy."""
+"""`sfs run`: the proxy, and beside it the page that sets it and the refresh of its lists."""
 
 import asyncio
 import sys
+from collections.abc import Sequence
 
 import click
 
-from sfs.cli.common import config_options, load, print_warnings
+from sfs.cli.beside import AdminPage, page_lines, page_places
+from sfs.cli.common import Chosen, chosen, config_options, print_warnings
+from sfs.cli.lan import lan_lines
 from sfs.cli.levels import rows
+from sfs.cli.lists import offer_first_update
+from sfs.errors import SfsError
+from sfs.sources.changes import Changes
+from sfs.sources.choice import levels_in_use, list_states
+from sfs.sources.control import Control
+from sfs.sources.filter import Filter
+from sfs.sources.journal import Journal
+from sfs.sources.machine import check_listen, lan_listen
+from sfs.sources.refresh import Refresher, update_command
+from sfs.sources.reports import Reports
+from sfs.sources.trust import Trust
+from sfs.sources.values import Listen
 
 
 @click.command("run")
 @config_options
 @click.option("--listen", metavar="H:P", help="Where browsers reach the proxy.  [127.0.0.1:8080]")
+@click.option("--lan", is_flag=True, help="Serve the devices of the house too: listen on the private addresses.")
+@click.option("--admin", metavar="H:P", help="Where the page that sets the filter is.  [127.0.0.1:8081]")
+@click.option("--no-admin", is_flag=True, help="Without that page.")
 @click.option("--state", metavar="DIR", help="Where certificates and the log are kept.")
-def command(**config_arguments: object) -> int:
+def command(lan: bool, no_admin: bool, **config_arguments: object) -> int:
     """Run the filtering proxy. Point a browser's HTTP and HTTPS proxy at its address."""
-    filter_ = load(config_arguments, ask_level=ask_level)
+    said = chosen(config_arguments, ask_level, page_first=True)
+    filter_ = said.filter()
     print_warnings(filter_)
-    from sfs.proxy.run import Listening, ready_line, serve
+    fetch = offer_first_update(filter_)
+    _say_level(said, filter_)
+    listen = lan_listen(filter_.config.listen) if lan else (filter_.config.listen,)
+    # For whom only mandatory lists hold there is nothing to set.
+    with_page = not no_admin and filter_.policies.default.checks is None
+    places = page_places(filter_.config.admin, listen if lan else ()) if with_page else ()
+    check_listen(listen)
+    check_listen(places, "--admin")
+    asyncio.run(_Run(said, filter_, listen, places, lan=lan, fetch=fetch).serve())
+    return 0
 
-    def ready(listening: Listening) -> None:
-        click.echo(ready_line(filter_, listening))
+
+def _say_level(said: Chosen, filter_: Filter) -> None:
+    """A level that was chosen on the page holds over the one of the command line: say so, it is no fault."""
+    given, level = said.given.get("level"), filter_.config.level
+    if given is not None and given != level:
+        click.echo(f"level {level} was chosen on the page and holds, not --level {given}", err=True)
+
+
+class _Run:
+    """One run of the proxy with what stands beside it."""
+
+    def __init__(
+        self,
+        said: Chosen,
+        filter_: Filter,
+        listen: Sequence[Listen],
+        places: Sequence[Listen],
+        *,
+        lan: bool,
+        fetch: bool,
+    ) -> None:
+        from sfs.proxy.setup import CA_FOLDER
+
+        self.said, self.lan, self.fetch = said, lan, fetch
+        self.live = said.live(filter_)
+        self.listen = self.listening = tuple(listen)
+        self.ca_folder = filter_.config.state / CA_FOLDER
+        self.page = AdminPage(places, self.ca_folder)
+        self.refresher: Refresher | None = None
+
+    async def serve(self) -> None:
+        """Until a signal comes."""
+        from sfs.proxy.run import open_kept, serve
+
+        kept = await asyncio.to_thread(open_kept, self.live.filter.config)
+
+        async def ready(listening: tuple[Listen, ...]) -> None:
+            self.listening = listening
+            self._say_ready()
+            await asyncio.to_thread(self._start_beside, kept.journal, kept.trust, kept.reports)
+
+        try:
+            await serve(self.live, ready, listen=self.listen, admin_ports=lambda: self.page.ports, kept=kept)
+        finally:
+            await asyncio.to_thread(self._stop_beside)
+
+    def _say_ready(self) -> None:
+        from sfs.proxy.run import ready_line
+
+        click.echo(ready_line(self.live.filter, self.listening[0]))
         click.echo("     set it as the browser's proxy for HTTP and HTTPS, then open http://sfs.home.arpa/")
         sys.stdout.flush()
 
-    asyncio.run(serve(filter_, ready))
-    return 0
+    def _start_beside(self, journal: Journal, trust: Trust, reports: Reports) -> None:
+        """What the proxy does not wait for; it filters whether or not this works."""
+        state = self.live.filter.config.state
+        self.refresher = Refresher(self.live, update_command(self.said.path, self.said.given, state))
+        self.refresher.start()
+        if self.fetch:
+            self.refresher.update_now()
+        lines: list[str] = []
+        if self.page.places:
+            try:
+                self.page.start(self._control(self.refresher, journal, trust, reports))
+                lines = page_lines(self.page)
+            except SfsError as fault:
+                click.echo(f"warning: no page to set the filter: {fault}", err=True)
+        admin = next((f"https://{place}/" for place in self.page.listening[1:]), None)
+        for line in (*lines, *(lan_lines(self.listening, admin) if self.lan else ())):
+            click.echo(line)
+        sys.stdout.flush()
+
+    def _stop_beside(self) -> None:
+        self.page.stop()
+        if self.refresher is not None:
+            self.refresher.close()
+
+    def _control(self, refresher: Refresher, journal: Journal, trust: Trust, reports: Reports) -> Control:
+        from sfs.proxy.setup import CA_CERTIFICATE
+
+        certificate = self.ca_folder / CA_CERTIFICATE
+        return Control(
+            live=self.live,
+            changes=Changes(self.live.filter.config.state, self.said.check),
+            journal=journal,
+            trust=trust,
+            reports=reports,
+            lists=lambda: list_states(self.live.filter.config, levels_in_use(self.live.filter.policies)),
+            update_lists=refresher.update_now,
+            updating=lambda: refresher.updating,
+            proxy=lambda: str(self.listening[1 if self.lan else 0]),  # with --lan loopback is first, then IPv4
+            certificate=lambda: certificate if certificate.is_file() else None,
+        )
 
 
 def ask_level() -> int | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sfs.core.safesearch import Locks
 from sfs.match.index import EntryIndex
 from sfs.match.words import WordIndex
 from sfs.text.search import Engines
@@ -55,4 +56,5 @@ class Ruleset:
     lists: tuple[CategoryList, ...] = ()
     engines: Engines = field(default_factory=lambda: Engines([]))
     wrappers: Wrappers = field(default_factory=lambda: Wrappers([]))
+    locks: Locks = field(default_factory=Locks)
     own_hosts: frozenset[str] = OWN_HOSTS

@@ -3,6 +3,9 @@
 Most lines of a long list are plain domain trees. They are kept as name -> line number, without an Entry each
 (about 100 bytes a name instead of 400); the others as Entry, by host. A look-up walks the host's parents: one
 dictionary access a label.
+
+A list may spare names: an exception takes away what stands at its name and above, for that name and all below it.
+What is listed below the exception stays: the longest name wins.
 """
 
 from collections.abc import Iterable
@@ -32,11 +35,14 @@ class Hit:
 
 
 class EntryIndex:
-    """Entries with their line numbers. Built once, then only read."""
+    """Entries with their line numbers. Built once, then only read. `spared`: exceptions, trees or hosts."""
 
-    __slots__ = ("_others", "_path_hosts", "_trees")
+    __slots__ = ("_others", "_path_hosts", "_spared", "_trees")
 
-    def __init__(self, entries: Iterable[tuple[Entry, int]] = ()) -> None:
+    def __init__(self, entries: Iterable[tuple[Entry, int]] = (), spared: Iterable[Entry] = ()) -> None:
+        self._spared: dict[str, bool] = {}  # whether all below the name is spared too
+        for entry in spared:
+            self._spared[entry.host] = self._spared.get(entry.host, False) or entry.unit is Unit.TREE
         self._trees: dict[str, int] = {}
         self._others: dict[str, list[tuple[Entry, int]]] = {}
         self._path_hosts: set[str] = set()
@@ -56,7 +62,7 @@ class EntryIndex:
         hits: list[Hit] = []
         if not self._trees and not self._others:
             return hits
-        for name in parents(url.host):
+        for name in self._listable(url.host):
             line = self._trees.get(name)
             if line is not None:
                 hits.append(Hit(Entry(Unit.TREE, name), line, ALL_FORMS))
@@ -70,6 +76,15 @@ class EntryIndex:
     def has_paths(self, host: str) -> bool:
         """Whether an entry tells pages of this host apart, so that a verdict on one says nothing of another."""
         return host in self._path_hosts
+
+    def _listable(self, host: str) -> tuple[str, ...]:
+        """`host` and its parents, nearest first, up to the first that is spared."""
+        names = parents(host)
+        if self._spared:
+            for place, name in enumerate(names):
+                if self._spared.get(name, False) or (not place and name in self._spared):
+                    return names[:place]
+        return names
 
 
 def entry_matches(entry: Entry, url: Url) -> int:

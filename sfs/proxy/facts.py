@@ -64,12 +64,13 @@ def facts_of(flow: http.HTTPFlow, asked: Asked, now: datetime) -> Facts:
     """The facts of a request that is seen whole."""
     form = None
     request = flow.request
-    if request.raw_content and _is_form(request):
+    if request.raw_content and is_form(request):
         form = request.raw_content[:MAX_FORM]
     return Facts(asked.url, Https.INSPECT, asked.kind, request.method, form, client_of(flow), time=now)
 
 
-def _is_form(request: http.Request) -> bool:
+def is_form(request: http.Request) -> bool:
+    """Whether the body is an urlencoded form."""
     kind: str = request.headers.get("content-type", "")
     return kind.strip().lower().startswith("application/x-www-form-urlencoded")
 
@@ -90,7 +91,7 @@ def settle_path(request: http.Request, url: Url) -> None:
 
 def has_form(request: http.Request) -> bool:
     """Whether a body comes that may hold search words and is small enough to wait for."""
-    if request.method != "POST" or not _is_form(request):
+    if request.method != "POST" or not is_form(request):
         return False
     length = request.headers.get("content-length", "")
     return length.isdigit() and int(length) <= MAX_FORM

@@ -4,25 +4,37 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
+from typing import Final
 
+from cryptography import x509
 from mitmproxy import http
 
 from sfs.core.policy import Policy
 from sfs.core.verdict import Verdict
 from sfs.proxy.facts import with_mark
 from sfs.proxy.refused import Refusal
-from sfs.sources.filter import Filter
+from sfs.proxy.reporting import Reporting
 from sfs.sources.helplines import HelpLine, helplines_for
+from sfs.sources.live import Live
 from sfs.sources.protection import protection
+from sfs.sources.reports import Reports
 from sfs.sources.settings import PageLanguage
-from sfs.text.url import Url
-from sfs.web import pages
-from sfs.web.pages import PageAnswer
+from sfs.text.url import Url, is_address
+from sfs.web import pages, report
+from sfs.web.device import CertificateKind, DeviceState, is_firefox, system_of
+from sfs.web.pages import HELP_URL, PageAnswer
+from sfs.web.report import report_url
 from sfs.web.texts import Language, language_of
 
 _CODE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 base32
 _FIXED: dict[PageLanguage, Language | None] = {PageLanguage.AUTO: None, PageLanguage.JA: "ja", PageLanguage.EN: "en"}
-_CERTIFICATES = {"/ca.pem": "pem", "/ca.cer": "cer", "/ca.mobileconfig": "mobileconfig"}
+_CERTIFICATES: Final[dict[str, CertificateKind]] = {
+    "/ca.pem": "pem",
+    "/ca.cer": "cer",
+    "/ca.mobileconfig": "mobileconfig",
+}
+_PRIVATE: Final = ("/why", report.PATH, report.SENT)
+_NEAR: Final = (".local", ".home.arpa", ".localhost", ".lan", ".internal")  # names that no site on the web can have
 
 
 def decision_code() -> str:
@@ -37,32 +49,54 @@ def response_of(answer: PageAnswer) -> http.Response:
 
 
 class Pages:
-    """Pages of one filter."""
+    """Pages of the filter in force. `certificate`: the CA's file, None where there is none. `reports`: where readers'
+    reports go, None where they are not taken. `lan`: HOST:PORT as other devices reach the proxy, None: they do not."""
 
-    def __init__(self, filter_: Filter, certificate: Callable[[], Path | None]) -> None:
-        self.filter = filter_
-        self._certificate = certificate
+    def __init__(
+        self,
+        live: Live,
+        certificate: Callable[[], Path | None],
+        reports: Reports | None = None,
+        lan: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self._live = live
+        self._certificate = Certificate(certificate)
+        self._lan = lan
+        self._reporting = Reporting(reports)
 
     def _lines(self, request: http.Request, *, images_first: bool = False) -> tuple[HelpLine, ...]:
-        return helplines_for(self.filter.helplines, self.language(request), images_first=images_first)
+        return helplines_for(self._live.filter.helplines, self.language(request), images_first=images_first)
+
+    def _hotlines(self, request: http.Request) -> tuple[HelpLine, ...]:
+        """Who takes reports of pictures of children being hurt; then who helps to get own pictures removed."""
+        lines = self._lines(request, images_first=True)
+        reports = tuple(line for line in lines if line.reports)
+        return (*reports, *(line for line in lines if line.images and not line.reports))
+
+    def _orange(self, policy: Policy | None = None) -> bool:
+        return protection(self._live.filter, policy).state == "orange"
 
     def language(self, request: http.Request) -> Language:
         """The reader's language: the configured one, else by Accept-Language."""
-        fixed = self.filter.config.language
+        fixed = self._live.filter.config.language
         return language_of(request.headers.get("accept-language"), None if fixed == "auto" else fixed)
 
     def blocked(self, request: http.Request, url: Url, verdict: Verdict, code: str | None) -> http.Response:
         """The page that says why, or a small answer of the kind that was asked for."""
         kind = pages.kind_of_answer(request.headers.get("sec-fetch-dest"), request.headers.get("accept"), url.sent.path)
-        blocked = pages.Blocked(verdict.check, verdict.reason, url.host, verdict.rating, verdict.level, code, kind)
-        back = request.headers.get("referer")
+        # A code stands for a record, so for a verdict of which something may be kept.
+        wrong = report_url("blocked", url.host, code) if code and self._reporting.takes_any else None
+        blocked = pages.Blocked(
+            verdict.check, verdict.reason, url.host, verdict.rating, verdict.level, code, kind, wrong
+        )
         return response_of(
             pages.block_page(
                 self.language(request),
                 blocked,
                 self._lines(request, images_first=verdict.check == "mandatory"),
-                back_url=back,
+                back_url=request.headers.get("referer"),
                 today=date.today(),
+                orange=kind == "page" and verdict.check != "mandatory" and self._orange(),
             )
         )
 
@@ -80,34 +114,68 @@ class Pages:
     def connection(self, status: int, said: str) -> bytes:
         """The page where no hook can answer: a server that cannot be reached, a request that is none. `said` tells a
         certificate's fault from others and is not repeated."""
-        fixed = self.filter.config.language
+        fixed = self._live.filter.config.language
         problem = {400: "bad-request", 408: "bad-request", 414: "too-long", 431: "headers", 504: "no-answer"}.get(
             status, "certificate" if "certificate verify failed" in said.lower() else "unreachable"
         )
         return pages.connection_page(_FIXED[fixed], problem).body
 
     def own(
-        self, request: http.Request, policy: Policy, refused: Sequence[Refusal], proxy: str, *, through_proxy: bool
+        self,
+        request: http.Request,
+        policy: Policy,
+        refused: Sequence[Refusal],
+        proxy: str,
+        *,
+        through_proxy: bool,
+        device: DeviceState | None = None,
+        client: str = "",
     ) -> http.Response:
-        """A page of `http://sfs.home.arpa/`, or of the proxy's own port. `proxy`: HOST:PORT this client reached."""
+        """A page of `http://sfs.home.arpa/`, or of the proxy's own port. `proxy`: HOST:PORT this client reached;
+        `device`: what is known of its certificate; `client`: its address. A sent report is for `report`."""
         path = request.path.partition("?")[0]
         if path in ("/proxy.pac", "/wpad.dat"):
             return response_of(pages.pac_file(proxy))
         if path in _CERTIFICATES:
             return self._ca(request, _CERTIFICATES[path])
         language = self.language(request)
+        if path == "/on.svg" and through_proxy:
+            return response_of(pages.on_image(language))
+        if path in _PRIVATE and not _asked_by_our_name(request, self._live.filter.ruleset.own_hosts):
+            return http.Response.make(302, b"", {"Location": HELP_URL + request.path[1:], "Cache-Control": "no-store"})
         if path == "/why":
             rows = [(x.time.strftime("%H:%M"), x.host, x.reason) for x in refused]
-            return response_of(pages.why_page(language, rows))
+            return response_of(
+                pages.why_page(language, rows, orange=self._orange(policy), reports=self._reporting.takes(policy))
+            )
+        if path == report.PATH:
+            lines, orange = self._hotlines(request), self._orange(policy)
+            return response_of(self._reporting.form(request, language, client, policy, lines, orange=orange))
+        if path == report.SENT:
+            return response_of(report.sent_page(language, self._hotlines(request)))
         if path != "/":
             return self.error(request, "not-found")
-        return response_of(self._help(language, request, policy, proxy, through_proxy=through_proxy))
+        return response_of(self._help(request, policy, proxy, device, through_proxy=through_proxy))
+
+    async def report(self, request: http.Request, client: str, policy: Policy, reached: str) -> http.Response:
+        """POST /report with its whole body: 303 to the page that says thank you, or the form with what is wrong.
+        The report is written in a thread. `reached` is there for the same arguments as `own` has."""
+        filter_ = self._live.filter
+        if request.path.partition("?")[0] != report.PATH or not _asked_by_our_name(request, filter_.ruleset.own_hosts):
+            return self.error(request, "not-found")
+        language, lines = self.language(request), self._hotlines(request)
+        return response_of(await self._reporting.send(request, language, client, policy, lines, filter_, local_now()))
+
+    def proof(self, request: http.Request) -> http.Response:
+        """The picture that says that the certificate works, in the reader's language."""
+        return response_of(pages.proof_image(self.language(request)))
 
     def _help(
-        self, language: Language, request: http.Request, policy: Policy, proxy: str, *, through_proxy: bool
+        self, request: http.Request, policy: Policy, proxy: str, device: DeviceState | None, *, through_proxy: bool
     ) -> PageAnswer:
-        config = self.filter.config
-        protects = protection(self.filter, policy)
+        filter_ = self._live.filter
+        protects = protection(filter_, policy)
+        agent = request.headers.get("user-agent")
         state = pages.FilterState(
             through_proxy=through_proxy,
             level=None if policy.checks is not None else policy.level,
@@ -115,17 +183,63 @@ class Pages:
             https=protects.https,
             protects=tuple(pages.Protection(*line) for line in protects.lines),
             record=policy.record,  # type: ignore[arg-type]
-            retention_days=config.retention.days,
-            certificate=self._certificate() is not None,
+            retention_days=filter_.config.retention.days,
+            certificate=self._certificate.pem() is not None,
+            orange=protects.state == "orange",
+            warnings=tuple(pages.Protection(*line) for line in protects.warnings),
+            device=device,
+            lan=self._lan(),
+            system=system_of(agent),
+            firefox=is_firefox(agent),
+            certificate_name=self._certificate.name(),
+            report_url=report.report_path("shown") if self._reporting.takes(policy) else None,
         )
-        return pages.help_page(language, state, self._lines(request), today=date.today())
+        return pages.help_page(self.language(request), state, self._lines(request), today=date.today())
 
-    def _ca(self, request: http.Request, kind: str) -> http.Response:
-        path = self._certificate()
-        if path is None:
+    def _ca(self, request: http.Request, kind: CertificateKind) -> http.Response:
+        pem = self._certificate.pem()
+        if pem is None:
             return self.error(request, "not-found")
-        answer = pages.certificate_answer(path.read_bytes(), kind)  # type: ignore[arg-type]
-        return response_of(answer)
+        return response_of(pages.certificate_answer(pem, kind))
+
+
+class Certificate:
+    """The CA's certificate, read once: it does not change while the proxy runs."""
+
+    def __init__(self, path: Callable[[], Path | None]) -> None:
+        self._path = path
+        self._pem: bytes | None = None
+        self._name = "SFS"
+
+    def pem(self) -> bytes | None:
+        """The file's bytes; None where there is no file yet."""
+        path = self._path() if self._pem is None else None
+        if path is not None:
+            self._pem = path.read_bytes()
+            self._name = common_name(self._pem) or self._name
+        return self._pem
+
+    def name(self) -> str:
+        """What a system lists the certificate as."""
+        self.pem()
+        return self._name
+
+
+def common_name(pem: bytes) -> str | None:
+    """The common name of the first certificate in `pem`; None where there is none."""
+    try:
+        names = x509.load_pem_x509_certificate(pem).subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    except ValueError:
+        return None
+    return str(names[0].value) if names else None
+
+
+def _asked_by_our_name(request: http.Request, own_hosts: frozenset[str]) -> bool:
+    """Whether a browser asks by a name that can only be ours. A site of somebody else could give itself our address
+    (DNS rebinding) and then read in our pages what its reader was refused, or write in his name."""
+    host = (request.host_header or request.host).rpartition("@")[2].lower()
+    name = host if host.endswith("]") else host.rsplit(":", 1)[0]
+    return name in own_hosts or is_address(name.strip("[]")) or "." not in name or name.endswith(_NEAR)
 
 
 def local_now() -> datetime:

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
+import inspect
 import logging
-import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,76 +14,160 @@ from mitmproxy import options
 from sfs.errors import SfsError
 from sfs.proxy import stock
 from sfs.proxy.addon import SfsAddon
+from sfs.proxy.ending import Stop, UnderWay, drain
 from sfs.proxy.pages import Pages
 from sfs.proxy.parts import DisableH2C, Master, NextLayer, Proxyserver, TlsConfig
 from sfs.proxy.reach import Resolver
-from sfs.proxy.setup import CA_CERTIFICATE, is_loopback, joined_ca, named_clients, prepare_ca, reach_of
+from sfs.proxy.setup import CA_CERTIFICATE, is_for_others, is_loopback, joined_ca, named_clients, prepare_ca, reach_of
 from sfs.sources.config import Config
 from sfs.sources.filter import Filter
+from sfs.sources.https import ca_id
 from sfs.sources.journal import Journal
+from sfs.sources.live import Live
+from sfs.sources.machine import cannot_listen, check_listen
 from sfs.sources.protection import protection
+from sfs.sources.reports import Reports
+from sfs.sources.trust import Trust
+from sfs.sources.values import Listen
 
-DRAIN = 5.0  # seconds that open connections get to end after SIGTERM
 IDLE = 300  # seconds without a byte before a connection is closed
+
+type Ready = Callable[[tuple[Listen, ...]], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
-    """Where the proxy takes connections, once it does."""
+class Kept:
+    """What outlives a request: the log, the devices that trust the certificate, what readers report."""
 
-    host: str
-    port: int
+    journal: Journal
+    trust: Trust
+    reports: Reports
+
+    def close(self) -> None:
+        """Write what waits. Files: not on the loop."""
+        self.journal.close()
+        self.trust.close()
 
 
-async def serve(filter_: Filter, ready: Callable[[Listening], None]) -> None:
-    """Run the proxy until SIGTERM or SIGINT. `ready` is called once, when connections are taken. SfsError where the
-    address cannot be listened on, or the guard on what clients reach cannot be put in place."""
-    config = filter_.config
-    _limits()
-    stock.install()
-    folder = prepare_ca(config)
-    host, port = config.listen.host, config.listen.port
-    master = Master(_options(config, folder, host, port), with_termlog=False)
-    resolver = Resolver(reach_of(config).with_ports([port] if port else [], [config.admin.port]))
-    certificate = folder / CA_CERTIFICATE
-    pages = Pages(filter_, lambda: certificate if certificate.is_file() else None)
-    if not stock.stock_mode:
-        stock.set_error_page(pages.connection)
+def open_kept(config: Config) -> Kept:
+    """All of it, in the state folder. Reads files: not on the loop."""
     journal = Journal(config.state / "log", config.retention)
-    addon = SfsAddon(
-        filter_,
-        pages,
-        journal,
-        resolver,
-        listens_on_loopback=is_loopback(host),
-        named_clients=named_clients(config),
-    )
-    server = Proxyserver()
-    # Ours comes after TlsConfig, which overwrites what tls_clienthello decides (mitmproxy.md, section 1).
-    master.addons.add(server, NextLayer(), TlsConfig(), DisableH2C(), addon)
-    _set_options(master.options, config, folder)
-    resolver.install()
-    await resolver.self_test()
-    stop = asyncio.Event()
-    _on_signals(stop)
-    running = asyncio.create_task(master.run())
+    return Kept(journal, Trust(config.state / "trust.json"), Reports(config.state / "reports.jsonl"))
+
+
+async def serve(
+    live: Live,
+    ready: Ready,
+    *,
+    listen: Sequence[Listen] = (),
+    admin_ports: Callable[[], Sequence[int]] | None = None,
+    kept: Kept | None = None,
+) -> None:
+    """Run the proxy until SIGTERM or SIGINT, or until cancelled; what is kept is written then.
+
+    `listen`: where, at least one; by default as the configuration says. `ready`: called once on the loop, with where
+    connections are taken, in the order of `listen`; it may be async. `admin_ports`: the ports that our other pages
+    listen on, asked at the start, after `ready` and after each reload; no client reaches those by way of us. `kept`:
+    made by the caller where others need it too, else here; closed here in either case.
+
+    SfsError where an address cannot be listened on (with who holds it), or the guard on what clients reach cannot be
+    put in place."""
+    config = live.filter.config
+    places = tuple(listen) or (config.listen,)
     try:
-        listening = await _listening(server, running, host, port)
-        resolver.reach = resolver.reach.with_ports([listening.port], [config.admin.port])
-        ready(listening)
-        await _until_stopped(stop, running)
-        await _drain(server)
+        await asyncio.to_thread(check_listen, places)  # a name among them is looked up
+        _limits()
+        stock.install()
+        folder = prepare_ca(config)
+        if kept is None:
+            kept = await asyncio.to_thread(open_kept, config)
+        await _Running(live, places, folder, admin_ports, kept).run(ready)
     finally:
-        master.shutdown()
-        with contextlib.suppress(Exception):
-            await running
-        await asyncio.to_thread(journal.close)
+        if kept is not None:
+            await asyncio.to_thread(kept.close)
 
 
-def _options(config: Config, folder: Path, host: str, port: int) -> options.Options:
-    return options.Options(
-        confdir=str(folder), listen_host=host, listen_port=port, ssl_insecure=False, http3=False, rawtcp=False
-    )
+class _Running:
+    """The parts of one running proxy."""
+
+    def __init__(
+        self,
+        live: Live,
+        places: tuple[Listen, ...],
+        folder: Path,
+        admin_ports: Callable[[], Sequence[int]] | None,
+        kept: Kept,
+    ) -> None:
+        config = live.filter.config
+        self.live = live
+        self.places = places
+        self.listening: tuple[Listen, ...] = ()
+        self.admin_ports = admin_ports or (lambda: [live.filter.config.admin.port])
+        self.resolver = Resolver(reach_of(config))
+        self.server = Proxyserver()
+        self.under_way = UnderWay()
+        self.master = Master(_options(folder, places), with_termlog=False)
+        certificate = folder / CA_CERTIFICATE
+        kept.trust.use_ca(ca_id(certificate))
+        pages = Pages(live, lambda: certificate if certificate.is_file() else None, kept.reports, self._lan)
+        if not stock.stock_mode:
+            stock.set_error_page(pages.connection)
+        addon = SfsAddon(
+            live,
+            pages,
+            kept.journal,
+            self.resolver,
+            trust=kept.trust,
+            listens_on_loopback=all(is_loopback(place.host) for place in places),
+            named_clients=named_clients(config),
+        )
+        # Ours comes after TlsConfig, which overwrites what tls_clienthello decides (mitmproxy.md, section 1).
+        self.master.addons.add(self.server, NextLayer(), TlsConfig(), DisableH2C(), addon, self.under_way)
+        _set_options(self.master.options, config, folder)
+
+    async def run(self, ready: Ready) -> None:
+        """Listen, serve until a signal comes, and end."""
+        self._guard()
+        self.resolver.install()
+        await self.resolver.self_test()
+        self._follow(asyncio.get_running_loop())
+        stop = Stop()
+        stop.listen()
+        running = asyncio.create_task(self.master.run())
+        try:
+            self.listening = await _listening(self.server, running, self.places)
+            self._guard()
+            said = ready(self.listening)
+            if inspect.isawaitable(said):
+                await said
+            self._guard()
+            await _until_stopped(stop.wished, running)
+            await drain(self.server, self.under_way, stop.now)
+        finally:
+            self.master.shutdown()
+            with contextlib.suppress(Exception):
+                await running
+
+    def _lan(self) -> str | None:
+        """HOST:PORT for the other devices of the house; None where only this machine is served."""
+        return next((str(place) for place in self.listening if is_for_others(place.host)), None)
+
+    def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
+        def changed(_: Filter) -> None:  # in the thread that reloads
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is served any more
+                loop.call_soon_threadsafe(self._guard)
+
+        self.live.on_change(changed)
+
+    def _guard(self) -> None:
+        """Have the resolver judge by the configuration in force and the ports we listen on."""
+        own = [place.port for place in (self.listening or self.places) if place.port]
+        self.resolver.reach = reach_of(self.live.filter.config).with_ports(own, self.admin_ports())
+
+
+def _options(folder: Path, places: Sequence[Listen]) -> options.Options:
+    modes = [f"regular@{place.host}:{place.port}" for place in places]  # an IPv6 address stands there without brackets
+    return options.Options(confdir=str(folder), mode=modes, ssl_insecure=False, http3=False, rawtcp=False)
 
 
 def _set_options(opts: options.Options, config: Config, folder: Path) -> None:
@@ -93,17 +177,18 @@ def _set_options(opts: options.Options, config: Config, folder: Path) -> None:
         opts.update(ssl_verify_upstream_trusted_ca=str(joined_ca(config.upstream_ca, folder)))
 
 
-async def _listening(server: Proxyserver, running: "asyncio.Task[None]", host: str, port: int) -> Listening:
-    """Wait until the sockets listen. mitmproxy only logs a port in use, so its addresses are looked at."""
+async def _listening(
+    server: Proxyserver, running: "asyncio.Task[None]", places: Sequence[Listen]
+) -> tuple[Listen, ...]:
+    """Wait until the sockets listen. mitmproxy only logs a port in use, so the addresses of each are looked at."""
     while not running.done():
         if server.is_running:
-            addresses = server.listen_addrs()
-            if not addresses:
-                raise SfsError(
-                    f"cannot listen on {host}:{port}",
-                    mend="another program has this port, or this machine no such address: choose another with --listen",
-                )
-            return Listening(addresses[0][0], addresses[0][1])
+            found = []
+            for place, instance in zip(places, server.servers, strict=True):
+                if not instance.listen_addrs:
+                    raise await asyncio.to_thread(cannot_listen, place)
+                found.append(Listen(instance.listen_addrs[0][0], instance.listen_addrs[0][1]))
+            return tuple(found)
         await asyncio.sleep(0.01)
     await running
     raise SfsError("the proxy ended before it listened")
@@ -113,25 +198,6 @@ async def _until_stopped(stop: asyncio.Event, running: "asyncio.Task[None]") -> 
     waiting = asyncio.create_task(stop.wait())
     await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
-
-
-async def _drain(server: Proxyserver) -> None:
-    """Take no more connections, and give those that are open a little time."""
-    await server.servers.update([])
-    end = asyncio.get_running_loop().time() + DRAIN
-    while server.connections and asyncio.get_running_loop().time() < end:
-        if all(not handler.transports or len(handler.transports) == 1 for handler in server.connections.values()):
-            break  # nothing upstream is open: only idle kept-alive clients
-        await asyncio.sleep(0.05)
-
-
-def _on_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        if sys.platform != "win32":
-            loop.add_signal_handler(number, stop.set)
-        else:
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
 
 
 def _limits() -> None:
@@ -158,11 +224,6 @@ def _limits() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _shown(listening: Listening) -> str:
-    host = f"[{listening.host}]" if ":" in listening.host else listening.host
-    return f"{host}:{listening.port}"
-
-
-def ready_line(filter_: Filter, listening: Listening) -> str:
+def ready_line(filter_: Filter, listening: Listen) -> str:
     """`sfs: ready ...`: where the proxy is and what protects now."""
-    return f"sfs: ready on {_shown(listening)}, {protection(filter_).ready}"
+    return f"sfs: ready on {listening}, {protection(filter_).ready}"

@@ -21,9 +21,14 @@ from sfs.proxy.reach import Resolver
 from sfs.proxy.setup import is_loopback, named_clients, reach_of
 from sfs.sources.config import load_config
 from sfs.sources.filter import load_filter
+from sfs.sources.https import ca_id
 from sfs.sources.journal import Journal
+from sfs.sources.live import Live
+from sfs.sources.trust import Trust
 
 log = logging.getLogger("sfs.proxy")
+
+TRUST_FILE = "trust-mitmproxy.json"  # another CA than that of `sfs run`, so others who trust it
 
 _HOOKS = frozenset(
     {
@@ -31,6 +36,8 @@ _HOOKS = frozenset(
         "client_disconnected",
         "http_connect",
         "tls_clienthello",
+        "tls_established_client",
+        "tls_failed_client",
         "server_connect",
         "requestheaders",
         "request",
@@ -49,6 +56,7 @@ class Script:
     def __init__(self) -> None:
         self._addon: SfsAddon | None = None
         self._journal: Journal | None = None
+        self._trust: Trust | None = None
         self._loading = False
 
     def __getattr__(self, name: str) -> Any:
@@ -87,15 +95,18 @@ class Script:
             raise OptionsError(f"sfs: {fault}") from None
         # rawtcp: what is no HTTP would pass through a tunnel that is to be inspected, and nobody would have judged it.
         ctx.options.update(connection_strategy="lazy", upstream_cert=False, rawtcp=False)
-        if self._journal is not None:
-            self._journal.close()
+        self._close()
         self._journal = Journal(config.state / "log", config.retention)
         certificate = Path(ctx.options.confdir).expanduser() / "mitmproxy-ca-cert.pem"
+        self._trust = Trust(config.state / TRUST_FILE)
+        self._trust.use_ca(ca_id(certificate))
+        live = Live(filter_, lambda old: load_filter(load_config(path, overrides)))
         self._addon = SfsAddon(
-            filter_,
-            Pages(filter_, lambda: certificate if certificate.is_file() else None),
+            live,
+            Pages(live, lambda: certificate if certificate.is_file() else None),
             self._journal,
             Resolver(reach_of(config).with_ports(_ports(), [config.admin.port])),
+            trust=self._trust,
             listens_on_loopback=is_loopback(ctx.options.listen_host or ""),
             named_clients=named_clients(config),
         )
@@ -104,11 +115,18 @@ class Script:
     def running(self) -> None:
         """The ports are known now, and the loop runs."""
         self._guard()
+        if self._addon is not None:
+            self._addon.running()
 
     def done(self) -> None:
         """Write what waits."""
+        self._close()
+
+    def _close(self) -> None:
         if self._journal is not None:
             self._journal.close()
+        if self._trust is not None:
+            self._trust.close()
 
     def _guard(self) -> None:
         if self._addon is None:

@@ -21,9 +21,9 @@ from typing import Any, Final
 import yaml
 
 from sfs.errors import SfsError, Where
+from sfs.lists.private import write_private
 from sfs.match.entry import parse_entry
 from sfs.sources.config import CHANGES
-from sfs.sources.files import write_private
 from sfs.sources.yaml_nodes import load_plain
 
 KEPT: Final = 50  # changes that can be undone

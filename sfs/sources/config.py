@@ -84,6 +84,7 @@ class Config:
     keywords: tuple[WordRule, ...]
     ratings: tuple[OwnRating, ...]
     lists: tuple[ListSource, ...]
+    default_lists: bool
     pauses: tuple[Pause, ...]
     reach: tuple[ReachEntry, ...]
     companions: tuple[OwnEntry, ...]

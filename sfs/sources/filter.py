@@ -8,9 +8,10 @@ from sfs.core.identity import PolicyTable
 from sfs.core.policy import Policy
 from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Verdict
+from sfs.sources.choice import levels_in_use
 from sfs.sources.config import Config
 from sfs.sources.helplines import HelpLine
-from sfs.sources.labels import AllSources, LabelSource, OwnRatings
+from sfs.sources.labels import AllSources, LabelSource, OwnRatings, UnlockedEngines
 from sfs.sources.policies import policies_from
 from sfs.sources.rules import RulesReport, load_rules
 
@@ -45,6 +46,7 @@ class Filter:
 
 def load_filter(config: Config) -> Filter:
     """The filter that a configuration means. ConfigError or SfsError where a list or rule file cannot be used."""
-    rules = load_rules(config)
-    labels = AllSources((OwnRatings(), *rules.ratings))
-    return Filter(config, policies_from(config), rules.ruleset, labels, rules.helplines, rules.report)
+    policies = policies_from(config)
+    rules = load_rules(config, levels_in_use(policies))
+    labels = AllSources((OwnRatings(), *rules.ratings, UnlockedEngines(rules.ruleset.locks)))
+    return Filter(config, policies, rules.ruleset, labels, rules.helplines, rules.report)

@@ -29,6 +29,7 @@ class HelpLine:
     checked: date | None
     hosts: tuple[str, ...]
     images: bool = False  # helps to get pictures removed
+    reports: bool = False  # takes reports of pictures of children being hurt
 
 
 def helplines_from(rows: object) -> tuple[HelpLine, ...]:
@@ -84,4 +85,5 @@ def _helpline(row: object) -> HelpLine:
         day,
         tuple(str(host) for host in row.get("hosts") or ()),
         row.get("images") is True,
+        row.get("reports") is True,
     )

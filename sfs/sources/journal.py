@@ -3,6 +3,9 @@
 A record holds time, group, host, check and code (null where the page was shown); no path, no query, no search word,
 no client address. Help hosts and help words never reach this file: such a verdict has `record` False and is turned
 away at the door. Blocking (mandatory lists, profile isp) is counted by the hour, rounded, and nothing else is kept.
+
+Why a request was blocked, and by which line of which list, stays in memory alone, for the last of them: the file holds
+no more than it did.
 """
 
 import json
@@ -10,12 +13,14 @@ import logging
 import os
 import queue
 import threading
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sfs.core.verdict import Verdict
+from sfs.sources import decisions
+from sfs.sources.decisions import Decision
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +28,7 @@ MAX_WAITING = 10_000  # records; a disk slower than that loses the newest, the p
 FLUSH_EVERY = 0.25  # seconds without a new record; a crash may lose the last second (design, section 8)
 BATCH = 100  # records written at once, so that a steady stream is written too
 COUNTS_EVERY = 60.0  # seconds between looks whether an hour is over
+MAX_TAIL = 500  # blocked requests whose reason and source are kept in memory, so that a code can be explained
 ROUND_TO = 10  # blocked requests of a list and hour are counted in tens, so that no single one can be seen
 
 
@@ -59,6 +65,7 @@ class Journal:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         self._lost = 0
+        self._tail: deque[Record] = deque(maxlen=MAX_TAIL)
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -71,10 +78,49 @@ class Journal:
 
     def note(self, record: Record) -> None:
         """Keep a record; returns at once."""
+        if record.code is not None and self.wants(record.verdict, "blocked"):
+            self._tail.append(record)
         try:
             self._queue.put_nowait(record)
         except queue.Full:
             self._lost += 1
+
+    def recent(self, limit: int) -> tuple[Decision, ...]:
+        """The last blocked requests of today, the newest first, at most `limit`. Reads a file: for a thread."""
+        return self._of_today(limit, decisions.FEW_BYTES)
+
+    def today(self, limit: int = decisions.MAX_DAY) -> tuple[Decision, ...]:
+        """The blocked requests of today, the newest first; of a day with very many the last. For a thread."""
+        return self._of_today(limit, decisions.DAY_BYTES)
+
+    def find(self, code: str) -> Decision | None:
+        """The blocked request that has this code, None where no record has it. Reads files: for a thread."""
+        for record in self._kept():
+            if record.code == code:
+                return _decision(record)
+        return decisions.find(self._folder, code, self._oldest())
+
+    def _of_today(self, limit: int, size: int) -> tuple[Decision, ...]:
+        today = datetime.now().astimezone().date()
+        found = {d.code: d for d in decisions.read_day(self._file(today), size)}
+        found |= {r.code: _decision(r) for r in self._kept() if r.code and r.time.astimezone().date() == today}
+        return tuple(sorted(found.values(), key=lambda decision: decision.time, reverse=True)[:limit])
+
+    def _kept(self) -> tuple[Record, ...]:
+        """What memory holds within the retention."""
+        while True:
+            try:
+                records = tuple(self._tail)
+            except RuntimeError:  # the proxy has just added one
+                continue
+            oldest = datetime.now(UTC) - self._retention
+            return tuple(record for record in records if record.time >= oldest)
+
+    def _oldest(self) -> date:
+        return (datetime.now().astimezone() - self._retention).date()
+
+    def _file(self, day: date) -> Path:
+        return self._folder / f"decisions-{day:%Y-%m-%d}.jsonl"
 
     def count(self, verdict: Verdict, time: datetime) -> None:
         """Count a block of a mandatory list: by list and hour, nothing else."""
@@ -118,8 +164,7 @@ class Journal:
 
     def _write(self, records: list[Record]) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f"decisions-{records[0].time:%Y-%m-%d}.jsonl"
-        _append(path, "".join(record.line() + "\n" for record in records))
+        _append(self._file(records[0].time.date()), "".join(record.line() + "\n" for record in records))
 
     def _write_counts(self, *, all_hours: bool) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H")
@@ -134,14 +179,17 @@ class Journal:
 
     def _forget(self) -> None:
         """Remove the files of days past the retention."""
-        oldest = (datetime.now().astimezone() - self._retention).date()
-        for path in self._folder.glob("decisions-*.jsonl"):
-            try:
-                day = datetime.strptime(path.stem, "decisions-%Y-%m-%d").date()
-            except ValueError:
-                continue
+        oldest = self._oldest()
+        for day, path in decisions.days(self._folder):
             if day < oldest:
                 path.unlink(missing_ok=True)
+
+
+def _decision(record: Record) -> Decision:
+    verdict, code = record.verdict, record.code or ""
+    return Decision(
+        record.time, record.group, record.host, verdict.check, code, verdict.reason, verdict.source, verdict.level
+    )
 
 
 def rounded(count: int) -> int:

@@ -1,7 +1,8 @@
 """Where labels come from. Every source answers one question: what do you know of this URL, for this policy?
 
-Today: the own ratings of a policy's owners, and the rating files of rules/ratings/. A remote label bureau is one
-more source with the same question; the core cannot tell them apart, it only says Need(LABELS)."""
+Today: the own ratings of a policy's owners, the rating files of rules/ratings/, and the search engines that cannot be
+made to filter. A remote label bureau is one more source with the same question; the core cannot tell them apart, it
+only says Need(LABELS)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Protocol
 
 from sfs.core.label import NOT_LABELED, Label, LabelAnswer
 from sfs.core.policy import Policy
+from sfs.core.safesearch import FILE, Locks
 from sfs.match.entry import Entry
 from sfs.match.index import EntryIndex, Hit
 from sfs.text.url import Url
@@ -51,6 +53,22 @@ class RatingFile:
         if not hits:
             return NOT_LABELED
         return LabelAnswer(tuple(_label(hit, self.ratings[hit.entry], self.name, self.name, None) for hit in hits))
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockedEngines:
+    """Search engines whose filter cannot be forced as far as the URL is seen: a rating of the whole host, so that the
+    level decides. Nothing where the policy does not ask for SafeSearch."""
+
+    locks: Locks
+
+    def ask(self, url: Url, policy: Policy) -> LabelAnswer:
+        """The rating of the engine's row in rules/safesearch.yaml."""
+        found = self.locks.unlocked(url, policy.safesearch, policy.youtube)
+        if found is None:
+            return NOT_LABELED
+        rating, name = found
+        return LabelAnswer((Label(rating, FILE, name, generic=True),))
 
 
 @dataclass(frozen=True, slots=True)

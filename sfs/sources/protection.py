@@ -1,58 +1,117 @@
-"""What protects now, in figures: for the ready line, the help page and `sfs check`."""
+"""What protects now, in figures: for the ready line, the help page, the page of the administrator and `sfs check`."""
 
 from dataclasses import dataclass
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Final, Literal
 
-from sfs.core.facts import Https
 from sfs.core.levels import Unrated
 from sfs.core.policy import Policy
+from sfs.core.ruleset import CategoryList
+from sfs.sources.choice import acts
 from sfs.sources.filter import Filter
-from sfs.sources.https import https_mode
+from sfs.sources.settings import HttpsMode
+
+OLD_DAYS: Final = 14  # a list that nobody confirmed for longer may miss a lot
+
+type Line = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """`lines`: a key of the catalogues' `protects` with its count and total; `ready`: one line for a terminal."""
+    """`lines`: a key of the catalogues' `protects` with its count and total; `ready`: one line for a terminal.
+    `state`: "orange" where something should be mended, which `warnings` name (keys of `protects` too)."""
 
     https: Literal["sni", "inspect", "auto"]
-    lines: tuple[tuple[str, int, int], ...]
+    lines: tuple[Line, ...]
     ready: str
+    state: Literal["green", "orange"] = "green"
+    warnings: tuple[Line, ...] = ()
 
 
-def protection(filter_: Filter, policy: Policy | None = None) -> Protection:
-    """What a policy of this filter protects by; without one the default policy."""
+def protection(filter_: Filter, policy: Policy | None = None, now: datetime | None = None) -> Protection:
+    """What a policy of this filter protects by; without one the default policy. Reads no file."""
     policy = policy or filter_.policies.default
-    lists = filter_.ruleset.lists
-    names = sum(len(lst.index) for lst in lists)
-    own = sum(len(owner.allow) + len(owner.block) for owner in policy.owners)
-    ratings = sum(len(owner.ratings) for owner in policy.owners)
-    words = len(filter_.ruleset.words) + (len(policy.words) if policy.words is not None else 0)
-    mode = https_mode(filter_.config)
+    now = now or datetime.now(UTC)
     only_mandatory = policy.checks is not None
-    lines: list[tuple[str, int, int]] = []
-    if not only_mandatory:
-        if words and policy.level < 4:
-            lines.append(("words", words, 0))
-        if lists:
-            lines.append(("lists", len(lists), names))
-        if own:
-            lines.append(("own", own, 0))
-        if ratings:
-            lines.append(("ratings", ratings, 0))
-        if policy.self_labels and policy.level < 4:
-            lines.append(("self_labels", 0, 0))
-        if policy.unrated is Unrated.BLOCK:
-            lines.append(("unrated", 0, 0))
-        if policy.only_allowed:
-            lines.append(("only_allowed", 0, 0))
+    mode = HttpsMode.SNI if only_mandatory else filter_.config.https
+    lines = [] if only_mandatory else _lines(filter_, policy, now)
     if filter_.ruleset.mandatory:
         lines.append(("mandatory", len(filter_.ruleset.mandatory), 0))
-    return Protection(mode.value, tuple(lines), _ready(policy, lines, mode))
+    warnings = _warnings(filter_, policy, now)
+    ready = _ready(policy, lines, warnings, mode)
+    return Protection(mode.value, tuple(lines), ready, "orange" if warnings else "green", warnings)
 
 
+def _lines(filter_: Filter, policy: Policy, now: datetime) -> list[Line]:
+    """What a policy that judges stands on."""
+    acting = _acting(filter_, policy)
+    words = len(filter_.ruleset.words) + (len(policy.words) if policy.words is not None else 0)
+    ages = _ages(filter_, acting, now)
+    found: list[tuple[bool, Line]] = [
+        (policy.level < 4, ("words", words, 0)),
+        (True, ("lists", len(acting), sum(len(lst.index) for lst in acting))),
+        (True, ("own", sum(len(owner.allow) + len(owner.block) for owner in policy.owners), 0)),
+        (True, ("ratings", sum(len(owner.ratings) for owner in policy.owners), 0)),
+    ]
+    lines = [line for holds, line in found if holds and line[1]]
+    if ages:
+        at = next(number for number, line in enumerate(lines) if line[0] == "lists") + 1
+        lines.insert(at, ("lists_age", max(ages), 0))
+    if policy.self_labels and policy.level < 4:
+        lines.append(("self_labels", 0, 0))
+    if policy.unrated is Unrated.BLOCK:
+        lines.append(("unrated", 0, 0))
+    if policy.only_allowed:
+        lines.append(("only_allowed", 0, 0))
+    return lines
+
+
+def _warnings(filter_: Filter, policy: Policy, now: datetime) -> tuple[Line, ...]:
+    """What should be mended. A policy that shows only what is allowed needs no lists of bad sites.
+
+    A list of the default choice that never came is no reason to warn while others of it hold: nobody here can mend
+    its address. `sfs lists stats` and the page of the lists show it with its failure."""
+    if policy.checks is not None or policy.only_allowed:
+        return ()
+    acting = {lst.name for lst in _acting(filter_, policy)}
+    named = {source.name for source in filter_.config.lists}
+    states = [state for state in filter_.report.states if state.name in acting | named]
+    days = [age for state in states if (age := state.days(now)) is not None and age > OLD_DAYS]
+    failed = [state for state in states if state.failure is not None]
+    waiting = [name for name in filter_.report.missing if name in named]
+    waiting = [name for name in waiting if name not in {state.name for state in failed}]
+    found: list[Line] = [
+        ("no_lists", not any(_blocks(lst) for lst in filter_.ruleset.lists if lst.name in acting), 0),
+        ("old_lists", len(days), max(days, default=0)),
+        ("failed_lists", len(failed), 0),
+        ("missing_lists", len(waiting), 0),
+    ]
+    return tuple((key, int(count), total) for key, count, total in found if count)
+
+
+def _acting(filter_: Filter, policy: Policy) -> list[CategoryList]:
+    return [lst for lst in filter_.ruleset.lists if acts(lst, (policy.level,))]
+
+
+def _blocks(lst: CategoryList) -> bool:
+    return lst.axis is not None or bool(lst.rating)
+
+
+def _ages(filter_: Filter, acting: list[CategoryList], now: datetime) -> list[int]:
+    """The age in days of those that are fetched."""
+    names = {lst.name for lst in acting}
+    fetched = (state for state in filter_.report.states if state.url is not None and state.name in names)
+    return [days for state in fetched if (days := state.days(now)) is not None]
+
+
+_HTTPS = {
+    HttpsMode.AUTO: "HTTPS by name until a device has the certificate",
+    HttpsMode.INSPECT: "HTTPS inspected",
+    HttpsMode.SNI: "HTTPS by name",
+}
 _READY = {
     "words": "{0} words",
-    "lists": "{0} lists ({1} names)",
+    "lists": "{0} category list{s} ({names} names{age})",
     "own": "{0} own entries",
     "ratings": "{0} own ratings",
     "self_labels": "what pages say of themselves",
@@ -60,12 +119,30 @@ _READY = {
     "only_allowed": "only allowed sites are open",
     "mandatory": "{0} mandatory lists",
 }
+_WARNED = {
+    "no_lists": "no category lists yet: run `sfs lists update`",
+    "old_lists": "{0} of the lists older than 14 days: run `sfs lists update`",
+    "failed_lists": "{0} of the lists could not be fetched: see `sfs lists stats`",
+    "missing_lists": "{0} of the lists never fetched: run `sfs lists update`",
+}
 
 
-def _ready(policy: Policy, lines: list[tuple[str, int, int]], mode: Https) -> str:
-    parts = [_READY[key].format(count, total) for key, count, total in lines]
-    if not any(key in ("lists", "mandatory") for key, _, _ in lines):
-        parts.append("no category lists yet")
-    parts.append("HTTPS inspected" if mode is Https.INSPECT else "HTTPS by name")
+def _ready(policy: Policy, lines: list[Line], warnings: tuple[Line, ...], mode: HttpsMode) -> str:
+    days = next((count for key, count, _ in lines if key == "lists_age"), None)
+    age = "" if days is None else f", {days} day{'' if days == 1 else 's'} old"
+    parts = [
+        _READY[key].format(count, s="" if count == 1 else "s", names=_short(total), age=age)
+        for key, count, total in lines
+        if key in _READY
+    ]
+    bare = any(key == "no_lists" for key, _, _ in warnings)  # that says it all
+    said = [line for line in warnings if not (bare and line[0] == "missing_lists")]
+    parts += [_WARNED[key].format(count, total) for key, count, total in said]
+    parts.append(_HTTPS[mode])
     head = "mandatory lists only" if policy.checks is not None else f"level {policy.level}"
     return f"{head}: {', '.join(parts)}"
+
+
+def _short(number: int) -> str:
+    """A count as people say it: 1.2 M, 376,000 as it is."""
+    return f"{number / 1_000_000:.1f} M" if number >= 1_000_000 else f"{number:,}"

@@ -1,18 +1,22 @@
 """The folder rules/ and the lists of a configuration, as a Ruleset. A bad line is skipped, counted and reported."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sfs.core.ruleset import Axis, CategoryList, MandatoryList, Ruleset
+from sfs.core.ruleset import Ruleset
+from sfs.core.safesearch import Locks
 from sfs.errors import RuleError, SfsError, Where
 from sfs.lists.files import ListFile, read_list
+from sfs.lists.store import ListState
 from sfs.match.entry import Entry, parse_entry
 from sfs.match.index import EntryIndex
 from sfs.match.words import WordIndex, WordRule, parse_word_line
-from sfs.sources.config import Config, ListSource
+from sfs.sources.choice import ALL_LEVELS
+from sfs.sources.config import Config
 from sfs.sources.helplines import HelpLine, helplines_from
 from sfs.sources.labels import RatingFile
+from sfs.sources.loading import load_lists
 from sfs.sources.places import rules_dir
 from sfs.sources.yaml_nodes import load_plain
 from sfs.text.search import Engines
@@ -29,6 +33,8 @@ class RulesReport:
     words: int = 0
     lists: list[tuple[str, ListFile]] = field(default_factory=list)
     skipped: list[SfsError] = field(default_factory=list)
+    states: tuple[ListState, ...] = ()  # of the lists that the store is to hold
+    missing: tuple[str, ...] = ()  # names of lists that never came
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +47,27 @@ class Rules:
     report: RulesReport
 
 
-def load_rules(config: Config) -> Rules:
-    """Read rules/ and the lists of `config`. SfsError where a file as a whole cannot be used."""
+def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS) -> Rules:
+    """Read rules/ and the lists of `config` that act at these levels. SfsError where a file as a whole cannot be
+    used."""
     folder = rules_dir()
     report = RulesReport()
     words = WordIndex(_words(folder / "keywords", report))
     report.words = len(words)
     helplines = helplines_from(load_plain(folder / "helplines.yaml"))
-    category_lists, mandatory = _lists(config, report)
+    loaded = load_lists(config, levels)
+    report.lists, report.skipped = loaded.files, [*report.skipped, *loaded.skipped]
+    report.states, report.missing = tuple(loaded.states), tuple(loaded.missing)
     ruleset = Ruleset(
         words=words,
         help_words=WordIndex(_help_words(folder / "keywords", report)),
         help_hosts=_help_hosts(helplines, report),
         system_hosts=_entries(folder / "system-hosts.txt", report),
-        mandatory=mandatory,
-        lists=category_lists,
+        mandatory=tuple(loaded.mandatory),
+        lists=tuple(loaded.lists),
         engines=Engines(_rows(folder / "search-engines.yaml")),
         wrappers=Wrappers(_rows(folder / "wrappers.yaml")),
+        locks=Locks(_rows(folder / "safesearch.yaml")),
     )
     return Rules(ruleset, tuple(_rating_files(folder / "ratings", report)), helplines, report)
 
@@ -128,27 +138,6 @@ def _rating(text: str, where: Where) -> int:
     if value not in ("0", *RATINGS):
         raise RuleError(f"{value!r} is not a rating", where, "write the entry, a tab, and 0, 1, 2, 3 or 4")
     return int(value)
-
-
-def _lists(config: Config, report: RulesReport) -> tuple[tuple[CategoryList, ...], tuple[MandatoryList, ...]]:
-    category_lists: list[CategoryList] = []
-    mandatory: list[MandatoryList] = []
-    for source in config.lists:
-        if source.path is None:
-            continue  # an address that is not fetched yet; the configuration said so as a warning
-        file = read_list(source.path, source.format)
-        report.lists.append((source.name, file))
-        report.skipped.extend(file.skipped)
-        if source.mandatory:
-            mandatory.append(MandatoryList(source.name, file.sha256[:12], file.index))
-        else:
-            category_lists.append(_category_list(source, file))
-    return tuple(category_lists), tuple(mandatory)
-
-
-def _category_list(source: ListSource, file: ListFile) -> CategoryList:
-    axis = Axis(source.axis) if source.axis else None
-    return CategoryList(source.name, file.index, source.category, source.rating, axis, source.opens, source.final)
 
 
 def _rows(path: Path) -> list[Mapping[str, object]]:

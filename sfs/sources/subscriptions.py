@@ -1,15 +1,19 @@
 """What a configuration takes from others: lists of names and label bureaus."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from sfs.core.ruleset import Axis
-from sfs.errors import SfsError, UrlError
+from sfs.errors import SfsError, UrlError, Where
+from sfs.lists.catalogue import Row
 from sfs.sources import places
 from sfs.sources.categories import Category, category_named, load_categories
+from sfs.sources.public_lists import catalogue
 from sfs.sources.settings import mend_of_unknown
 from sfs.sources.values import (
     Reader,
@@ -41,6 +45,10 @@ class ListFormat(StrEnum):
     ENTRIES = "entries"  # design, section 4
     HOSTS = "hosts"  # 0.0.0.0 name
     PLAIN = "plain"  # one domain a line
+    ADBLOCK = "adblock"  # ||name^
+    DNSMASQ = "dnsmasq"  # address=/name/0.0.0.0, server=/name/
+    RPZ = "rpz"  # a zone for resolvers: name CNAME .
+    SQUIDGUARD = "squidguard"  # a folder with domains and urls, as UT1's
 
 
 class Ask(StrEnum):
@@ -52,8 +60,9 @@ class Ask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListSource:
-    """A list. Either `path` is a file, or `url` an address that nobody fetches yet. `rating`, `axis` and `opens`
-    say what it means; a `mandatory` list is a law's or an ISP's and means to block."""
+    """A list. Either `path` is a file, or `url` the address that it is fetched from. `rating`, `axis` and `opens`
+    say what it means; a `mandatory` list is a law's or an ISP's and means to block. `member`: the file in an archive,
+    `sha256_url`: where its SHA-256 is published. `default`: nobody named it, it is part of the default choice."""
 
     name: str
     path: Path | None
@@ -65,6 +74,9 @@ class ListSource:
     opens: bool = False
     final: bool = False
     mandatory: bool = False
+    member: str | None = None
+    sha256_url: str | None = None
+    default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,62 +117,96 @@ def bureaus_of(node: Node, reader: Reader) -> tuple[BureauSource, ...]:
 
 def _list(node: Node, reader: Reader) -> ListSource:
     if not isinstance(node, MapNode):
-        mend = "write {name: start-en}, or {url: FILE, category: ...}"
+        mend = "write {name: start-en}, or {url: FILE or https://..., category: ...}"
         raise SfsError("a list is a mapping", node.where, mend)
     fields = fields_of(node, reader, _LIST_KEYS, "a list")
-    format_ = choice_of(fields["format"], ListFormat) if "format" in fields else ListFormat.ENTRIES
+    format_ = choice_of(fields["format"], ListFormat) if "format" in fields else None
     if "url" in fields:
         path, url = _place(fields["url"], reader)
         shown = (url or str(path)).rstrip("/").rpartition("/")[2].rpartition("\\")[2]
         name = name_of(fields["name"], "a name") if "name" in fields else shown[:80]
+        source = ListSource(name, path, url, format_ or ListFormat.ENTRIES)
     elif "name" in fields:
-        name, url = name_of(fields["name"], "a name"), None
-        path = _shipped(name, fields["name"])
+        source = _shipped(name_of(fields["name"], "a name"), fields["name"])
+        source = source if format_ is None else replace(source, format=format_)
     else:
         raise SfsError("a list without name and url", node.where, "give it a name of rules/allowlist, or a url")
-    return _meaning(fields, node, ListSource(name, path, url, format_, opens="url" not in fields))
+    return _meaning(fields, node, source)
 
 
 def _meaning(fields: dict[str, Node], node: Node, source: ListSource) -> ListSource:
-    """`source` with what the list is to mean. A list of rules/allowlist opens unless something else is said."""
+    """`source` with what the list is to mean. A list of rules/allowlist opens, one of the catalogue means what its row
+    says, unless something else is said."""
     flags: dict[str, bool] = {key: flag_of(fields[key]) for key in ("final", "opens", "mandatory") if key in fields}
     said = [key for key in ("category", "rating") if key in fields] + ["mandatory"] * flags.get("mandatory", False)
     if len(said) > 1:
         raise SfsError(f"a list with {' and '.join(said)}", node.where, f"keep one of {', '.join(said)}")
     if "mandatory" in said and flags.get("opens"):
         raise SfsError("a mandatory list that opens", node.where, "delete opens or mandatory")
+    if "mandatory" in said and source.url is not None:
+        # What a law closes is confidential: it is not laid down in the store of fetched lists.
+        raise SfsError("a mandatory list at an address", node.where, "fetch it by hand and name the file as url")
     category, name = Category(opens=source.opens and not said), None
     if "category" in fields:
         name = text_of(fields["category"], "a category")
-        known = load_categories(places.rules_dir() / "ratings" / "categories.yaml")
-        category = category_named(name, known, fields["category"].where)
+        category = category_named(name, _categories(), fields["category"].where)
+    elif source.category is not None and not said:
+        name = source.category
+        category = category_named(name, _categories(), node.where)
     elif "rating" in fields:
         category = Category(rating=level_of(fields["rating"], "a rating"))
     opens = flags.get("opens", category.opens)
-    if not said and not opens:
+    if not said and not opens and name is None:
         mend = "say what its pages are, as category: gambling or rating: 3; or opens: true, or mandatory: true"
         raise SfsError("a list that means nothing", node.where, mend)
     meaning = replace(source, category=name, rating=category.rating, axis=category.axis, opens=opens)
     return replace(meaning, final=flags.get("final", False), mandatory="mandatory" in said)
 
 
-def _shipped(name: str, node: Node) -> Path:
+def _shipped(name: str, node: Node) -> ListSource:
+    """A list that SFS knows by name: a file of rules/allowlist, or a row of the catalogue."""
     folder = places.rules_dir() / "allowlist"
     known = sorted(path.stem for path in folder.glob("*.txt"))
-    if name not in known:
-        mend = f"{mend_of_unknown(name, known, old=False)}; a list of your own needs a url"
-        raise SfsError(f"rules/allowlist has no list {name!r}", node.where, mend)
-    return folder / f"{name}.txt"
+    if name in known:
+        return ListSource(name, folder / f"{name}.txt", None, ListFormat.ENTRIES, opens=True)
+    rows = catalogue()
+    if name not in rows:
+        mend = f"{mend_of_unknown(name, [*known, *rows], old=False)}; a list of your own needs a url"
+        raise SfsError(f"neither rules/allowlist nor the catalogue has a list {name!r}", node.where, mend)
+    return source_of_row(rows[name])
+
+
+def source_of_row(row: Row) -> ListSource:
+    """A row of the catalogue as a list, with the meaning of its category. SfsError where that is not known."""
+    where = Where("rules/lists/catalogue.yaml")
+    if row.format not in list(ListFormat):
+        raise SfsError(f"the list {row.name!r} has no format {row.format!r}", where, f"write {', '.join(ListFormat)}")
+    category = category_named(row.category, _categories(), where)
+    return ListSource(
+        *(row.name, None, row.url, ListFormat(row.format), row.category),
+        rating=category.rating,
+        axis=category.axis,
+        opens=category.opens,
+        member=row.member,
+        sha256_url=row.sha256_url,
+    )
+
+
+def _categories() -> Mapping[str, Category]:
+    path = places.rules_dir() / "ratings" / "categories.yaml"
+    return _read_categories(path, path.stat().st_mtime_ns if is_file(path) else 0)
+
+
+@lru_cache(maxsize=4)
+def _read_categories(path: Path, changed: int) -> Mapping[str, Category]:
+    return load_categories(path)
 
 
 def _place(node: Node, reader: Reader) -> tuple[Path | None, str | None]:
     """The file of a list, or its address."""
     text = text_of(node, "a file or an address")
     if "://" in text[:20]:
-        url = _web(node, text)
-        mend = "fetch it by hand and name the file as url: `sfs lists update` comes with the next release"
-        reader.warnings.append(SfsError(f"{url.text} is not fetched yet", node.where, mend))
-        return None, url.text
+        return None, _web(node, text).text
     path = path_of(node, reader.base)
     if not is_file(path):
         raise SfsError(f"there is no file {str(path)[:300]!r}", node.where, "check the path and who may read it")

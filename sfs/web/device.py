@@ -1,4 +1,5 @@
-"""Files that set up a device: the proxy's address (PAC) and the certificate in three forms."""
+"""One device: what the filter knows of it, the picture that proves its certificate, and the files that set it up
+(the proxy's address as PAC, the certificate in three forms)."""
 
 import hashlib
 import json
@@ -6,10 +7,18 @@ import plistlib
 import re
 import ssl
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
+
+from markupsafe import escape
 
 from sfs.errors import SfsError
 from sfs.web.answer import PageAnswer, plain_headers
+from sfs.web.texts import Language, texts_for
+
+System = Literal["windows", "macos", "ios", "android", "chromeos", "linux"]
+SYSTEMS: Final[tuple[System, ...]] = ("windows", "macos", "ios", "android", "chromeos", "linux")
 
 CertificateKind = Literal["pem", "cer", "mobileconfig"]
 
@@ -25,19 +34,90 @@ _TYPES: Final[dict[CertificateKind, str]] = {
 }
 
 # No `; DIRECT` after the proxy: where the filter is off, a browser would go round it without a word.
+# What is local goes there itself: this device, names without a dot, mDNS (RFC 6762), names inside a home (RFC 8375,
+# but for our own two), private and link-local addresses (RFC 1918, RFC 3927, RFC 4193, RFC 4291).
+# Addresses are tested as such: the names 127.example.com and fc00.example.com are hosts like any other.
 # A name with a colon is an IPv6 address: it has no dot, and some browsers call that a plain host name.
-# 127.* is tested as a number: the name 127.example.com is a host like any other.
 _PAC: Final = """\
 // Proxy settings for this device: the filter SFS.
 function FindProxyForURL(url, host) {
-  var name = host.toLowerCase();
-  if (name === "localhost" || /\\.localhost$/.test(name) || /^127(\\.[0-9]{1,3}){3}$/.test(name) ||
-      name === "::1" || name === "[::1]" || (isPlainHostName(name) && name.indexOf(":") < 0)) {
+  var name = host.toLowerCase().replace(/^\\[|\\]$/g, "");
+  var v6 = name.indexOf(":") >= 0;
+  if (/^(check\\.)?sfs\\.home\\.arpa$/.test(name)) {
+    return PROXY;
+  }
+  if (v6 ? /^(::1$|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)/.test(name) : isPlainHostName(name) ||
+      /\\.(localhost|local|home\\.arpa)$/.test(name) || /^(127|10)(\\.[0-9]{1,3}){3}$/.test(name) ||
+      /^(192\\.168|169\\.254|172\\.(1[6-9]|2[0-9]|3[01]))(\\.[0-9]{1,3}){2}$/.test(name)) {
     return "DIRECT";
   }
-  return %s;
+  return PROXY;
 }
+var PROXY = %s;
 """
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """The certificate as the filter knows it of one device. `mode`: the configured one. `trust`: whether this device
+    proved that it has the certificate; `shared`: its address is that of several devices, which differ. `proof_url`:
+    where the picture stands that loads only with the certificate, None where nothing can be proved. `pinned`: hosts
+    judged by name for this device because its programs refuse the certificate there."""
+
+    mode: Literal["auto", "inspect", "sni"]
+    trust: Literal["yes", "no", "shared"] = "no"
+    proof_url: str | None = None
+    pinned: int = 0
+
+
+def proof_image(language: Language = "en") -> PageAnswer:
+    """200: the picture at `proof_url`, a tick and words that say that the certificate works."""
+    return _tick_image(texts_for(language).text("help.proof"))
+
+
+def on_image(language: Language = "en") -> PageAnswer:
+    """200: the picture at http://sfs.home.arpa/on.svg, which loads only through the filter."""
+    return _tick_image(texts_for(language).text("help.on"))
+
+
+def _tick_image(words: str) -> PageAnswer:
+    # Colours of its own: a picture does not know the page's ink. White on this green has a contrast of 5.5.
+    width = 64 + sum(17 if ord(letter) > 0x2FF else 10 for letter in words)
+    body = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="44" viewBox="0 0 {width} 44" role="img">'
+        f'<title>{escape(words)}</title><rect width="{width}" height="44" rx="10" fill="#1c7440"/>'
+        '<path d="M14 23l6 6 12-13" fill="none" stroke="#fff" stroke-width="4" stroke-linecap="round"/>'
+        f'<text x="44" y="28" fill="#fff" font-family="system-ui,sans-serif" font-size="17" font-weight="700">'
+        f"{escape(words)}</text></svg>\n"
+    )
+    policy = ("Content-Security-Policy", "default-src 'none'")
+    return PageAnswer(200, (*plain_headers("image/svg+xml; charset=utf-8"), policy), body.encode())
+
+
+# The first that stands in a User-Agent: Android's names Linux too, an iPhone's "like Mac OS X". An iPad asks for
+# desktop pages by default and cannot be told from a Mac.
+_SIGNS: Final[Mapping[str, System]] = {
+    "iPhone": "ios",
+    "iPad": "ios",
+    "iPod": "ios",
+    "Android": "android",
+    "CrOS": "chromeos",
+    "Windows": "windows",
+    "Macintosh": "macos",
+    "Linux": "linux",
+    "X11": "linux",
+}
+
+
+def system_of(user_agent: str | None) -> System | None:
+    """The system a browser says it runs on; None where it says none that we have steps for."""
+    said = (user_agent or "")[:400]
+    return next((system for sign, system in _SIGNS.items() if sign in said), None)
+
+
+def is_firefox(user_agent: str | None) -> bool:
+    """Whether the browser is Firefox with settings of its own; on an iPhone it has none."""
+    return "Firefox/" in (user_agent or "")[:400]
 
 
 def pac_file(host_port: str) -> PageAnswer:

@@ -41,6 +41,7 @@ REASONS: Final = (
     "shown",
 )
 
+LEVELS: Final = range(5)  # SafetyOnline2: 0 to 4
 ADULT_LEVEL: Final = 3  # design: from this level on the reader is an adult, whom "for older readers" does not fit
 
 _TITLES: Final[Mapping[str, str]] = {
@@ -68,6 +69,11 @@ def reason_key(reason: str, level: int | None, texts: Texts) -> str:
     if is_adult(level) and texts.has(adult):
         return adult
     return f"reason.{known_reason(reason)}"
+
+
+def on_scale(value: int | None) -> int | None:
+    """A level or a rating, None for what is none."""
+    return value if value in LEVELS else None
 
 
 def is_adult(level: int | None) -> bool:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -42,12 +43,16 @@ HOSTS = [
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory) -> tuple[Path, Path, Path]:
     """An origin CA, and a certificate with its key for every host of the tests: (ca, certificate, key)."""
+    return issue(tmp_path_factory.mktemp("origin-ca"), HOSTS)
+
+
+def issue(folder: Path, hosts: Iterable[str]) -> tuple[Path, Path, Path]:
+    """A new CA in `folder`, and a certificate of it with its key for these hosts: (ca, certificate, key)."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("origin-ca")
     ca, ca_key, key, certificate = (folder / name for name in ("ca.pem", "ca.key", "site.key", "site.pem"))
     request, extensions = folder / "site.csr", folder / "site.ext"
-    names = ",".join(f"DNS:{host}" for host in HOSTS)
+    names = ",".join(f"DNS:{host}" for host in hosts)
     extensions.write_text(f"subjectAltName={names},IP:127.0.0.1\n")
 
     def run(*command: object) -> None:

@@ -47,6 +47,7 @@ class Asked:
     path: str
     headers: dict[str, str]
     body: bytes = b""
+    address: str = ""  # of ours that was connected to
 
 
 def page(title: str = "A page", *, meta: str = "", body: str = "<p>text</p>", charset: str = "utf-8") -> bytes:
@@ -70,9 +71,12 @@ def coded(body: bytes, coding: str) -> bytes:
 
 
 class Origin:
-    """Runs in a thread of its own. `http` and `https` are its ports."""
+    """Runs in a thread of its own. `http` and `https` are its ports, the same on each of its addresses. `sni`: the
+    names that handshakes asked for."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    def __init__(self, certificate: Path, key: Path, *addresses: str) -> None:
+        self.addresses = addresses or ("127.0.0.1",)
+        self.sni: list[str | None] = []
         self.replies: dict[str, Reply] = {}
         self.seen: list[Asked] = []
         self.connections = 0
@@ -80,6 +84,7 @@ class Origin:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate, key)
         self._context.set_alpn_protocols(["h2", "http/1.1"])
+        self._context.sni_callback = lambda _, name, __: self.sni.append(name)
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="origin", daemon=True)
         self.http = 0
@@ -100,14 +105,17 @@ class Origin:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        plain = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        tls = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context))
-        self.http = plain.sockets[0].getsockname()[1]
-        self.https = tls.sockets[0].getsockname()[1]
+        servers: list[asyncio.Server] = []
+        for address in self.addresses:
+            for port, context in ((self.http, None), (self.https, self._context)):
+                servers.append(
+                    self._loop.run_until_complete(asyncio.start_server(self._serve, address, port, ssl=context))
+                )
+            self.http, self.https = (server.sockets[0].getsockname()[1] for server in servers[-2:])
         self._started.set()
         self._loop.run_forever()
-        plain.close()
-        tls.close()
+        for server in servers:
+            server.close()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._loop.run_until_complete(asyncio.sleep(0))
@@ -115,19 +123,20 @@ class Origin:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        address = writer.get_extra_info("sockname")[0]
         tls = writer.get_extra_info("ssl_object")
         try:
             if tls is not None and tls.selected_alpn_protocol() == "h2":
-                await _Http2(self, reader, writer).run()
+                await _Http2(self, reader, writer, address).run()
             else:
-                while await self._one(reader, writer):
+                while await self._one(reader, writer, address):
                     pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
             pass
         finally:
             writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         method, path, _ = first.split(" ", 2)
@@ -138,7 +147,7 @@ class Origin:
         elif "chunked" in headers.get("transfer-encoding", ""):
             body = await _read_chunks(reader)
         asked = Asked(
-            headers.get("host", "").rpartition(":")[0] or headers.get("host", ""), method, path, headers, body
+            headers.get("host", "").rpartition(":")[0] or headers.get("host", ""), method, path, headers, body, address
         )
         self.seen.append(asked)
         if headers.get("upgrade", "").lower() == "websocket":
@@ -191,8 +200,10 @@ class Origin:
 class _Http2:
     """One HTTP/2 connection with the h2 library; bodies small enough for the first window."""
 
-    def __init__(self, origin: Origin, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.origin, self.reader, self.writer = origin, reader, writer
+    def __init__(
+        self, origin: Origin, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str
+    ) -> None:
+        self.origin, self.reader, self.writer, self.address = origin, reader, writer, address
         self.connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
 
     async def run(self) -> None:
@@ -211,7 +222,7 @@ class _Http2:
             for k, v in event.headers or []
         }
         host = headers.get(":authority", "")
-        asked = Asked(host.rpartition(":")[0] or host, headers[":method"], headers[":path"], headers)
+        asked = Asked(host.rpartition(":")[0] or host, headers[":method"], headers[":path"], headers, b"", self.address)
         asked.headers["x-protocol"] = "h2"
         self.origin.seen.append(asked)
         reply = self.origin.reply_to(asked)

@@ -33,21 +33,25 @@ class Proxy:
         self.lines: list[str] = []
         self.port = 0
         self.process: subprocess.Popen | None = None
+        self.program = [sys.executable, "-m", "sfs"]  # that of this checkout; an installed one stands elsewhere
+        self.folder = ROOT
 
     def __enter__(self) -> "Proxy":
         environment = os.environ | self.environment
         if WRAPPER is not None:
             environment |= {"LD_PRELOAD": str(WRAPPER), "NSS_WRAPPER_HOSTS": str(self.names)}
-        command = [sys.executable, "-m", "sfs", "run", "--config", str(self.config_file), "--state", str(self.state)]
+        command = [*self.program, "run", "--config", str(self.config_file), "--state", str(self.state)]
         if "--listen" not in self.arguments:
             command += ["--listen", "127.0.0.1:0"]
+        if "--admin" not in self.arguments:
+            command += ["--no-admin"]  # a test that wants the page names a port; the others start faster
         self.process = subprocess.Popen(
             [*command, *self.arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             env=environment,
-            cwd=ROOT,
+            cwd=self.folder,
         )
         ready = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(ready,), daemon=True)
@@ -80,6 +84,16 @@ class Proxy:
         self._reader.join(5)
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+    def said(self, pattern: str, seconds: float = 60) -> re.Match[str]:
+        """What it printed that fits a pattern, waited for."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := re.search(pattern, "".join(self.lines)):
+                return found
+            assert self.process is not None and self.process.poll() is None, "".join(self.lines)
+            time.sleep(0.05)
+        raise AssertionError(f"never said {pattern}:\n" + "".join(self.lines))
 
     @property
     def address(self) -> str:

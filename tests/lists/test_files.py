@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sfs.errors import RuleError
 from sfs.lists import files
 from sfs.lists.files import ListFile, read_entries, read_list
-from sfs.lists.lines import PARSERS, names_at, odd_names
-from sfs.match.entry import Entry, Unit, parse_entry
+from sfs.lists.formats import format_named
+from sfs.match.entry import Entry, Unit
 from sfs.text.url import parse_url
 
 FORMATS = ("entries", "plain", "hosts")
@@ -260,15 +260,6 @@ odd = st.sampled_from(
 
 
 @settings(max_examples=300)
-@given(st.one_of(names, odd))
-def test_name_taken_by_the_fast_way_is_what_the_parser_reads(name):
-    found, end = names_at(f"{name}\n".encode(), 0, "plain")
-    if found and not odd_names(found):
-        assert end == len(name) + 1
-        assert parse_entry(name) == Entry(Unit.TREE, found[0])
-
-
-@settings(max_examples=300)
 @given(st.binary(max_size=200), st.sampled_from(FORMATS))
 def test_any_bytes_are_entries_or_a_rule_error(tmp_path_factory, data, format):
     path: Path = tmp_path_factory.mktemp("lists", numbered=True) / "list.txt"
@@ -287,7 +278,7 @@ def test_list_agrees_with_parsing_each_of_its_lines(tmp_path_factory, lines):
     wanted, bad = {}, 0
     for number, line in enumerate(lines, 1):
         try:
-            for entry in PARSERS["plain"](line.encode(), None):
+            for entry in format_named("plain").line(line.encode(), None).entries:
                 wanted.setdefault(entry, number)
         except RuleError:
             bad += 1
@@ -312,7 +303,7 @@ def entries_in(path: Path) -> list[Entry]:
     found = []
     for line in path.read_text().splitlines():
         try:
-            found += PARSERS["plain"](line.encode(), None)
+            found += format_named("plain").line(line.encode(), None).entries
         except RuleError:
             continue
     return found

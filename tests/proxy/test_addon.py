@@ -11,6 +11,7 @@ from sfs.proxy.pages import Pages, local_now
 from sfs.proxy.reach import Reach, Resolver
 from sfs.sources.config import load_config
 from sfs.sources.filter import load_filter
+from sfs.sources.live import Live
 
 ADULT = "RTA-5042-1996-1400-1577-RTA"
 INFO = [(2, 1, 6, "", ("198.51.100.7", 0))]
@@ -31,7 +32,8 @@ def filters(tmp_path_factory):
 
 def addon_of(filter_) -> SfsAddon:
     resolver = Resolver(Reach(owns=lambda _: False), lookup=lambda *_: INFO)
-    return SfsAddon(filter_, Pages(filter_, lambda: None), None, resolver)
+    live = Live(filter_, lambda old: old)
+    return SfsAddon(live, Pages(live, lambda: None), None, resolver)
 
 
 def flow_to(url: str, **headers: str) -> http.HTTPFlow:
@@ -75,23 +77,23 @@ def broken(*_: object, **__: object) -> None:
 def test_what_is_blocked_stays_blocked_where_the_page_or_the_record_fails(filters, monkeypatch, level, part):
     addon = addon_of(filters[level])
     if part == "_recorded":
-        monkeypatch.setattr(addon, "_recorded", broken)
+        monkeypatch.setattr(addon.verdicts, "_recorded", broken)
     else:
-        monkeypatch.setattr(addon.pages, "blocked", broken)
+        monkeypatch.setattr(Pages, "blocked", broken)
     if part == "pages.both":
-        monkeypatch.setattr(addon.pages, "error", broken)
+        monkeypatch.setattr(Pages, "error", broken)
     flow = asked(addon, flow_to("http://listed.test/"))
     assert flow.response is not None and flow.response.status_code == 403
     rated = asked(addon, flow_to("http://site.test/"))
     assert rated.response is None
     page = answered(addon, rated, b"x", Content_Type="text/plain", Rating=ADULT)
     assert page is not None and page.status_code == 403
-    assert addon.faults and not any("listed" in text for text in addon.faults)
+    assert addon.faults.counts and not any("listed" in text for text in addon.faults.counts)
 
 
 def test_a_policy_that_cannot_be_found_is_the_default_one(filters, monkeypatch):
+    monkeypatch.setattr("sfs.proxy.verdicts.Verdicts.policy", broken)
     addon = addon_of(filters[2])
-    monkeypatch.setattr(addon, "_policy", broken)
     assert asked(addon, flow_to("http://site.test/")).response.status_code == 403
 
 
@@ -177,7 +179,7 @@ def test_a_help_host_is_not_named_on_why_even_where_its_port_is_refused(filters)
         flow.request = http.Request(host, 25, b"CONNECT", b"", b"", b"", b"HTTP/1.1", http.Headers(), b"", None, 0, 0)
         asyncio.run(addon.http_connect(flow))
         assert flow.response.status_code == 403
-        assert any(x.host == host for x in addon.refused.of("127.0.0.1", local_now())) is named
+        assert any(x.host == host for x in addon.verdicts.refused.of("127.0.0.1", local_now())) is named
 
 
 def test_a_body_of_unknown_length_over_http2_streams(filters):
@@ -193,4 +195,4 @@ def test_any_fault_text_names_type_and_place_only(filters, monkeypatch):
     addon = addon_of(filters[2])
     monkeypatch.setattr(type(filters[2]), "judge", broken)
     asked(addon, flow_to("http://site.test/"))
-    assert [text.startswith("ValueError at test_addon.py:") for text in addon.faults] == [True]
+    assert [text.startswith("ValueError at test_addon.py:") for text in addon.faults.counts] == [True]

@@ -262,7 +262,8 @@ def test_the_profiles_are_there() -> None:
 
 def test_the_provider_profile_neither_decrypts_nor_records() -> None:
     assert load_plain(PROFILES / "isp.yaml") == {
-        "checks": "mandatory", "https": "sni", "level": 4, "record": "nothing", "lists": []
+        "checks": "mandatory", "https": "sni", "level": 4, "record": "nothing", "lists": [],
+        "default_lists": False,
     }  # fmt: skip
 
 

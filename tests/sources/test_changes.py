@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfs.errors import SfsError
@@ -154,7 +154,7 @@ def test_a_crash_between_copy_and_change_leaves_nothing_to_undo_twice(state, mon
             raise OSError(28, "No space left on device")
         os.rename(source, target)
 
-    monkeypatch.setattr("sfs.sources.files.os.replace", fail)
+    monkeypatch.setattr("sfs.lists.private.os.replace", fail)
     with pytest.raises(SfsError, match="No space left"):
         changes.set_level(0, by="parent")
     monkeypatch.undo()
@@ -207,6 +207,7 @@ _STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(steps=_STEPS)
 def test_as_many_undos_as_changes_lead_back_to_the_start(tmp_path_factory, steps):
     changes = Changes(tmp_path_factory.mktemp("state"), lambda file: None)

@@ -264,14 +264,29 @@ def test_list_may_be_final_and_have_a_name(load, tmp_path):
     assert (source.name, source.final, source.format) == ("ours", True, "hosts")
 
 
-def test_list_at_an_address_is_taken_with_a_warning(load):
+def test_list_at_an_address_is_taken(load):
     config = load("lists:\n  - {url: 'https://lists.example.com/ads/names.txt', rating: 1}\n")
     [source] = config.lists
     assert (source.path, source.url, source.name) == (None, "https://lists.example.com/ads/names.txt", "names.txt")
-    [warning] = config.warnings
-    assert "not fetched yet" in warning.what
-    assert "sfs lists update" in (warning.mend or "")
-    assert warning.where.line == 2
+    assert config.warnings == ()
+
+
+def test_list_of_the_catalogue_is_taken_by_its_name(load):
+    [source] = load("lists: [{name: ut1-gambling}]\n").lists
+    assert (source.format, source.category, source.rating) == (ListFormat.SQUIDGUARD, "gambling", 3)
+    assert source.url is not None and source.url.startswith("https://") and not source.default
+
+
+def test_list_of_the_catalogue_may_be_given_another_meaning(load):
+    [source] = load("lists: [{name: ut1-gambling, rating: 1, final: true}]\n").lists
+    assert (source.category, source.rating, source.final) == (None, 1, True)
+    [source] = load("lists: [{name: ut1-games, category: malware, format: plain}]\n").lists
+    assert (source.category, source.axis, source.format) == ("malware", Axis.SECURITY, ListFormat.PLAIN)
+
+
+def test_list_of_the_catalogue_that_maps_to_nothing_may_be_named(load):
+    [source] = load("lists: [{name: oisd-big}]\n").lists
+    assert (source.category, source.rating, source.axis, source.opens) == ("unified", None, None, False)
 
 
 def test_of_lists_with_one_name_the_nearest_layer_counts(load, own_profiles, tmp_path):
@@ -402,7 +417,8 @@ def test_fault_names_its_place_what_is_wrong_and_how_to_mend_it(faults, case):
     [
         ("upstream_ca: none.pem", "there is no file"),
         ("lists: [{url: none.txt, rating: 1}]", "there is no file"),
-        ("lists: [{name: start-fr}]", "rules/allowlist has no list 'start-fr'"),
+        ("lists: [{name: start-fr}]", "neither rules/allowlist nor the catalogue has a list 'start-fr'"),
+        ("lists: [{url: 'https://a.example/x', mandatory: true}]", "a mandatory list at an address"),
         ("allow: [[2001:db8::1]]", "in quotes"),
         ("profile: ./none.yaml", "there is no file"),
     ],

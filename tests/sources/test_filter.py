@@ -49,7 +49,7 @@ def test_lists_of_every_meaning_act(make, tmp_path):
     assert verdict(filter_, "http://law.test/x/y").check == "mandatory"
     assert "law.test" not in verdict(filter_, "http://law.test/x/y").source
     assert [fault.where.line for fault in filter_.report.skipped if fault.where.file.endswith("a.txt")] == [2]
-    assert "3 lists" in protection(filter_).ready
+    assert "3 category lists (3 names)" in protection(filter_).ready
     assert "1 mandatory lists" in protection(filter_).ready
 
 
@@ -66,13 +66,13 @@ def test_own_keywords_and_ratings_act(make):
     assert verdict(filter_, "http://fine.test/pumpkin").reason == "rated-shown"
 
 
-def test_https_is_by_name_until_there_is_a_ca_of_ones_own(make, tmp_path):
+def test_https_is_by_name_until_a_client_has_proved_trust(make):
     assert https_mode(make("level: 2\n").config) is Https.SNI
-    assert "HTTPS by name" in protection(make("level: 2\n")).ready
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "ca.pem").write_text("x")
-    assert https_mode(make("level: 2\n").config) is Https.INSPECT
-    assert https_mode(make("level: 2\nhttps: sni\n").config) is Https.SNI
+    assert https_mode(make("level: 2\n").config, trusted=True) is Https.INSPECT
+    assert https_mode(make("level: 2\nhttps: sni\n").config, trusted=True) is Https.SNI
+    assert https_mode(make("level: 2\nhttps: inspect\n").config) is Https.INSPECT
+    assert "HTTPS by name until" in protection(make("level: 2\n")).ready
+    assert protection(make("level: 2\n")).https == "auto"
 
 
 def test_the_ready_line_says_what_protects(make):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sfs.core.verdict import Action, Verdict
-from sfs.sources.journal import Journal, Record, rounded
+from sfs.sources.journal import MAX_TAIL, Journal, Record, rounded
 
 NOW = datetime(2026, 4, 1, 12, 30, tzinfo=UTC)
 BLOCKED = Verdict(Action.BLOCK, "rating", "label-rating", 2, rating=3)
@@ -99,3 +99,82 @@ def test_a_host_from_outside_cannot_break_a_line(tmp_path):
     written = lines(tmp_path / "log")
     assert len(written) == 1
     assert len(written[0]["host"]) == 253
+
+
+def now():
+    return datetime.now().astimezone()
+
+
+def test_what_was_blocked_today_can_be_read_with_its_reason_while_memory_has_it(tmp_path):
+    journal = Journal(tmp_path / "log", timedelta(days=7))
+    why = Verdict(Action.BLOCK, "rating", "category-rating", 2, source="games:7 site.test", rating=3)
+    journal.note(Record(now() - timedelta(seconds=2), "kids", "first.test", BLOCKED, "AAAAAAAAAA"))
+    journal.note(Record(now(), "kids", "site.test", why, "BBBBBBBBBB"))
+    found = journal.today()
+    journal.close()
+    assert [(d.host, d.code, d.reason, d.source, d.level) for d in found] == [
+        ("site.test", "BBBBBBBBBB", "category-rating", "games:7 site.test", 2),
+        ("first.test", "AAAAAAAAAA", "label-rating", None, 2),
+    ]
+
+
+def test_after_a_restart_the_file_still_tells_what_was_blocked_but_no_source(tmp_path):
+    journal = Journal(tmp_path / "log", timedelta(days=7))
+    journal.note(Record(now(), "kids", "site.test", BLOCKED, "AAAAAAAAAA"))
+    journal.note(Record(now(), "kids", "shown.test", SHOWN, None))
+    journal.close()
+    again = Journal(tmp_path / "log", timedelta(days=7))
+    found, by_code = again.recent(5), again.find("AAAAAAAAAA")
+    again.close()
+    assert [(d.host, d.check, d.reason, d.source) for d in found] == [("site.test", "rating", None, None)]
+    assert by_code == found[0]
+
+
+def test_a_record_in_memory_and_in_the_file_is_one(tmp_path):
+    journal = Journal(tmp_path / "log", timedelta(days=7))
+    journal.note(Record(now(), "kids", "site.test", BLOCKED, "AAAAAAAAAA"))
+    journal.close()
+    assert [d.reason for d in journal.today()] == ["label-rating"]
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Verdict(Action.BLOCK, "rating", "x", 2, record=False),
+        Verdict(Action.BLOCK, "mandatory", "mandatory", 2, source="law 7"),
+        Verdict(Action.ALLOW, "help", "help", 2, record=False),
+    ],
+)
+def test_what_may_not_be_recorded_is_not_kept_in_memory_either(tmp_path, verdict):
+    journal = Journal(tmp_path / "log", timedelta(days=7))
+    journal._tail.clear()
+    journal.note(Record(now(), "kids", "site.test", verdict, "AAAAAAAAAA"))
+    assert journal._kept() == ()
+    journal.close()
+
+
+def test_memory_keeps_no_more_than_the_last_and_nothing_past_the_retention(tmp_path):
+    journal = Journal(tmp_path / "log", timedelta(hours=1))
+    for number in range(MAX_TAIL + 50):
+        journal.note(Record(now(), "kids", "site.test", BLOCKED, f"{number:010}"))
+    assert len(journal._kept()) == MAX_TAIL
+    journal.note(Record(now() - timedelta(hours=2), "kids", "old.test", BLOCKED, "AAAAAAAAAA"))
+    assert "old.test" not in {record.host for record in journal._kept()}
+    journal.close()
+
+
+def test_a_code_is_found_in_the_files_of_earlier_days_but_not_past_the_retention(tmp_path):
+    folder = tmp_path / "log"
+    folder.mkdir()
+    for days in (1, 9):
+        time = now() - timedelta(days=days)
+        line = Record(time, "kids", f"day{days}.test", BLOCKED, f"DAY{days}AAAAAA").line()
+        (folder / f"decisions-{time.date()}.jsonl").write_text(line + "\n")
+    journal = Journal(folder, timedelta(days=30))
+    assert journal.find("DAY1AAAAAA").host == "day1.test"
+    assert journal.find("DAY9AAAAAA").host == "day9.test"
+    assert journal.find("DAY5AAAAAA") is None
+    journal.close()
+    short = Journal(folder, timedelta(days=7))
+    assert short.find("DAY9AAAAAA") is None
+    short.close()

@@ -2,10 +2,11 @@
 
 from sfs.core.label import NOT_LABELED, Label, LabelAnswer
 from sfs.core.policy import Owner, policy_of_level
+from sfs.core.safesearch import Locks
 from sfs.match.entry import parse_entry
 from sfs.match.index import ALL_FORMS, DECODED, EntryIndex
-from sfs.sources.labels import AllSources, OwnRatings, RatingFile
-from sfs.text.url import parse_url
+from sfs.sources.labels import AllSources, OwnRatings, RatingFile, UnlockedEngines
+from sfs.text.url import name_url, parse_url
 
 
 def owner(name: str, **ratings: int) -> Owner:
@@ -42,6 +43,17 @@ def test_a_label_tells_which_forms_it_covers():
     source = RatingFile("f", EntryIndex((e, 1) for e in rated), rated)
     assert source.ask(parse_url("http://a.test/%2e/x%2Fy"), policy_of_level(2)).labels[0].forms == DECODED
     assert source.ask(parse_url("http://a.test/x/y"), policy_of_level(2)).labels[0].forms == ALL_FORMS
+
+
+def test_an_engine_that_cannot_be_locked_is_rated_as_a_host_where_safesearch_is_asked_for():
+    row = {"name": "Finder", "hosts": ["find.test"], "params": {"name": "safe", "strict": "1"}, "unlocked": 3}
+    source = UnlockedEngines(Locks([row | {"checked": "2026-11-22"}]))
+    (label,) = source.ask(name_url("find.test"), policy_of_level(2)).labels
+    assert (label.rating, label.source, label.place) == (3, "rules/safesearch.yaml", "Finder")
+    assert not label.page_level
+    assert source.ask(name_url("find.test"), policy_of_level(3)) is NOT_LABELED
+    assert source.ask(parse_url("http://find.test/"), policy_of_level(2)) is NOT_LABELED
+    assert source.ask(parse_url("http://other.test/"), policy_of_level(2)) is NOT_LABELED
 
 
 class Away:

@@ -23,7 +23,7 @@ DESIGN = (  # design, section 4, two keys that profiles need, and what step 2 ad
     *("level", "profile", "listen", "admin", "state", "allow", "block", "keywords", "ratings", "lists", "groups"),
     *("reach", "companions", "unrated", "safesearch", "youtube", "bypass", "self_labels", "https", "never_decrypt"),
     *("bureaus", "bureau_away", "record", "retention", "upstream_ca", "language"),
-    *("only_allowed", "checks", "pauses"),
+    *("only_allowed", "checks", "pauses", "default_lists"),
 )
 
 
@@ -73,9 +73,7 @@ def test_every_key_says_what_it_is_in_both_languages():
 def test_rows_of_the_table_read_as_they_should():
     table = settings_table("en")
     assert "| `level` | 0 to 4 | none | the highest rating that is shown |\n" in table
-    assert (
-        "| `safesearch` | off, moderate, strict | by level | SafeSearch of search engines; does not act yet |" in table
-    )
+    assert "| `youtube` | off, moderate, strict | by level | restricted mode of YouTube |" in table
     assert "| `language` | auto, ja, en | auto | " in table
 
 

@@ -3,13 +3,24 @@ import plistlib
 import re
 import ssl
 import uuid
+from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfs.errors import SfsError
-from sfs.web.device import CertificateKind, certificate_answer, pac_file
+from sfs.web.device import (
+    SYSTEMS,
+    CertificateKind,
+    certificate_answer,
+    is_firefox,
+    on_image,
+    pac_file,
+    proof_image,
+    system_of,
+)
+from sfs.web.texts import LANGUAGES, Language, texts_for
 
 DER = b"\x30\x82\x01\x00" + bytes(range(256))
 PEM = ssl.DER_cert_to_PEM_cert(DER).encode()
@@ -22,7 +33,9 @@ def test_pac_sends_everything_to_the_proxy_and_never_falls_back_to_direct(addres
     answer = pac_file(address)
     body = answer.body.decode("ascii")
     assert dict(answer.headers)["Content-Type"] == "application/x-ns-proxy-autoconfig"
-    assert re.findall(r'return "([^"]+)"', body) == ["DIRECT", f"PROXY {address}"]
+    assert re.findall(r"return ([^;]+);", body) == ["PROXY", '"DIRECT"', "PROXY"]
+    assert re.findall(r"var PROXY = (.*);", body) == [f'"PROXY {address}"']
+    assert body.count("DIRECT") == 1
 
 
 @pytest.mark.parametrize(
@@ -47,6 +60,7 @@ def test_pac_refuses_what_is_no_address(address: str) -> None:
         pac_file(address)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_pac_gives_an_answer_or_an_error_for_any_text(address: str) -> None:
     try:
@@ -107,3 +121,52 @@ def test_a_file_without_a_good_certificate_is_an_error_with_a_mend(pem: bytes) -
     with pytest.raises(SfsError, match="certificate file") as raised:
         certificate_answer(pem, "cer")
     assert raised.value.mend
+
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.mark.parametrize(
+    ("agent", "system"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36", "windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15", "macos"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148", "ios"),
+        ("Mozilla/5.0 (iPad; CPU OS 17_0 like Mac OS X) AppleWebKit/605.1.15", "ios"),
+        ("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36", "android"),
+        ("Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36", "chromeos"),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36", "linux"),
+        (FIREFOX, "windows"),
+        ("curl/8.9", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_system_is_the_one_that_the_browser_names(agent: str | None, system: str | None) -> None:
+    assert system_of(agent) == system
+
+
+@settings(deadline=None)
+@given(st.none() | st.text())
+def test_any_user_agent_gives_a_system_or_none(agent: str | None) -> None:
+    assert system_of(agent) in (None, *SYSTEMS)
+
+
+def test_firefox_is_known_where_it_has_settings_of_its_own() -> None:
+    assert is_firefox(FIREFOX)
+    assert not is_firefox("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) FxiOS/140.0 Mobile/15E148")
+    assert not is_firefox(None)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_pictures_say_it_in_words_and_load_nothing(language: Language) -> None:
+    for answer, key in ((proof_image(language), "help.proof"), (on_image(language), "help.on")):
+        headers = dict(answer.headers)
+        assert answer.status == 200
+        assert headers["Content-Type"] == "image/svg+xml; charset=utf-8"
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Content-Security-Policy"] == "default-src 'none'"
+        root = ElementTree.fromstring(answer.body.decode())
+        words = texts_for(language).text(key)
+        assert [node.text for node in root if node.text] == [words, words]
+        assert not {"href", "src", "style"} & {name for node in root.iter() for name in node.attrib}

@@ -13,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 from sfs.web.pages import (
     ERRORS,
     MAX_BYTES,
+    MAX_HELP_BYTES,
     REASONS,
     Blocked,
     FilterState,
@@ -25,6 +26,7 @@ from sfs.web.pages import (
     help_words_page,
     why_page,
 )
+from sfs.web.report import Form, report_page, sent_page
 from sfs.web.texts import LANGUAGES, Language, load_catalogue, texts_for
 
 LINES = [
@@ -43,7 +45,10 @@ PAGES: dict[str, Maker] = {
     "help": lambda language: help_page(language, STATE, LINES),
     "why": lambda language: why_page(language, [("10:12", "games.example.com", "own-block")]),
     "error": lambda language: error_page(language, "unreachable", "www.example.com"),
+    "sent": lambda language: sent_page(language, LINES),
+    "report-off": lambda language: report_page(language, Form(), "", LINES, "off"),
 }
+LIMITS = {"help": MAX_HELP_BYTES}
 each_page = pytest.mark.parametrize("name", PAGES)
 each_language = pytest.mark.parametrize("language", LANGUAGES)
 
@@ -106,7 +111,7 @@ def test_a_page_is_kept_nowhere_tells_no_other_site_and_is_small(name: str, lang
     assert headers["Vary"] == "Accept-Language"
     assert headers["Content-Language"] == language
     assert "Set-Cookie" not in headers
-    assert len(answer.body) < MAX_BYTES
+    assert len(answer.body) < LIMITS.get(name, MAX_BYTES)
 
 
 @each_page
@@ -216,6 +221,42 @@ def test_the_page_of_a_mandatory_list_is_the_same_for_every_entry(language: Lang
     assert dict(plain.headers)["Link"] == '<http://sfs.home.arpa/>; rel="blocked-by"'
 
 
+@each_language
+def test_the_page_of_a_mandatory_list_offers_no_report_and_says_nothing_of_lists(language: Language) -> None:
+    plain = block_page(language, Blocked("mandatory", "mandatory"), LINES)
+    asked = Blocked("mandatory", "mandatory", report_url="http://sfs.home.arpa/report?kind=blocked&host=a.test")
+    assert block_page(language, asked, LINES, orange=True) == plain
+    assert not [node for node in tree(plain).css("a") if "/report" in (node.attributes["href"] or "")]
+
+
+@each_language
+def test_a_block_page_says_where_to_tell_of_a_mistake_and_that_lists_are_missing(language: Language) -> None:
+    url = "http://sfs.home.arpa/report?kind=blocked&code=ABCDE2FGHJ&host=a.test"
+    telling = Blocked("rating", "rating", "a.test", 3, 1, "ABCDE2FGHJ", report_url=url)
+    page = block_page(language, telling, LINES, orange=True)
+    assert url in [node.attributes["href"] for node in tree(page).css("main a")]
+    orange = texts_for(language).text("common.orange")
+    assert orange in text_of(page)
+    plain = block_page(language, BLOCKED, LINES)
+    assert orange not in text_of(plain)
+    assert not [node for node in tree(plain).css("a") if "/report" in (node.attributes["href"] or "")]
+    assert orange in text_of(why_page(language, [], orange=True))
+
+
+@each_language
+def test_each_refused_name_can_be_told_of_where_reports_are_taken(language: Language) -> None:
+    rows = [("10:12", "a b&c.test", "own-block"), ("10:13", "games.example.com", "rating")]
+
+    def links(reports: bool) -> list[str | None]:
+        return [node.attributes["href"] for node in tree(why_page(language, rows, reports=reports)).css("td a")]
+
+    assert links(True) == [
+        "/report?kind=blocked&host=a%20b%26c.test",
+        "/report?kind=blocked&host=games.example.com",
+    ]
+    assert links(False) == []
+
+
 def test_what_is_no_page_gets_a_small_answer_of_its_kind() -> None:
     image = block_page("en", Blocked("rating", "rating", "a.test", kind="image"), LINES)
     assert (image.status, dict(image.headers)["Content-Type"]) == (403, "image/gif")
@@ -270,7 +311,7 @@ def test_the_help_page_says_state_level_mode_and_record(
 def test_the_help_page_offers_the_certificate_only_where_there_is_one() -> None:
     page = tree(help_page("en", STATE))
     own = {node.attributes["href"] for node in page.css("a") if (node.attributes["href"] or "").startswith("/")}
-    assert own == {"/why", "/proxy.pac", "/ca.cer", "/ca.pem", "/ca.mobileconfig"}
+    assert own == {"/", "/why", "/ca.cer", "/ca.pem", "/ca.mobileconfig"}
     without = tree(help_page("en", FilterState(True, 1, "192.0.2.1:8080")))
     assert not without.css("a[href^='/ca.']")
 
@@ -355,7 +396,7 @@ def test_nothing_from_outside_becomes_an_element_of_the_other_pages(
     ]
     for answer, plain in pairs:
         assert skeleton(answer) == skeleton(plain)
-        assert len(answer.body) < MAX_BYTES
+        assert len(answer.body) < MAX_HELP_BYTES
 
 
 @settings(max_examples=40, deadline=None)
@@ -365,7 +406,7 @@ def test_help_lines_of_any_text_stay_text_and_the_page_stays_small(language: Lan
         page = tree(answer)
         assert not page.css("script, img, iframe, [onerror], [src], [style]")
         assert len(page.css("style")) == 1
-        assert len(answer.body) < MAX_BYTES
+        assert len(answer.body) < MAX_HELP_BYTES
         for node in page.css("a"):
             assert re.match(r"https?://|tel:|/|#text$|about:blank$", node.attributes["href"] or "")
 

@@ -12,7 +12,20 @@ from sfs.web.texts import LANGUAGES, language_of, load_catalogue, places, texts_
 ROOT = Path(__file__).parents[2]
 KANJI = ROOT / "tests/vectors/web/kanji-grades-1-3.txt"
 # Read by children; `reason-adult`, `help`, `steps`, `levels` and `protects` are for whoever runs the filter.
-CHILD_SECTIONS = ("common", "block", "rating", "level", "reason", "ask", "lines", "mandatory", "words", "why", "error")
+CHILD_SECTIONS = (
+    "common",
+    "block",
+    "rating",
+    "level",
+    "reason",
+    "ask",
+    "lines",
+    "mandatory",
+    "words",
+    "why",
+    "error",
+    "report",
+)
 
 
 @pytest.mark.parametrize(
@@ -124,4 +137,4 @@ def test_a_missing_key_or_value_names_the_catalogue() -> None:
     with pytest.raises(SfsError, match="no list of sentences"):
         texts.lines("block.title")
     with pytest.raises(SfsError, match="no sentence"):
-        texts.text("steps.windows")
+        texts.text("steps.windows_cert")

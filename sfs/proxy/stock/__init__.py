@@ -30,6 +30,7 @@ __all__ = [
     "OWN_HOST",
     "Hold",
     "HtmlHeadHook",
+    "drop",
     "install",
     "missing",
     "set_error_page",
@@ -77,6 +78,14 @@ def install() -> list[str]:
     handler.install()
     stock_mode = False
     return []
+
+
+def drop(client_id: str) -> None:
+    """End a client connection, with what is open upstream for it; without ours in mitmproxy's place, nothing."""
+    if not stock_mode:
+        from sfs.proxy.stock import handler
+
+        handler.drop(client_id)
 
 
 def set_error_page(make: Callable[[int, str], bytes]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Final
+from weakref import WeakValueDictionary
 
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events, mode_servers
@@ -14,14 +15,19 @@ SILENT_BYTES: Final = 1 << 10  # ...that sends less than this in that time is dr
 _POLL: Final = 0.02  # seconds
 
 
+_by_client: "WeakValueDictionary[str, BoundedHandler]" = WeakValueDictionary()
+
+
 class BoundedHandler(mode_servers.ProxyConnectionHandler):
     """Stock's handler, for one client."""
 
+    moved = 0.0  # when bytes last came, by the loop's clock
     _heard = 0  # bytes from the client
     _heard_before = 0
     _check: asyncio.TimerHandle | None = None
 
     async def handle_client(self) -> None:
+        _by_client[self.client.id] = self
         if self.client.transport_protocol == "tcp":
             self._check_later()
         try:
@@ -29,6 +35,12 @@ class BoundedHandler(mode_servers.ProxyConnectionHandler):
         finally:
             if self._check:
                 self._check.cancel()
+
+    def drop(self) -> None:
+        """End this connection now, whatever goes on in it."""
+        io = self.transports.get(self.client)
+        if io and io.handler:
+            io.handler.cancel("dropped")
 
     def _check_later(self) -> None:
         self._heard_before = self._heard
@@ -56,8 +68,10 @@ class BoundedHandler(mode_servers.ProxyConnectionHandler):
                     io.writer.close()
 
     async def server_event(self, event: events.Event) -> None:
-        if isinstance(event, events.DataReceived) and event.connection is self.client:
-            self._heard += len(event.data)
+        if isinstance(event, events.DataReceived):
+            self.moved = asyncio.get_running_loop().time()
+            if event.connection is self.client:
+                self._heard += len(event.data)
         await super().server_event(event)
 
     async def drain_writers(self) -> None:
@@ -77,6 +91,12 @@ class BoundedHandler(mode_servers.ProxyConnectionHandler):
             elif mine and stream.context.client is self.client:
                 total += stream.backlog(mine)
         return total
+
+
+def drop(client_id: str) -> None:
+    """End a client connection; nothing where it is gone."""
+    if (handler := _by_client.get(client_id)) is not None:
+        handler.drop()
 
 
 def install() -> None:

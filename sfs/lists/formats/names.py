@@ -1,0 +1,43 @@
+"""Formats that are little more than names: entries, plain, hosts."""
+
+import re
+from typing import Final
+
+from sfs.errors import RuleError, Where
+from sfs.lists.lines import END, NAME, NOTHING, OF_THE_MACHINE, Lines, Said, bare_name, text_of, tree_name
+from sfs.match.entry import parse_entry
+
+_SINK: Final = rb"(?:0\.0\.0\.0|127\.0\.0\.1)[ \t]++"
+_SINKS: Final = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1", "0"})  # noqa: S104 - read, not bound
+
+
+def entry_line(line: bytes, where: Where | None) -> Said:
+    """A line in the format entries; nothing for a blank one or a comment. RuleError for what is neither."""
+    entry = parse_entry(text_of(line, where), where)
+    return NOTHING if entry is None else Said((entry,))
+
+
+def plain_line(line: bytes, where: Where | None) -> Said:
+    """A line in the format plain: a name or an address; a scheme, port or path is a RuleError."""
+    text = text_of(line, where).partition("#")[0].strip()
+    return Said((tree_name(text, where),)) if text else NOTHING
+
+
+def hosts_line(line: bytes, where: Where | None) -> Said:
+    """A line in the format hosts: an address that leads nowhere, and names."""
+    words = text_of(line, where).partition("#")[0].split()
+    if not words:
+        return NOTHING
+    if words[0] not in _SINKS or len(words) < 2:
+        what = f"{words[0][:80]!r} is not an address that leads nowhere"
+        raise RuleError(what, where, "a line is 0.0.0.0 and a name; for bare names use format: plain")
+    return Said(tuple(bare_name(word, where) for word in words[1:] if word.lower() not in OF_THE_MACHINE))
+
+
+def _without_stars(run: str) -> list[str]:
+    return (run.replace("*.", "") if "*" in run else run).split()
+
+
+ENTRIES: Final = Lines(re.compile(rb"(?:" + NAME + END + rb")++"), str.split, entry_line)
+PLAIN: Final = Lines(re.compile(rb"(?:(?:\*\.)?+" + NAME + END + rb")++"), _without_stars, plain_line)
+HOSTS: Final = Lines(re.compile(rb"(?:" + _SINK + NAME + END + rb")++"), lambda run: run.split()[1::2], hosts_line)

@@ -1,0 +1,48 @@
+"""Files and folders of ours, for their owner alone, written so that a crash leaves the old one or the new one."""
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from sfs.errors import SfsError, Where
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder and those above it that are missing, 0700. OSError where that cannot be done."""
+    if not folder.is_dir():
+        if folder.parent != folder:
+            make_private(folder.parent)  # `parents=True` would leave these open to everybody
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_private(path: Path, data: str | bytes) -> None:
+    """Put `data` in the place of `path`, 0600; folders that are missing are made, 0700. SfsError where the folder
+    cannot be written or the disk is full; then the old file is there as before."""
+    try:
+        make_private(path.parent)
+        write_atomically(path, data.encode() if isinstance(data, str) else data)
+    except OSError as fault:
+        what = f"cannot be written: {fault.strerror}"
+        raise SfsError(what, Where(str(path)), "check the folder and the free space") from None
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """As `write_private`, into a folder that is there; OSError where it fails."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+    with suppress(OSError):  # the new name as well; systems that open no folders do without
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,119 @@
+"""The verdict on a request: before its body is read and before anything goes upstream; a search form is waited for."""
+
+from mitmproxy import http
+
+from sfs.core.facts import Facts, Need
+from sfs.core.verdict import Verdict
+from sfs.proxy import stock
+from sfs.proxy.decode import accepted
+from sfs.proxy.facts import Asked, asked_of, facts_of, has_form, hide_mark, settle_path, without_mark
+from sfs.proxy.faults import Guard
+from sfs.proxy.marks import OPEN, Open, answer
+from sfs.proxy.own import OwnPages
+from sfs.proxy.pages import Pages, local_now
+from sfs.proxy.reach import LoopGuard, Resolver
+from sfs.proxy.safesearch import forced_name, lock_request
+from sfs.proxy.verdicts import Verdicts
+from sfs.sources.filter import Filter
+from sfs.sources.live import Live
+
+MAX_UPLOAD = 65_536  # bytes of a request body that are buffered; longer ones stream
+
+
+class Requests:
+    """Judges the requests of one proxy and sends on what may go."""
+
+    def __init__(self, live: Live, resolver: Resolver, pages: Pages, own: OwnPages, verdicts: Verdicts, guard: Guard):
+        self._live = live
+        self._resolver = resolver
+        self._pages = pages
+        self._own = own
+        self._verdicts = verdicts
+        self._guard = guard
+        self._loop_guard = LoopGuard()
+
+    async def headers(self, flow: http.HTTPFlow) -> None:
+        """Answer with a page of our own, or let the request go; one with a form waits for `body`."""
+        request, filter_ = flow.request, self._live.filter
+        if stock.ORIGIN_FORM in flow.metadata:
+            self._own.headers(flow, filter_, through_proxy=False)
+            return
+        asked = asked_of(request)
+        if await self._is_for_us(flow, asked, filter_):
+            self._own.headers(flow, filter_, through_proxy=True)
+            return
+        if self._loop_guard.seen(request.headers.get_all("via")):
+            self._error(flow, "loop")
+            return
+        if has_form(request):
+            flow.metadata[OPEN] = asked  # `body` will judge it, with the form
+            return
+        await self._judge(flow, asked, filter_)
+        if flow.response is None and _uploads(request):
+            request.stream = True
+
+    async def body(self, flow: http.HTTPFlow) -> None:
+        """Judge what waited for its form."""
+        asked = flow.metadata.pop(OPEN)
+        assert isinstance(asked, Asked)
+        await self._judge(flow, asked, self._live.filter)
+
+    async def _is_for_us(self, flow: http.HTTPFlow, asked: Asked, filter_: Filter) -> bool:
+        """Our own pages: by our name, or by the address of the proxy itself in any spelling."""
+        if asked.url.host in filter_.ruleset.own_hosts:
+            return True
+        return await self._resolver.listening_self(flow.request.host, flow.request.port)
+
+    async def _judge(self, flow: http.HTTPFlow, asked: Asked, filter_: Filter) -> None:
+        policy = self._verdicts.policy(filter_, flow)
+        said, facts = filter_.judge(facts_of(flow, asked, local_now()), policy)
+        if isinstance(said, Verdict) and said.blocked:
+            verdict, code = said, self._verdicts.note(said, facts.url, policy)
+            answer(flow, self._guard.made(lambda: self._pages.blocked(flow.request, facts.url, verdict, code)))
+            return
+        if said.notice and not asked.went_on and facts.method in ("GET", "HEAD"):
+            answer(flow, self._pages.help_words(flow.request, facts.url))
+            return
+        locks = filter_.ruleset.locks
+        forced = forced_name(facts.url.host, policy, locks, closed=False)
+        if problem := await self._resolver.refuse_reason(flow.request.host, flow.request.port, forced=forced):
+            self._error(flow, {"name": "unreachable", "busy": "no-answer"}.get(problem, problem), facts.url.host)
+            return
+        asks_page = isinstance(said, Need)
+        flow.metadata[OPEN] = Open(filter_, facts, policy, asks_page)
+        if isinstance(said, Verdict):
+            self._verdicts.note(said, facts.url, policy)
+        self._let_through(flow.request, asked, facts, asks_page=asks_page)
+        lock_request(flow.request, facts.url, policy, locks)
+
+    def _let_through(self, request: http.Request, asked: Asked, facts: Facts, *, asks_page: bool) -> None:
+        """Make the request what the server is to get: nothing that was said to us alone."""
+        if asked.went_on:
+            request.data.path, _ = without_mark(request.data.path)
+        settle_path(request, facts.url)
+        hide_mark(request)
+        for name in ("proxy-authorization", "proxy-connection"):  # said to us, not to the server
+            request.headers.pop(name, None)
+        if asks_page:
+            _ask_for_whole(request)
+        if request.scheme == "http":
+            request.headers.add("via", self._loop_guard.mark())
+
+    def _error(self, flow: http.HTTPFlow, problem: str, host: str = "") -> None:
+        answer(flow, self._guard.made(lambda: self._pages.error(flow.request, problem, host)))
+
+
+def _ask_for_whole(request: http.Request) -> None:
+    # Part of a page, or none because the browser has it, is nothing to judge.
+    for name in ("range", "if-range", "if-modified-since", "if-none-match"):
+        request.headers.pop(name, None)
+    if "accept-encoding" in request.headers:
+        request.headers["accept-encoding"] = accepted(request.headers["accept-encoding"])
+
+
+def _uploads(request: http.Request) -> bool:
+    """Whether a body comes that is too long to keep: it streams, since its verdict is already given."""
+    length = request.headers.get("content-length", "")
+    if "transfer-encoding" in request.headers or (request.is_http2 and not length):
+        return True  # HTTP/2 needs no length; where no body comes at all, streaming it changes nothing
+    return length.isdigit() and int(length) > MAX_UPLOAD

@@ -1,0 +1,30 @@
+"""What `sfs run --lan` prints."""
+
+import sys
+
+import pytest
+
+from sfs.cli.lan import lan_lines
+from sfs.sources.values import Listen
+
+LISTENING = (Listen("127.0.0.1", 8080), Listen("192.168.1.5", 8080), Listen("fd00::5", 8080))
+
+
+def test_the_addresses_are_those_that_devices_can_reach():
+    lines = "\n".join(lan_lines(LISTENING))
+    assert "http://192.168.1.5:8080/ " in lines and "http://192.168.1.5:8080/proxy.pac" in lines
+    assert "[fd00::5]:8080" in lines and "127.0.0.1" not in lines
+
+
+def test_without_such_an_address_nothing_is_said():
+    assert lan_lines(LISTENING[:1]) == []
+
+
+def test_the_page_that_sets_it_is_named_where_devices_reach_it():
+    assert any("https://192.168.1.5:8081/" in line for line in lan_lines(LISTENING, "https://192.168.1.5:8081/"))
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_gets_a_code_to_hold_a_phone_to(monkeypatch, terminal):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
+    assert any("█" in line or "▀" in line for line in lan_lines(LISTENING)) is terminal

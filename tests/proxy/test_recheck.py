@@ -1,0 +1,239 @@
+"""A new filter holds at once: on kept-alive connections, in open inspected tunnels, and for tunnels that are judged by
+name, which are cut. The addon in a real mitmproxy, raw sockets on both sides."""
+
+import asyncio
+import socket
+import ssl
+import threading
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sfs.proxy import stock
+from sfs.proxy.addon import SfsAddon
+from sfs.proxy.pages import Pages
+from sfs.proxy.reach import Resolver
+from sfs.proxy.setup import reach_of
+from sfs.sources.config import load_config
+from sfs.sources.filter import Filter, load_filter
+from sfs.sources.live import Live
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # mitmproxy's addons use old names of pyparsing
+    from sfs.proxy.parts import DisableH2C, Master, NextLayer, Proxyserver, TlsConfig
+
+LONG = 20.0  # seconds until a test that hangs fails
+
+
+class Origin:
+    """Answers each line with `200` and echoes in tunnels; keeps its connections open."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self._socks: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self._socks.append(sock)
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        try:
+            while data := sock.recv(65536):
+                web = data.startswith(b"GET ")
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" if web else data)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        for sock in (self.listener, *self._socks):
+            sock.close()
+
+
+class Running:
+    """A proxy in a thread; `hold(text)` puts another configuration in force."""
+
+    def __init__(self, folder: Path, origin: Origin) -> None:
+        stock.install()
+        self.folder, self.origin = folder, origin
+        self.live = Live(self.filter_of(""), lambda old: self._next)
+        self._next = self.live.filter
+        self.port = 0
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
+        self._thread.start()
+        assert self._ready.wait(LONG)
+
+    def filter_of(self, text: str) -> Filter:
+        path = self.folder / "config.yaml"
+        base = f"level: 2\nstate: {self.folder}\nreach: [127.0.0.0/8]\nhttps: sni\n"
+        if "https:" in text:
+            base = base.replace("https: sni\n", "")
+        path.write_text(base + text)
+        return load_filter(load_config(path))
+
+    async def _main(self) -> None:
+        from mitmproxy.options import Options
+
+        options = Options(confdir=str(self.folder), listen_host="127.0.0.1", listen_port=0, rawtcp=False)
+        self._master = Master(options, with_termlog=False)
+        resolver = Resolver(
+            reach_of(self.live.filter.config), lookup=lambda *_: [(2, 1, 6, "", ("127.0.0.1", self.origin.port))]
+        )
+        self.addon = SfsAddon(self.live, Pages(self.live, lambda: None), None, resolver)
+        server = Proxyserver()
+        self._master.addons.add(server, NextLayer(), TlsConfig(), DisableH2C(), self.addon, self)
+        options.update(connection_strategy="lazy", upstream_cert=False)
+        resolver.install()
+        self._server, self._loop = server, asyncio.get_running_loop()
+        await self._master.run()
+
+    def running(self) -> None:
+        self.port = self._server.listen_addrs()[0][1]
+        self._ready.set()
+
+    def hold(self, text: str) -> None:
+        self._next = self.filter_of(text)
+        self.live.reload()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._master.shutdown)
+        self._thread.join(LONG)
+
+    def connect(self, host: str) -> socket.socket:
+        """A tunnel to a host."""
+        sock = socket.create_connection(("127.0.0.1", self.port), LONG)
+        sock.sendall(f"CONNECT {host}:{self.origin.port} HTTP/1.1\r\n\r\n".encode())
+        assert read(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+        return sock
+
+    def by_name(self, host: str, sni: str | None = None) -> socket.socket:
+        """A tunnel that is judged by name, with bytes that have passed."""
+        sock = self.connect(host)
+        hello = client_hello(sni or host)
+        sock.sendall(hello)
+        assert len(read(sock, hello)) == len(hello)
+        return sock
+
+    def get(self, sock: socket.socket, url: str) -> int:
+        sock.sendall(
+            f"GET {url} HTTP/1.1\r\nHost: {url.split('/')[2] if ':' in url else 'listed.test'}\r\n\r\n".encode()
+        )
+        head = read(sock, b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        body = head.partition(b"\r\n\r\n")[2]
+        while len(body) < length:
+            body += sock.recv(65536)
+        return int(head.split()[1])
+
+
+def client_hello(name: str) -> bytes:
+    """The first bytes of a real client."""
+    out = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname=name).do_handshake()
+    return out.read()
+
+
+def read(sock: socket.socket, mark: bytes) -> bytes:
+    """Bytes until the mark, or the end."""
+    data = b""
+    while mark not in data and (chunk := sock.recv(65536)):
+        data += chunk
+    return data
+
+
+def ended(sock: socket.socket) -> bool:
+    """Whether the proxy ends this connection; a socket that stays open raises TimeoutError."""
+    try:
+        while sock.recv(65536):
+            pass
+    except ConnectionError:
+        pass
+    sock.close()
+    return True
+
+
+def passes(sock: socket.socket) -> bool:
+    sock.sendall(b"ping")
+    return read(sock, b"ping") == b"ping"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory) -> Iterator[Running]:
+    origin = Origin()
+    proxy = Running(tmp_path_factory.mktemp("state"), origin)
+    yield proxy
+    proxy.stop()
+    origin.close()
+
+
+@pytest.fixture
+def proxy(running: Running) -> Iterator[Running]:
+    running.hold("")
+    yield running
+    assert not running.addon.faults.counts
+
+
+def test_a_site_that_is_closed_now_is_cut_and_the_others_go_on(proxy: Running) -> None:
+    closed, other = proxy.by_name("listed.test"), proxy.by_name("site.test")
+    proxy.hold("block: [listed.test]\n")
+    assert ended(closed)
+    assert passes(other)
+    other.close()
+    assert [x.host for x in proxy.addon.verdicts.refused.of("127.0.0.1", datetime.now(UTC))] == ["listed.test"]
+
+
+def test_the_name_in_the_handshake_counts_as_well(proxy: Running) -> None:
+    sock = proxy.by_name("front.test", "listed.test")
+    proxy.hold("block: [listed.test]\n")
+    assert ended(sock)
+
+
+def test_the_end_of_a_pause_cuts_what_it_had_opened(proxy: Running) -> None:
+    until = datetime.now(UTC) + timedelta(seconds=5)
+    proxy.hold(f"block: [listed.test]\npauses: [{{until: '{until.isoformat()}'}}]\n")
+    sock = proxy.by_name("listed.test")
+    other = proxy.by_name("site.test")
+    assert passes(sock)
+    assert ended(sock)
+    assert datetime.now(UTC) >= until
+    assert passes(other)
+    other.close()
+
+
+def test_a_search_engine_is_connected_to_anew_where_safesearch_changes(proxy: Running) -> None:
+    sock, other = proxy.by_name("www.google.com"), proxy.by_name("site.test")
+    proxy.hold("safesearch: off\n")
+    assert ended(sock)
+    assert passes(other)
+    other.close()
+
+
+def test_a_kept_alive_connection_is_judged_by_what_holds_now(proxy: Running) -> None:
+    with socket.create_connection(("127.0.0.1", proxy.port), LONG) as sock:
+        url = f"http://listed.test:{proxy.origin.port}/"
+        assert proxy.get(sock, url) == 200
+        proxy.hold("block: [listed.test]\n")
+        assert proxy.get(sock, url) == 403
+        proxy.hold("")
+        assert proxy.get(sock, url) == 200
+
+
+def test_so_is_an_open_inspected_tunnel(proxy: Running) -> None:
+    proxy.hold("https: inspect\nblock: [listed.test]\n")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with context.wrap_socket(proxy.connect("listed.test"), server_hostname="listed.test") as sock:
+        assert proxy.get(sock, "/") == 403
+        proxy.hold("https: inspect\nblock: [other.test]\n")
+        assert proxy.get(sock, "/") == 502  # it is asked for upstream, where nobody speaks TLS

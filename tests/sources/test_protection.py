@@ -1,0 +1,124 @@
+"""What protects now, in words and colours."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sfs.lists import store
+from sfs.lists.update import update_lists
+from sfs.sources.choice import lists_in_use
+from sfs.sources.config import load_config
+from sfs.sources.filter import load_filter
+from sfs.sources.protection import protection
+from sfs.web.texts import texts_for
+from tests.lists.mirror import page, serving
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+BODY = b"".join(b"name%d.example\n" % n for n in range(300))
+
+
+@pytest.fixture(scope="module")
+def mirror():
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def house(mirror, tmp_path):
+    """A configuration with one list on the mirror, and a way to load it."""
+    url = mirror.put("/names", BODY)
+
+    def load(level=2, text=None):
+        path = tmp_path / "sfs.yaml"
+        lists = f"lists:\n- {{name: names, url: '{url}', format: plain, rating: 4}}\n" if text is None else text
+        path.write_text(f"state: {tmp_path / 'state'}\nlevel: {level}\n{lists}", encoding="utf-8")
+        return load_filter(load_config(path))
+
+    return load
+
+
+def fetch(filter_, result: str = "new") -> None:
+    config = filter_.config
+    [outcome] = update_lists([s for s in lists_in_use(config, ()) if s.url], config.state)
+    assert outcome.result == result
+
+
+def later(state_dir, **more) -> None:
+    state = store.load_state(state_dir, "names")
+    store.save_state(state_dir, replace(state, **more))
+
+
+def test_without_lists_it_is_orange_and_says_what_to_do(house):
+    shield = protection(house(text=""))
+    assert shield.state == "orange"
+    assert "no category lists yet: run `sfs lists update`" in shield.ready
+    assert ("no_lists", 1, 0) in shield.warnings
+
+
+def test_a_list_that_never_came_is_missing(house):
+    shield = protection(house())
+    assert {key for key, _, _ in shield.warnings} == {"no_lists", "missing_lists"}
+
+
+def test_with_fresh_lists_it_is_green(house):
+    fetch(house())
+    shield = protection(house(), now=datetime.now(UTC) + timedelta(days=2, hours=1))
+    assert (shield.state, shield.warnings) == ("green", ())
+    assert "1 category list (300 names, 2 days old)" in shield.ready
+    assert {("lists", 1, 300), ("lists_age", 2, 0)} <= set(shield.lines)
+
+
+def test_an_old_list_is_orange(house):
+    fetch(house())
+    later(house().config.state, checked=NOW)
+    assert protection(house(), now=NOW + timedelta(days=14, hours=20)).state == "green"
+    shield = protection(house(), now=NOW + timedelta(days=15))
+    assert (shield.state, shield.warnings) == ("orange", (("old_lists", 1, 15),))
+    assert "14 days" in shield.ready
+
+
+def test_a_failure_is_orange_although_the_old_list_holds(house, mirror):
+    fetch(house())
+    mirror.answers["/names"] = page(b"", status="500 Error")
+    fetch(house(), "failed")
+    shield = protection(house())
+    assert (shield.state, shield.warnings) == ("orange", (("failed_lists", 1, 0),))
+    assert ("lists", 1, 300) in shield.lines
+
+
+def test_a_policy_that_needs_no_lists_is_green(house):
+    assert protection(house(text="profile: isp\n")).state == "green"
+    assert protection(house(text="profile: only-allowed\n")).state == "green"
+
+
+def test_lists_that_do_nothing_at_this_level_do_not_count(house):
+    fetch(house())
+    shield = protection(house(level=4))
+    assert "lists" not in {key for key, _, _ in shield.lines}
+    assert ("no_lists", 1, 0) in shield.warnings
+
+
+def test_a_million_names_are_said_short(house):
+    fetch(house())
+    filter_ = house()
+
+    class Many(type(filter_.ruleset.lists[0].index)):
+        __slots__ = ()
+
+        def __init__(self):
+            pass
+
+        def __len__(self):
+            return 1_234_567
+
+    lists = (replace(filter_.ruleset.lists[0], index=Many()),)
+    ready = protection(replace(filter_, ruleset=replace(filter_.ruleset, lists=lists))).ready
+    assert "1 category list (1.2 M names, 0 days old)" in ready
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_every_line_has_a_sentence(language):
+    texts = texts_for(language)
+    for key in ("lists", "lists_age", "no_lists", "old_lists", "failed_lists", "missing_lists"):
+        assert texts.text(f"protects.{key}", count="3", total="5")
