@@ -103,8 +103,8 @@ SETTINGS: Final = (
         "admin",
         K.LISTEN,
         "127.0.0.1:8081",
-        "where the pages of the administrator will be; no such pages yet",
-        "管理ページのアドレスとポート(まだありません)",
+        "where the page that sets the filter takes connections; beyond loopback with TLS only",
+        "設定ページが待つアドレスとポート。この機械の外へは TLS だけ",
     ),
     S(
         "state",

@@ -346,9 +346,10 @@ def test_the_certificate_can_be_fetched_in_every_form(inspect: World, through_pr
     got: dict[str, bytes] = {}
     with Reader(inspect.browser, inspect.doors[2] if through_proxy else None) as reader:
         reader.open(address)
+        reader.page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
         for name in ("ca.cer", "ca.pem", "ca.mobileconfig"):
             with reader.page.expect_download() as waiting:
-                reader.page.click(f'a[href="/{name}"]')
+                reader.page.locator(f'a[href="/{name}"]').first.click()
             assert waiting.value.suggested_filename == f"sfs-{name}"
             got[name] = Path(waiting.value.path()).read_bytes()
     assert got["ca.cer"] == der

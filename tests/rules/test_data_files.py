@@ -121,8 +121,11 @@ class TestHelpLines:
 
     def test_each_has_the_same_keys(self) -> None:
         for line in self.lines:
-            assert [key for key in line if key != "images"] == HELP_KEYS, line["id"]
-            assert line.get("images", True) is True, line["id"]
+            assert [key for key in line if key not in ("images", "reports")] == HELP_KEYS, line["id"]
+            assert line.get("images", True) is line.get("reports", True) is True, line["id"]
+
+    def test_reports_of_pictures_are_taken_in_japan_and_everywhere(self) -> None:
+        assert {"JP", "INT"} <= {line["country"] for line in self.lines if line.get("reports")}
 
     def test_ids_are_plain_and_stand_once(self) -> None:
         ids = [line["id"] for line in self.lines]
