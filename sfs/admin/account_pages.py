@@ -16,7 +16,7 @@ from sfs.web.accounts import User, name_key
 from sfs.web.answer import clean
 from sfs.web.cookies import A_YEAR, BEFORE, LANGUAGE, SESSION, drop_cookie, set_cookie
 from sfs.web.passwords import MAX_LENGTH, MIN_LENGTH, AccountError
-from sfs.web.permissions import Permission
+from sfs.web.permissions import Permission, may
 from sfs.web.route import Message, Page, Visit
 from sfs.web.sessions import Session, client_kind
 from sfs.web.texts import LANGUAGES
@@ -58,15 +58,19 @@ async def login(visit: Visit) -> Response:
     if user is None:
         return await _login_page(visit, 403, fault="login_wrong", wanted=wanted, name=name)
     visit.door.throttle.forgive(visit.address, account)
-    return await enter(visit, user, own_path(wanted))
+    return await enter(visit, user, own_path(wanted), since=user.changed)
 
 
-async def enter(visit: Visit, user: User, path: str, message: Message | None = None) -> Response:
-    """Log `user` in with a token that nobody had before, end the session there was, and go to `path`."""
+async def enter(
+    visit: Visit, user: User, path: str, message: Message | None = None, *, since: int | None = None
+) -> Response:
+    """Log `user` in with a token that nobody had before, end the session there was, and go to `path`. `since`: as
+    Sessions.start says."""
     if visit.session is not None:
         await visit.run(visit.door.sessions.end, visit.session.id)
     kind = client_kind(visit.request.headers.get("user-agent", ""))
-    token = await visit.run(visit.door.sessions.start, user, kind, message.write() if message else None)
+    said = message.write() if message else None
+    token = await visit.run(visit.door.sessions.start, user, kind, said, since=since)
     response = visit.redirect(path)
     set_cookie(visit.request, response, SESSION, token)
     drop_cookie(visit.request, response, BEFORE)
@@ -110,14 +114,15 @@ async def setup(visit: Visit) -> Response:
 async def _begin(visit: Visit, user: User) -> Message:
     """What the first form sets beside the password: the level, and the lists where they are wanted."""
     level = visit.field("level", 1)
-    if level not in _LEVELS:
+    # A link sets the password of any account; what else the form says is done for whoever may do it.
+    if level not in _LEVELS or not may(user.role, Permission.LEVEL):
         return Message("admin-account.password_set")
     control = visit.control
     try:
         await visit.run(put, control, partial(control.changes.set_level, int(level), by=user.name))
     except SfsError as fault:
         return Message("admin-done.refused", {"what": clean(fault.what, MAX_FAULT)})
-    if visit.field("fetch", 3) == "yes":
+    if visit.field("fetch", 3) == "yes" and may(user.role, Permission.LISTS):
         await visit.run(control.update_lists)
     return Message("admin-account.setup_done")
 

@@ -66,11 +66,14 @@ class Case:
 
     @cached_property
     def labels(self) -> tuple[Label, ...]:
-        """The labels that still hold."""
+        """The labels that still hold. What an engine may find closes no search for help."""
         now = self.facts.time
         if self.answer is None:
             return ()
-        return tuple(x for x in self.answer.labels if x.until is None or now is None or now < x.until)
+        labels = self.answer.labels
+        if any(x.engine for x in labels) and self.asks_for_help:
+            labels = tuple(x for x in labels if not x.engine)
+        return tuple(x for x in labels if x.until is None or now is None or now < x.until)
 
     @cached_property
     def rating(self) -> tuple[int | None, Label | None]:

@@ -157,7 +157,7 @@ def rating(case: Case) -> Answer:
     level = case.policy.level
     value, label = case.rating
     if value is not None and label is not None and value > level:
-        reason = "own-rating" if label.owner is not None else "label-rating"
+        reason = "own-rating" if label.owner is not None else "engine-rating" if label.engine else "label-rating"
         return case.block("rating", reason, rating=value, source=_said(label.source, label.place), **_until(case))
     own_rating = label is not None and label.owner is not None
     for lst, hit in case.list_hits:

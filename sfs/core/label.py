@@ -23,6 +23,7 @@ class Label:
     rank: tuple[int, ...] = ()
     on: datetime | None = None
     until: datetime | None = None
+    engine: bool = False  # of a search engine whose own filter cannot be forced: what it may find, not what it is
 
     @property
     def page_level(self) -> bool:

@@ -170,7 +170,7 @@ class _Unpacking:
         if not names:
             raise self._fault("holds no list", "an archive holds domains and urls, or one text file")
         if len(names) > 1:
-            shown = ", ".join(sorted(str(PurePosixPath(*name))[:60] for name in names)[:5])
+            shown = ", ".join(sorted(_shown(name) for name in names)[:5])
             raise self._fault(f"holds {len(names)} lists: {shown}...", "say which one as member")
         return names.pop()
 
@@ -205,6 +205,11 @@ class _Unpacking:
 
     def _fault(self, what: str, mend: str) -> SfsError:
         return SfsError(what, self.where, mend)
+
+
+def _shown(name: Name) -> str:
+    """A member's path for a terminal or a page: its keeper wrote it, so what steers a terminal is left out."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(PurePosixPath(*name))[:60])
 
 
 def _is_list(name: Name) -> bool:

@@ -12,6 +12,7 @@ from sfs.errors import SfsError, Where
 
 BLOCK: Final = 512
 MAX_HEADER: Final = 65_536  # bytes of one extended header
+MAX_DIGITS: Final = 20  # of a size in one
 _FILE, _LINK, _SYMLINK = "0", "1", "2"
 type Name = tuple[str, ...]
 
@@ -86,7 +87,7 @@ def members(source: Source) -> Iterator[Member]:
             else:
                 said = _pax(data)
                 name, target = said.get("path", name), said.get("linkpath", target)
-                size = int(said["size"]) if said.get("size", "").isdecimal() else size
+                size = _pax_size(said.get("size", ""), size)
             continue
         length = length if size is None else size
         written = name if name is not None else _written_name(header)
@@ -170,6 +171,11 @@ def _written_name(header: bytes) -> str:
 
 def _text(data: bytes) -> str:
     return data.partition(b"\0")[0].decode("utf-8", errors="surrogateescape")
+
+
+def _pax_size(text: str, size: int | None) -> int | None:
+    """The size that a record says; `size` where it says none. More digits than any file has are no number."""
+    return int(text) if len(text) <= MAX_DIGITS and text.isascii() and text.isdecimal() else size
 
 
 def _pax(data: bytes) -> dict[str, str]:

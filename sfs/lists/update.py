@@ -10,6 +10,7 @@ import hashlib
 import logging
 import shutil
 import tempfile
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -130,6 +131,11 @@ def _update(source: Listed, state_dir: Path, options: Options) -> Outcome:
         return _Update(source, state_dir, old, work, options).run()
     except (SfsError, OSError, MemoryError) as fault:
         return _failed(source, state_dir, old, _as_fault(fault, source), options)
+    except Exception as fault:  # of our own: what one server sends must not keep all other lists from coming
+        place = traceback.extract_tb(fault.__traceback__)[-1]
+        log.error("the list %s: %s at %s:%s", source.name, type(fault).__name__, place.filename, place.lineno)
+        own = ListFault("damaged", "it could not be read", Where(source.url or str(source.path)))
+        return _failed(source, state_dir, old, own, options)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -68,7 +68,7 @@ class UnlockedEngines:
         if found is None:
             return NOT_LABELED
         rating, name = found
-        return LabelAnswer((Label(rating, FILE, name, generic=True),))
+        return LabelAnswer((Label(rating, FILE, name, generic=True, engine=True),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,8 +126,12 @@ class Trust:
             return True
 
     def withdraw(self, client: str) -> None:
-        """The client went on through a warning: it has no certificate, and its proofs say nothing for an hour."""
+        """The client opened the check host as a page. Where it has proved nothing it went on through a warning, and
+        its proofs say nothing for an hour. Trust that it has stays: with the certificate there is no warning, so a
+        child could have himself judged by name as often as he types that address, and nobody would see it."""
         with self._changing() as now:
+            if self._trusting(client) is not None:
+                return
             known = self._clients.get(client)
             if known is None:
                 known = self._new(client)

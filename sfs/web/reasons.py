@@ -18,6 +18,7 @@ REASONS: Final = (
     "rating",
     "own-rating",
     "label-rating",
+    "engine-rating",
     "category-rating",
     "bureau-away",
     "url-words",

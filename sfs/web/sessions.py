@@ -47,11 +47,14 @@ class Sessions:
         self._engine = engine
         self._clock = clock
 
-    def start(self, user: User, client: str, message: str | None = None) -> str:
-        """A new session; its token, which nothing else ever tells again. `message`: for the first page."""
+    def start(self, user: User, client: str, message: str | None = None, *, since: int | None = None) -> str:
+        """A new session; its token, which nothing else ever tells again. `message`: for the first page. `since`: when
+        the password that was looked at was set: where another one was set meanwhile, the token opens nothing."""
         token, now = new_token(), int(self._clock())
         with self._engine.begin() as connection:
             connection.execute(delete(SESSIONS).where(_over(now)))
+            if since is not None and _changed(connection, user.id) != since:
+                return token
             _make_room(connection, user.id)
             connection.execute(
                 insert(SESSIONS).values(
@@ -109,6 +112,12 @@ def client_kind(user_agent: str) -> str:
 
 def _over(now: int) -> Any:
     return (SESSIONS.c.seen <= now - IDLE) | (SESSIONS.c.created <= now - WHOLE)
+
+
+def _changed(connection: Connection, user_id: int) -> int | None:
+    """When the password was set. The row stays locked: who sets another one ends this session too."""
+    mine = select(USERS.c.changed).where(USERS.c.id == user_id)
+    return connection.execute(mine.with_for_update()).scalar_one_or_none()
 
 
 def _make_room(connection: Connection, user_id: int) -> None:

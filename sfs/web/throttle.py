@@ -17,8 +17,10 @@ FREE: Final = {"address": 5, "account": 20}  # wrong tries without a wait: typin
 FIRST: Final = 5.0  # seconds; doubled with each further wrong try
 LONGEST: Final = 900.0
 FORGET: Final = 3600.0  # seconds after the last try
-MAX_KEYS: Final = 10_000  # the one tried longest ago goes first
+MAX_KEYS: Final = 10_000
 MAX_KNOWN: Final = 1000
+
+_HOME: Final = (ipaddress.IPv6Network("fc00::/7"), ipaddress.IPv6Network("fe80::/10"))  # RFC 4193, RFC 4291
 
 Key = tuple[str, str]
 
@@ -81,12 +83,14 @@ class Throttle:
         if over >= 0:
             tries.until = now + min(LONGEST, FIRST * 2.0 ** min(over, 10))
         self._tries.move_to_end(key)
+        # Those with the fewest tries first: with made-up names and addresses nobody washes his own tries out.
         while len(self._tries) > MAX_KEYS:
-            self._tries.popitem(last=False)
+            del self._tries[min(self._tries, key=lambda key: self._tries[key].wrong)]
 
 
 def _place(address: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 that one IPv6 client has to itself."""
+    """What counts as one client: an address, or the /64 that one IPv6 client on the internet has to itself. At home a
+    /64 is everybody: there a child who guesses would make the parent wait."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -95,4 +99,6 @@ def _place(address: str) -> str:
         return str(parsed)
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
+    if any(parsed in network for network in _HOME):
+        return str(parsed)
     return str(ipaddress.ip_network((parsed, 64), strict=False))

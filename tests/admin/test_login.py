@@ -82,6 +82,22 @@ def test_a_link_resets_a_forgotten_password_and_ends_all_sessions(site):
     assert site.browser().login("quite another one", user.name).status == 303
 
 
+def test_a_login_with_the_old_password_that_a_reset_overtakes_opens_nothing(site, monkeypatch):
+    user, accounts = site.user(), type(site.door.accounts)
+    looked = accounts.check
+
+    def overtaken(self, name, password):
+        found = looked(self, name, password)
+        site.clock.pass_(1)
+        assert site.door.links.use(site.door.links.make(user), "quite another one")
+        return found
+
+    monkeypatch.setattr(accounts, "check", overtaken)
+    browser = site.browser()
+    assert browser.login(PASSWORD, user.name).status == 303
+    assert browser.get("/").location.startswith("/login")
+
+
 def test_a_wrong_password_and_an_unknown_name_look_alike(site):
     user = site.user()
     answers = [

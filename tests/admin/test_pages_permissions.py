@@ -62,3 +62,15 @@ def test_a_get_changes_nothing(house):
 def test_every_page_of_the_menu_has_a_name(language):
     texts = texts_for(language)
     assert all(texts.text(page.menu).strip() for page in PAGES if page.menu is not None)
+
+
+@pytest.mark.parametrize("role", [Role.TEACHER, Role.RATER, Role.READER])
+def test_a_link_for_a_password_gives_no_more_rights_than_its_account_has(house, role):
+    teacher, before = house.visitor(role), house.control.changes.history()
+    user, asked = house.door.accounts.find(str(role)), house.lists.asked
+    path = f"/setup/{house.door.links.make(user)}"
+    teacher.get(path)
+    word = "another quiet harbour"
+    answer = teacher.post(path, {"password": word, "again": word, "level": "4", "fetch": "yes"})
+    assert answer.status == 303
+    assert (house.control.changes.history(), house.lists.asked) == (before, asked)

@@ -558,3 +558,12 @@ def test_the_same_values_give_the_same_verdict_and_no_fact_is_asked_twice(case, 
 def test_every_level_is_in_the_table_once():
     assert [row.level for row in LEVELS] == [0, 1, 2, 3, 4]
     assert Action("block") is Action.BLOCK
+
+
+def test_an_engine_that_cannot_be_locked_is_closed_but_never_to_a_search_for_help():
+    label = Label(3, "rules/safesearch.yaml", "An engine", generic=True, engine=True)
+    help_words = WordIndex([parse_word_line("being bullied", None)])
+    rules = Ruleset(help_words=help_words, engines=ENGINES)
+    for query, said in (("how+to+cook", "rating/engine-rating"), ("i+am+being+bullied", "search-words/help-words")):
+        asked = facts(f"http://find.test/search?q={query}", (label,))
+        assert check(settle(asked, policy(2), rules))[1] == said

@@ -374,3 +374,25 @@ def test_any_bytes_are_a_list_or_an_error(tmp_path_factory, data):
     assert found in (folder / "source", folder / "out", folder / "out" / "list.txt")
     if found != folder / "source":
         assert {path.name for path in (folder / "out").iterdir()} <= {"list.txt", *archive._PARTS}
+
+
+@pytest.mark.parametrize("size", [b"9" * 5000, "\u0663".encode(), b"-1"])
+def test_a_size_of_any_form_in_a_header_is_a_list_or_an_error(out, size):
+    with tarfile.TarFile(fileobj=io.BytesIO(), mode="w") as made:
+        head = made.tarinfo("head")
+        head.type, record = tarfile.XHDTYPE, b" size=" + size + b"\n"
+        length = next(n for n in range(len(record), len(record) + 9) if len(str(n)) + len(record) == n)
+        data = str(length).encode() + record
+        head.size = len(data)
+        whole = head.tobuf() + data + bytes(-len(data) % 512) + tar({"domains": NAMES})
+    try:
+        assert contents(out(whole))
+    except SfsError:
+        pass
+
+
+def test_a_name_in_an_archive_steers_no_terminal(out):
+    with pytest.raises(SfsError) as caught:
+        out(tar({"a\x1b[31m\udcff.txt": NAMES, "b.txt": NAMES}))
+    assert "b.txt" in str(caught.value)
+    assert all(letter.isprintable() or letter == "\n" for letter in str(caught.value))

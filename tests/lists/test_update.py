@@ -123,6 +123,20 @@ def test_one_failure_stops_no_other_list(listed, mirror: Mirror, tmp_path):
     assert [o.result for o in update_lists([lost, listed], tmp_path)] == [Result.FAILED, Result.NEW]
 
 
+def test_a_fault_of_our_own_in_one_list_stops_no_other(listed, mirror: Mirror, tmp_path, monkeypatch):
+    other = replace(listed, name="other", url=mirror.put("/others", names(0, 500)))
+    unpack = update.unpack
+
+    def strange(path: Path, folder: Path, member: str | None = None) -> Path:
+        if "other" not in str(path):
+            raise ValueError("a number of five thousand digits")
+        return unpack(path, folder, member)
+
+    monkeypatch.setattr(update, "unpack", strange)
+    first, second = update_lists([listed, other], tmp_path)
+    assert (first.result, first.state.reason, second.result) == (Result.FAILED, "damaged", Result.NEW)
+
+
 def test_a_published_sum_is_compared(listed, mirror: Mirror, tmp_path):
     good = hashlib.sha256(names(0, 500)).hexdigest()
     source = replace(listed, sha256_url=mirror.put("/sums", f"{'0' * 64}  other\n{good.upper()}  names\n".encode()))

@@ -251,13 +251,18 @@ def test_our_own_hosts_are_never_pinned(world):
 # The proof
 
 
-def test_a_document_proves_nothing_and_takes_trust_away(world):
-    world.prove()
-    assert world.trust.trusted(ME)
+def test_a_document_proves_nothing_nor_does_the_picture_behind_it(world):
     answer = world.prove(**{"Sec-Fetch-Dest": "document"})
     assert answer.status_code == 404
     assert not world.trust.trusted(ME)
     assert world.prove().status_code == 404  # the browser may remember that its reader went on
+
+
+def test_a_child_cannot_end_inspection_by_opening_the_check_host(world):
+    world.prove()
+    for headers in ({"Sec-Fetch-Dest": "document"}, {"Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}):
+        assert world.prove(path="/", **headers).status_code == 404
+        assert world.trust.trusted(ME)
 
 
 @pytest.mark.parametrize(
@@ -386,10 +391,9 @@ def test_no_other_path_holds(text, shift):
 
 def test_a_withdrawn_document_is_known_without_the_newer_headers():
     trust, proofs = Trust(None), Proofs()
-    trust.proved(ME)
     old = http.Request.make("GET", "https://check.sfs.home.arpa/", headers={"Accept": "text/html,*/*;q=0.8"})
     assert not take_proof(trust, proofs, ME, old)
-    assert not trust.trusted(ME)
+    assert not trust.proved(ME)
 
 
 def test_the_key_of_a_client():
@@ -433,7 +437,6 @@ def live_through(world: World, proved: dict[str, bool], what: str, how: object) 
             proved[who] |= world.prove(who).status_code == 200
         elif what == "document":
             world.prove(who, **{"Sec-Fetch-Dest": "document"})
-            proved[who] = False
         else:
             world.prove(who, path=world.token(other))
         return

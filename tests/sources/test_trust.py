@@ -103,13 +103,18 @@ def test_a_shared_address_can_prove_trust_again_after_an_hour(trust, clock):
     assert trust.pinned(ME, "a.test")  # what refused once is not tried again at once
 
 
-def test_who_goes_on_through_the_warning_loses_trust_for_an_hour(trust, clock):
-    trust.proved(ME)
+def test_who_goes_on_through_the_warning_proves_nothing_for_an_hour(trust, clock):
     trust.withdraw(ME)
     assert (trust.trusted(ME), trust.state(ME)) == (False, "not yet")
     assert not trust.proved(ME)
     clock.now += 3600
     assert trust.proved(ME)
+
+
+def test_a_reader_cannot_give_away_the_trust_that_was_proved(trust):
+    trust.proved(ME)
+    trust.withdraw(ME)
+    assert trust.trusted(ME) and trust.proved(ME)
 
 
 def test_a_site_that_is_refused_is_by_name_at_once_for_that_client_and_expires(trust, clock):
@@ -330,6 +335,9 @@ def test_whatever_happens_nobody_is_inspected_without_a_proof_that_holds(events)
             assert trust.proved(who) is not blocked or trust.trusted(who)
             if trust.trusted(who):
                 proofs[who] = seen[who] = clock.now
+        elif what == "withdraw" and trust.trusted(who):
+            trust.withdraw(who)
+            assert trust.trusted(who)
         elif what in ("withdraw", "forget"):
             getattr(trust, what)(who)
             proofs[who] = None

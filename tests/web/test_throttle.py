@@ -62,6 +62,26 @@ def test_one_network_of_ipv6_is_one_client():
     assert throttle.charge("::ffff:192.0.2.1", "x") > 0
 
 
+def test_in_a_house_with_ipv6_a_child_who_guesses_does_not_make_the_parent_wait():
+    throttle = Throttle(Clock())
+    throttle.charge("fd00::1", "admin")
+    throttle.forgive("fd00::1", "admin")
+    for n in range(FREE["account"] * 2):
+        throttle.charge(f"fd00::{n % 3 + 2:x}", "admin")
+        throttle.charge("fe80::2", "admin")
+    assert throttle.charge("fd00::2", "admin") > 0 and throttle.charge("fe80::2", "admin") > 0
+    assert throttle.charge("fd00::1", "admin") == 0
+
+
+def test_made_up_names_do_not_wash_out_what_was_tried_before():
+    throttle = Throttle(Clock())
+    for n in range(FREE["account"]):
+        throttle.charge(f"fd00::{n:x}", "admin")
+    for n in range(MAX_KEYS):
+        throttle.charge(f"fd00::1:{n:x}", f"nobody {n}")
+    assert throttle.charge("fd00::2:1", "admin") > 0
+
+
 def test_memory_is_bounded():
     throttle = Throttle(Clock())
     for n in range(MAX_KEYS):

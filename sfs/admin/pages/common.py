@@ -33,6 +33,7 @@ _OPENABLE: Final = frozenset(
         "rating",
         "own-rating",
         "label-rating",
+        "engine-rating",
         "category-rating",
         "bureau-away",
         "url-words",
