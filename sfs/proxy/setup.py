@@ -16,6 +16,7 @@ from sfs.text.address import Network
 
 CA_FOLDER = "ca"  # in the state folder; mitmproxy's names begin with mitmproxy-
 CA_CERTIFICATE = "mitmproxy-ca-cert.pem"
+CA_NAME = "SFS filter"
 
 
 def prepare_ca(config: Config) -> Path:
@@ -45,7 +46,10 @@ def _prepared(config: Config) -> Path:
     try:
         if own is not None and (not target.is_file() or target.read_bytes() != own.read_bytes()):
             _take_own(own, target, folder / CA_CERTIFICATE)
-        CertStore.from_store(folder, "mitmproxy", 2048)  # makes one where none is; ValueError where one is broken
+        if not target.is_file():
+            # The name under which every system lists it, and by which it is found again to be removed.
+            CertStore.create_store(folder, "mitmproxy", 2048, organization=CA_NAME, cn=CA_NAME)
+        CertStore.from_store(folder, "mitmproxy", 2048)  # ValueError where it is broken
     finally:
         os.umask(previous_mask)
     return folder
