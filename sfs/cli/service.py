@@ -15,7 +15,7 @@ from sfs.sources.config import Config, load_config
 UNITS = Path("/etc/systemd/system")
 NAME = "sfs.service"
 WANTED = Path("multi-user.target.wants", NAME)
-_HOMES = ("/home/", "/root/", "/Users/")
+_HOMES = tuple(map(Path, ("/home", "/root", "/Users")))
 
 
 @click.group("service")
@@ -37,7 +37,7 @@ def install(user: str, config: Path | None, level: int | None, lan: bool, dry_ru
     if level is not None:
         arguments += ["--level", str(level)]
     program = _program()
-    homes = [path for path in (*program, *arguments) if path.startswith(_HOMES)]
+    homes = [path for path in (*program, *arguments) if any(Path(path).is_relative_to(home) for home in _HOMES)]
     low = any(0 < place.port < LOWEST_FREE_PORT for place in (checked.listen, checked.admin))
     text = unit_file(Service(program, tuple(arguments), user, low, bool(homes)))
     for path in homes:

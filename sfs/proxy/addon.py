@@ -26,9 +26,10 @@ from sfs.proxy.faults import Faults, Guard
 from sfs.proxy.marks import OPEN, OURS
 from sfs.proxy.own import OwnForm, OwnPages
 from sfs.proxy.pages import Pages
-from sfs.proxy.reach import Resolver, client_allowed
+from sfs.proxy.reach import client_allowed
 from sfs.proxy.recheck import Recheck
 from sfs.proxy.requests import Requests
+from sfs.proxy.resolver import Resolver
 from sfs.proxy.responses import Responses
 from sfs.proxy.tunnels import Tunnels
 from sfs.proxy.verdicts import Verdicts

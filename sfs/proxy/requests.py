@@ -8,10 +8,11 @@ from sfs.proxy import stock
 from sfs.proxy.decode import accepted
 from sfs.proxy.facts import Asked, asked_of, facts_of, has_form, hide_mark, settle_path, without_mark
 from sfs.proxy.faults import Guard
+from sfs.proxy.loop import LoopGuard
 from sfs.proxy.marks import OPEN, Open, answer
 from sfs.proxy.own import OwnPages
 from sfs.proxy.pages import Pages, local_now
-from sfs.proxy.reach import LoopGuard, Resolver
+from sfs.proxy.resolver import Resolver
 from sfs.proxy.safesearch import forced_name, lock_request
 from sfs.proxy.verdicts import Verdicts
 from sfs.sources.filter import Filter

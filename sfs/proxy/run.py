@@ -17,7 +17,7 @@ from sfs.proxy.addon import SfsAddon
 from sfs.proxy.ending import Stop, UnderWay, drain
 from sfs.proxy.pages import Pages
 from sfs.proxy.parts import DisableH2C, Master, NextLayer, Proxyserver, TlsConfig
-from sfs.proxy.reach import Resolver
+from sfs.proxy.resolver import Resolver
 from sfs.proxy.setup import CA_CERTIFICATE, is_for_others, is_loopback, joined_ca, named_clients, prepare_ca, reach_of
 from sfs.sources.config import Config
 from sfs.sources.filter import Filter

@@ -17,7 +17,7 @@ from sfs.errors import SfsError
 from sfs.proxy import stock
 from sfs.proxy.addon import SfsAddon
 from sfs.proxy.pages import Pages
-from sfs.proxy.reach import Resolver
+from sfs.proxy.resolver import Resolver
 from sfs.proxy.setup import is_loopback, named_clients, reach_of
 from sfs.sources.config import load_config
 from sfs.sources.filter import load_filter

@@ -20,7 +20,7 @@ from sfs.proxy.facts import client_of
 from sfs.proxy.faults import Faults, Guard
 from sfs.proxy.marks import answer
 from sfs.proxy.pages import Pages, local_now
-from sfs.proxy.reach import Going, Resolver, going_to
+from sfs.proxy.resolver import Going, Resolver, going_to
 from sfs.proxy.safesearch import forced_name
 from sfs.proxy.trust import Handshakes, behind_front, client_key, keeps_trust, mode_for
 from sfs.proxy.verdicts import Verdicts

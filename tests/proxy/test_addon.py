@@ -8,7 +8,8 @@ from mitmproxy import connection, http
 from sfs.proxy import stock
 from sfs.proxy.addon import SfsAddon
 from sfs.proxy.pages import Pages, local_now
-from sfs.proxy.reach import Reach, Resolver
+from sfs.proxy.reach import Reach
+from sfs.proxy.resolver import Resolver
 from sfs.sources.config import load_config
 from sfs.sources.filter import load_filter
 from sfs.sources.live import Live

@@ -18,7 +18,7 @@ from sfs.core.identity import PolicyTable
 from sfs.proxy import stock
 from sfs.proxy.addon import SfsAddon
 from sfs.proxy.pages import Pages
-from sfs.proxy.reach import Resolver
+from sfs.proxy.resolver import Resolver
 from sfs.proxy.setup import reach_of
 from sfs.sources.config import load_config
 from sfs.sources.filter import Filter, load_filter

@@ -16,7 +16,8 @@ from sfs.core.facts import Https
 from sfs.core.levels import Unrated
 from sfs.proxy.addon import SfsAddon
 from sfs.proxy.pages import Pages, local_now
-from sfs.proxy.reach import Reach, Resolver
+from sfs.proxy.reach import Reach
+from sfs.proxy.resolver import Resolver
 from sfs.proxy.trust import Handshakes, Proofs, behind_front, client_key, mode_for, take_proof
 from sfs.sources.config import load_config
 from sfs.sources.filter import load_filter
