@@ -114,6 +114,8 @@ class _Run:
                 lines = page_lines(self.page)
             except SfsError as fault:
                 click.echo(f"warning: no page to set the filter: {fault}", err=True)
+            except Exception as fault:  # a locked database, for one: the filter goes on without its page
+                click.echo(f"warning: no page to set the filter: {type(fault).__name__}", err=True)
         admin = next((f"https://{place}/" for place in self.page.listening[1:]), None)
         for line in (*lines, *(lan_lines(self.listening, admin) if self.lan else ())):
             click.echo(line)

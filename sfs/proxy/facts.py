@@ -129,9 +129,15 @@ def _authority(host: str, port: int) -> str:
 def _check_host(request: http.Request, url: Url) -> None:
     """The Host field (:authority in HTTP/2) asks for what the target or the tunnel leads to, or the request is
     refused: judging one and fetching the other is how filters are passed."""
-    asked_host = request.host_header
-    if not asked_host:
-        return
+    # As it was sent: mitmproxy's own field has international names in their own letters, in HTTP/2 alone.
+    newer = request.is_http2 or request.is_http3
+    authority = request.data.authority.decode("ascii", "surrogateescape") if newer else ""
+    for asked_host in (authority, request.headers.get("host", "")):
+        if asked_host:
+            _check_name(asked_host, url)
+
+
+def _check_name(asked_host: str, url: Url) -> None:
     if not _HOST.fullmatch(asked_host):
         raise BadRequest
     try:

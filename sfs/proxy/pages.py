@@ -175,10 +175,13 @@ class Pages:
     ) -> PageAnswer:
         filter_ = self._live.filter
         protects = protection(filter_, policy)
+        until = policy.valid_until if policy.stands_for is not None else None
+        usual = policy.stands_for or policy
         agent = request.headers.get("user-agent")
         state = pages.FilterState(
             through_proxy=through_proxy,
-            level=None if policy.checks is not None else policy.level,
+            level=None if usual.checks is not None else usual.level,
+            paused="" if until is None else until.astimezone().strftime("%H:%M"),
             proxy=proxy,
             https=protects.https,
             protects=tuple(pages.Protection(*line) for line in protects.lines),

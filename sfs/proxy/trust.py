@@ -150,8 +150,8 @@ class Handshakes:
 
 
 def _opens_document(request: http.Request) -> bool:
-    """Whether a reader opened this in a window. What another site opens or frames teaches nothing: a page could take
-    its reader's trust away with it."""
+    """Whether a reader opened this in a window. What another site opens or frames teaches nothing: a page could keep
+    its reader from proving trust with it."""
     fetch = {name: request.headers.get(f"sec-fetch-{name}", "").strip().lower() for name in ("dest", "mode", "site")}
     if fetch["site"] == "cross-site":
         return False

@@ -77,10 +77,16 @@ class Accounts:
             self._replace_hash(row.id, row.password, hash_password(normalized(password)))
         return user_of(row)
 
-    def set_password(self, user: User, password: str) -> None:
-        """A new password; every session of the account ends. AccountError where the password is not taken."""
+    def set_password(self, user: User, password: str, *, since: int | None = None) -> None:
+        """A new password; every session of the account ends. AccountError where the password is not taken, or where
+        the one that was set at `since` is no longer the account's."""
         hash_ = hash_password(check_password(password, user.name))
         with self._engine.begin() as connection:
+            mine = USERS.c.id == user.id
+            same = mine if since is None else mine & (USERS.c.changed == since)
+            # The first statement writes, so that a reset comes before it or after it.
+            if connection.execute(update(USERS).where(same).values(password=hash_)).rowcount != 1:
+                raise AccountError("current_wrong", "the password was changed meanwhile", "log in again")
             replace_password(connection, user.id, hash_, int(self._clock()))
 
     def disable(self, user: User, disabled: bool = True) -> None:

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 FREE: Final = {"address": 5, "account": 20}  # wrong tries without a wait: typing errors, and those of a whole class
@@ -18,6 +19,7 @@ FIRST: Final = 5.0  # seconds; doubled with each further wrong try
 LONGEST: Final = 900.0
 FORGET: Final = 3600.0  # seconds after the last try
 MAX_KEYS: Final = 10_000
+LOOKED_AT: Final = 32  # of the keys tried longest ago, when one has to go
 MAX_KNOWN: Final = 1000
 
 _HOME: Final = (ipaddress.IPv6Network("fc00::/7"), ipaddress.IPv6Network("fe80::/10"))  # RFC 4193, RFC 4291
@@ -83,9 +85,9 @@ class Throttle:
         if over >= 0:
             tries.until = now + min(LONGEST, FIRST * 2.0 ** min(over, 10))
         self._tries.move_to_end(key)
-        # Those with the fewest tries first: with made-up names and addresses nobody washes his own tries out.
+        # Of the oldest the one with the fewest tries: made-up names and addresses do not wash out who guesses.
         while len(self._tries) > MAX_KEYS:
-            del self._tries[min(self._tries, key=lambda key: self._tries[key].wrong)]
+            del self._tries[min(islice(self._tries, LOOKED_AT), key=lambda key: self._tries[key].wrong)]
 
 
 def _place(address: str) -> str:

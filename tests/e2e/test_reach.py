@@ -81,7 +81,8 @@ def no_memory(tmp_path_factory) -> dict[str, str]:
     """An environment in which the proxy asks the resolver afresh each time, so that a test need not wait until an
     answer is too old."""
     folder = tmp_path_factory.mktemp("no-memory")
-    (folder / "sitecustomize.py").write_text("import sfs.proxy.resolver as resolver\nresolver.TTL = resolver.NEGATIVE_TTL = 0.0\n")
+    code = "import sfs.proxy.resolver as resolver\nresolver.TTL = resolver.NEGATIVE_TTL = 0.0\n"
+    (folder / "sitecustomize.py").write_text(code)
     return {"PYTHONPATH": str(folder)}
 
 

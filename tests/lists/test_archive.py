@@ -1,6 +1,7 @@
 """What lists come in: every packing, every way of being broken, and archives that mean harm."""
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -385,10 +386,8 @@ def test_a_size_of_any_form_in_a_header_is_a_list_or_an_error(out, size):
         data = str(length).encode() + record
         head.size = len(data)
         whole = head.tobuf() + data + bytes(-len(data) % 512) + tar({"domains": NAMES})
-    try:
+    with contextlib.suppress(SfsError):
         assert contents(out(whole))
-    except SfsError:
-        pass
 
 
 def test_a_name_in_an_archive_steers_no_terminal(out):

@@ -51,6 +51,23 @@ def test_ambiguous_requests_are_refused(made):
         asked_of(made)
 
 
+@pytest.mark.parametrize("host", ["xn--wgv71a119e.test", "xn--ls8h.test", "site.test"])
+def test_an_international_name_in_http2_is_what_it_is_in_http1(host):
+    made = request(host, 443, scheme="https")
+    made.http_version, made.data.authority = "HTTP/2.0", host.encode()
+    assert asked_of(made).url.host == host
+    made.data.authority = b"other.test"
+    with pytest.raises(BadRequest):
+        asked_of(made)
+
+
+def test_in_http2_a_host_field_says_what_the_authority_says():
+    made = request(port=443, scheme="https", Host="other.test")
+    made.http_version, made.data.authority = "HTTP/2.0", b"site.test"
+    with pytest.raises(BadRequest):
+        asked_of(made)
+
+
 def test_two_host_fields_are_refused():
     made = request(Host="site.test")
     made.headers.add("Host", "site.test")
