@@ -145,7 +145,8 @@ class Bench:
         port = _free_port()
         command = [sys.executable, "-m", "sfs", "run", "--level", "2", "--config", str(config), "--state", str(state)]
         ca = state / "ca" / "mitmproxy-ca-cert.pem"
-        yield from self._proxy("sfs", [*command, "--listen", f"127.0.0.1:{port}"], port, ca if https != "sni" else None)
+        command += ["--listen", f"127.0.0.1:{port}", "--admin", "127.0.0.1:0"]
+        yield from self._proxy("sfs", command, port, ca if https != "sni" else None)
 
     @contextmanager
     def stock(self, https: str) -> Iterator[Running]:
