@@ -3,6 +3,10 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("sfs", deadline=None)  # no test is timed: speed is measured in tests/bench
+settings.load_profile("sfs")
 
 REQUIRE_ALL = os.environ.get("SFS_REQUIRE_ALL") == "1"
 

@@ -21,9 +21,10 @@ from sfs.web.route import Message, Page, Visit
 from sfs.web.sessions import Session, client_kind
 from sfs.web.texts import LANGUAGES
 
-# A path of ours: one slash first (two, or a backslash, would be another host), visible ASCII.
+LATER: Final = "later"  # the level of whoever presses Enter in the first form: it stays as it is
 _LEVELS: Final = tuple(str(row.level) for row in LEVELS)
 MAX_FAULT: Final = 200  # characters of a fault that a page shows
+# A path of ours: one slash first (two, or a backslash, would be another host), visible ASCII.
 _OWN_PATH: Final = re.compile(r"/(?:[!-.0-\[\]-~][!-\[\]-~]{0,2000})?")
 
 
@@ -113,17 +114,18 @@ async def setup(visit: Visit) -> Response:
 
 async def _begin(visit: Visit, user: User) -> Message:
     """What the first form sets beside the password: the level, and the lists where they are wanted."""
-    level = visit.field("level", 1)
+    level, control = visit.field("level", 5), visit.control
     # A link sets the password of any account; what else the form says is done for whoever may do it.
-    if level not in _LEVELS or not may(user.role, Permission.LEVEL):
+    if (level != LATER and level not in _LEVELS) or not may(user.role, Permission.LEVEL):
         return Message("admin-account.password_set")
-    control = visit.control
+    if visit.field("fetch", 3) == "yes" and may(user.role, Permission.LISTS):
+        await visit.run(control.update_lists)
+    if level == LATER:
+        return Message("admin-account.setup_later")
     try:
         await visit.run(put, control, partial(control.changes.set_level, int(level), by=user.name))
     except SfsError as fault:
         return Message("admin-done.refused", {"what": clean(fault.what, MAX_FAULT)})
-    if visit.field("fetch", 3) == "yes" and may(user.role, Permission.LISTS):
-        await visit.run(control.update_lists)
     return Message("admin-account.setup_done")
 
 
@@ -141,13 +143,15 @@ async def change_password(visit: Visit) -> Response:
         page = await _account_page(visit, 429, wait=wait)
         page.headers["Retry-After"] = str(math.ceil(wait))
         return page
-    if await visit.run(visit.door.accounts.check, user.name, form.get("current", "")) is None:
+    checked = await visit.run(visit.door.accounts.check, user.name, form.get("current", ""))
+    if checked is None:
         return await _account_page(visit, 403, "current_wrong")
     visit.door.throttle.forgive(visit.address, name_key(user.name))
     if form.get("password", "") != form.get("again", ""):
         return await _account_page(visit, 422, "password_differs")
     try:
-        await visit.run(visit.door.accounts.set_password, user, form.get("password", ""))
+        new = partial(visit.door.accounts.set_password, since=checked.changed)
+        await visit.run(new, checked, form.get("password", ""))
     except AccountError as fault:
         return await _account_page(visit, 422, fault.key.partition(".")[2])
     return await enter(visit, user, "/account", Message("admin-account.password_changed"))
@@ -204,9 +208,18 @@ async def _setup_page(visit: Visit, status: int, fault: str | None = None) -> Re
     if link is None:
         over = "admin-account.link_over"
         return visit.render("message.html", 410, title=over, text=f"{over}_text", fault="")
-    levels = [int(level) for level in _LEVELS] if link.purpose == "setup" else ()
+    chosen = visit.field("level", 5)
     return visit.render(
-        "setup.html", status, link=link, fault=fault, levels=levels, shortest=MIN_LENGTH, longest=MAX_LENGTH
+        "setup.html",
+        status,
+        link=link,
+        fault=fault,
+        levels=[int(level) for level in _LEVELS] if link.purpose == "setup" else (),
+        level=int(chosen) if chosen in _LEVELS else None,  # what was chosen before a fault is kept
+        fetch=not visit.form() or visit.field("fetch", 3) == "yes",
+        later=LATER,
+        shortest=MIN_LENGTH,
+        longest=MAX_LENGTH,
     )
 
 

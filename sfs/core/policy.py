@@ -34,7 +34,8 @@ class Owner:
 @dataclass(frozen=True, slots=True)
 class Policy:
     """`owners` from the nearest. `checks` names the rows of design section 3 that are walked; None for all of
-    them. `valid_until` is when a timetable puts another policy in its place."""
+    them. `valid_until` is when a timetable puts another policy in its place. `stands_for`: during a pause, the policy
+    that holds again when it ends."""
 
     level: int
     name: str = "default"
@@ -54,6 +55,7 @@ class Policy:
     never_decrypt: EntryIndex = _NO_ENTRIES
     checks: frozenset[str] | None = None
     valid_until: datetime | None = None
+    stands_for: "Policy | None" = None
 
 
 def paused(policy: Policy, until: datetime) -> Policy:
@@ -73,6 +75,7 @@ def paused(policy: Policy, until: datetime) -> Policy:
         owners=tuple(Owner(o.name, o.file, block=o.final, final=o.final) for o in policy.owners if len(o.final)),
         words=None,
         valid_until=until,
+        stands_for=policy,
     )
 
 

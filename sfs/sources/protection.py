@@ -29,8 +29,10 @@ class Protection:
 
 
 def protection(filter_: Filter, policy: Policy | None = None, now: datetime | None = None) -> Protection:
-    """What a policy of this filter protects by; without one the default policy. Reads no file."""
+    """What a policy of this filter protects by; without one the default policy. During a pause, what protects again
+    when it ends: a pause is no reason to say that lists are missing. Reads no file."""
     policy = policy or filter_.policies.default
+    policy = policy.stands_for or policy
     now = now or datetime.now(UTC)
     only_mandatory = policy.checks is not None
     mode = HttpsMode.SNI if only_mandatory else filter_.config.https

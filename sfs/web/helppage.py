@@ -40,7 +40,8 @@ class Protection:
 @dataclass(frozen=True, slots=True)
 class FilterState:
     """The filter as one device meets it. `proxy` is HOST:PORT as this device reaches it, `lan` as others in the house
-    do (None: they do not); `level` None where only mandatory lists hold. `orange`: something is to be mended, which
+    do (None: they do not); `level` None where only mandatory lists hold; `paused`: HH:MM when a pause ends, until which
+    no level holds. `orange`: something is to be mended, which
     `warnings` name. `system`, `firefox`: what the reader's browser says it is. `certificate_name`: as a system lists
     it."""
 
@@ -61,6 +62,7 @@ class FilterState:
     firefox: bool = False
     certificate_name: str = "SFS"
     report_url: str | None = None
+    paused: str = ""
 
 
 def help_page(

@@ -54,6 +54,7 @@ _TITLES: Final[Mapping[str, str]] = {
 
 _ASKS: Final[Mapping[str, str]] = {
     "own-final": "final",
+    "security": "danger",
     **dict.fromkeys(("bureau-away", "cut", "error"), "again"),
     **dict.fromkeys(("bad-request", "loop"), "address"),
 }
@@ -88,6 +89,8 @@ def title_key(reason: str) -> str:
 
 def ask_title_key(reason: str) -> str:
     """Key of the heading over what a reader can do."""
+    if reason == "security":
+        return "ask.title_danger"
     return "ask.title_search" if reason == "search-words" else "ask.title"
 
 

@@ -98,6 +98,26 @@ def test_a_login_with_the_old_password_that_a_reset_overtakes_opens_nothing(site
     assert browser.get("/").location.startswith("/login")
 
 
+def test_a_change_that_a_reset_overtakes_does_not_undo_the_reset(site, monkeypatch):
+    user, accounts = site.user(), type(site.door.accounts)
+    browser = site.browser()
+    assert browser.login(PASSWORD, user.name).status == 303
+    browser.get("/account")
+    looked = accounts.check
+
+    def overtaken(self, name, password):
+        found = looked(self, name, password)
+        site.clock.pass_(1)
+        assert site.door.links.use(site.door.links.make(user), "quite another one")
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(accounts, "check", overtaken)
+        mine = {"current": PASSWORD, "password": "mine again please", "again": "mine again please"}
+        assert browser.post("/account/password", mine).status == 422
+    assert site.door.accounts.check(user.name, "quite another one")
+
+
 def test_a_wrong_password_and_an_unknown_name_look_alike(site):
     user = site.user()
     answers = [

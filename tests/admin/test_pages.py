@@ -159,9 +159,9 @@ def test_the_first_page_is_orange_and_offers_the_lists_while_there_are_none(hous
     assert house.lists.asked == 1
     assert "already being fetched" in main(act(admin, "/lists/fetch"))
     page = admin.get("/lists")
-    assert tree(page).css_first("meta[http-equiv=refresh]") is not None
+    assert tree(page).css_first(".running ~ p a[href='/lists']") is not None
     house.lists.running = False
-    assert tree(admin.get("/lists")).css_first("meta[http-equiv=refresh]") is None
+    assert tree(admin.get("/lists")).css_first(".running") is None
 
 
 def test_a_filter_that_could_not_be_made_anew_is_said_on_the_first_page(house):
@@ -192,7 +192,7 @@ def test_blocked_sites_stand_together_newest_first_with_a_reason_in_words(house)
     page = tree(house.visitor().get("/blocked"))
     assert [node.text().strip() for node in page.css(".host")] == ["games.example.com", "old.example.com"]
     assert "2 times" in main(house.visitor().get("/blocked"))
-    assert "It is on a list of sites above the level." in main(house.visitor().get("/blocked"))
+    assert "It is on a list of sites that the level keeps closed." in main(house.visitor().get("/blocked"))
 
 
 def test_a_blocked_site_is_allowed_with_one_click_and_comes_back_to_where_it_was_clicked(house):
@@ -319,7 +319,7 @@ def test_entries_say_where_they_come_from_and_only_those_of_the_page_can_be_take
 def test_why_says_the_answer_first_and_then_every_check(tmp_path):
     with household(tmp_path / "state", CONFIG) as house:
         page = tree(house.visitor().get("/why?q=https://bad.example/page"))
-        assert page.css_first("h1").text().strip() == "bad.example: Closed"
+        assert page.css_first("h1").text().strip() == "bad.example Closed"
         assert "closed for good" in page.css_first(".why").text()
         assert "cannot be opened here" in page.css_first("main").text()
         checks = [row.css_first("td").text() for row in page.css("tbody tr")]
@@ -339,8 +339,8 @@ def test_why_can_be_asked_for_a_group(tmp_path):
 def test_a_code_is_explained_however_it_is_typed(house, typed):
     house.blocked("games.example.com", source="ut1-games:7 games.example.com", code="ABCDEFGHIJ")
     page = main(house.visitor().get("/why?q=" + typed.replace(" ", "+")))
-    assert page.startswith("games.example.com : Closed It is on a list of sites above the level.")
-    assert "Rests on: ut1-games:7 games.example.com" in page
+    assert page.startswith("games.example.com Closed It is on a list of sites that the level keeps closed.")
+    assert "Found in: ut1-games:7 games.example.com" in page
     assert "no longer known" not in page
 
 

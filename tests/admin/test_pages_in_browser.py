@@ -15,7 +15,7 @@ PATHS = ("/", "/blocked", "/sites", "/why?q=games.example.com", "/lists", "/devi
 LONG = "a" * 63 + ".example.com"
 # Height of what a finger has to hit; links inside a sentence are left out (WCAG 2.2, 2.5.8).
 SMALL_TARGETS = """() => [...document.querySelectorAll(
-      'button, input:not([type=hidden]), select, summary, nav a, a.button')]
+      'button:not([aria-hidden]), input:not([type=hidden]), select, summary, nav a, a.button')]
     .filter(part => part.offsetParent && part.getBoundingClientRect().height < 43.5)
     .map(part => part.outerHTML.slice(0, 120))"""
 # Contrast of every text with the ground below it (WCAG 2.2, 1.4.3), as a browser has drawn it.
@@ -118,7 +118,7 @@ def test_a_parent_finds_why_a_site_was_closed_and_opens_it(window, house):
     code = house.blocked("school.example.com", "unrated", check="unrated")
     page.goto(origin + "/")
     page.get_by_role("link", name="なぜ？").click()
-    page.get_by_label("アドレスまたは番号").fill(code.lower())
+    page.get_by_label("アドレスまたはコード").fill(code.lower())
     page.get_by_role("button", name="調べる").click()
     assert "school.example.com" in page.locator("h1").inner_text()
     page.get_by_role("button", name="このサイトを許可").click()

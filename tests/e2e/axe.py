@@ -13,11 +13,17 @@ SCRIPT: Final = ROOT / ".venv/axe/node_modules/axe-core/axe.min.js"
 TAGS: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 GRAVE: Final = ("serious", "critical")
 NARROW, WIDE = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
-VARIANTS: Final = tuple((size, scheme) for size in (NARROW, WIDE) for scheme in ("light", "dark"))
+# The two languages of a page have the same elements, so between them they see every width in every scheme once.
+VARIANTS: Final = {
+    "ja": ((NARROW, "light"), (WIDE, "dark")),
+    "en": ((NARROW, "dark"), (WIDE, "light")),
+}
+# What another width or other colours can change; all other rules are asked once a page.
+DRAWN: Final = {"type": "rule", "values": ["color-contrast", "link-in-text-block", "target-size"]}
 PICTURES: Final = os.environ.get("SFS_SCREENSHOTS")  # a folder: every page is kept there as it looked
 
 RUN: Final = """async tags => {
-  const found = await axe.run({runOnly: tags, resultTypes: ["violations"]})
+  const found = await axe.run({runOnly: tags, resultTypes: ["violations"], preload: false})
   return found.violations.flatMap(one => one.nodes.map(node =>
     [one.id, one.impact || "minor", node.html.slice(0, 160) + " " + (node.failureSummary || "").slice(0, 300)]))
 }"""
@@ -47,25 +53,26 @@ def _script() -> str:
     return SCRIPT.read_text(encoding="utf-8") + "\n;0"
 
 
-def judge(page: Page, language: str, name: str) -> list[str]:
-    """Every grave fault of the page that is open, narrow and wide, light and dark, with all that folds unfolded."""
+def judge(page: Page, language: str, name: str, page_language: str | None = None) -> list[str]:
+    """Every grave fault of the page that is open, narrow and wide, light and dark, with all that folds unfolded.
+    `page_language`: what it has to say it is in, where that is not the reader's."""
     faults: list[str] = []
     # Evaluated from outside, it needs nothing that the policy of the page (CSP) would forbid.
     page.evaluate(_script())
-    for size, scheme in VARIANTS:
+    if PICTURES:
+        page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+        page.screenshot(path=Path(PICTURES) / f"{name}-{language}.png", full_page=True)
+    # The elements are the same in every language: all rules once, but where pictures are taken in both.
+    rules: object = TAGS if language == "ja" or PICTURES else DRAWN
+    for size, scheme in VARIANTS[language]:
         page.set_viewport_size(size)  # type: ignore[arg-type]
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         where = f"{size['width']} px {scheme}: "
-        _keep(page, f"{name}-{language}-{size['width']}-{scheme}")
+        if PICTURES and scheme == "dark":
+            page.screenshot(path=Path(PICTURES) / f"{name}-{language}-{size['width']}-dark.png", full_page=True)
         page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
-        faults += [where + fault for fault in page.evaluate(LOOK, language)]
-        said: list[Any] = page.evaluate(RUN, TAGS)
+        faults += [where + fault for fault in page.evaluate(LOOK, page_language or language)]
+        said: list[Any] = page.evaluate(RUN, rules)
+        rules = DRAWN
         faults += [f"{where}{rule} ({impact}): {node}" for rule, impact, node in said if impact in GRAVE or PICTURES]
-        if PICTURES:
-            page.evaluate("document.querySelectorAll('details:not([data-was])').forEach(part => part.open = false)")
     return faults
-
-
-def _keep(page: Page, name: str) -> None:
-    if PICTURES and (name.endswith("-360-light") or name.endswith("-ja-1280-dark")):
-        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)

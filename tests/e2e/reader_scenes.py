@@ -111,9 +111,13 @@ def configuration(folder: Path) -> dict[str, Any]:
     for name, text in texts.items():
         (folder / f"{name}.txt").write_text(text)
     lists: list[dict[str, Any]] = [{"name": name, "url": str(folder / f"{name}.txt")} for name in texts]
-    for one, meaning in zip(
-        lists, ({"mandatory": True}, {"category": "malware"}, {"rating": 3}, {"category": "vpn"}), strict=True
-    ):
+    meanings: tuple[dict[str, Any], ...] = (
+        {"mandatory": True},
+        {"category": "malware"},
+        {"rating": 3},
+        {"category": "vpn"},
+    )
+    for one, meaning in zip(lists, meanings, strict=True):
         one |= meaning
     until = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
     levels = {"little": 0, "adult": 3}
@@ -136,7 +140,7 @@ def serve(origin: Origin) -> None:
     for host in ("plain.test", "words.test", "listed.test", "find.test"):
         origin.replies[f"{host}/"] = Reply(html("A page"))
     origin.replies["words.test/"] = Reply(html("walrus and albatross"))
-    link = '<a id="go" href="http://category.test:{}/">go</a>'.format(origin.http)
+    link = f'<a id="go" href="http://category.test:{origin.http}/">go</a>'
     origin.replies["plain.test/from"] = Reply(html("A page", body=link))
 
 
@@ -147,6 +151,8 @@ def prepare(made: Readers) -> None:
         tab = made.window(way, "en")
         tab.goto(HELP_URL)
         tab.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth)")
+    proxy.curl(made.url("category.test", "/", "https"), "--interface", CLIENTS["new"], ca=False)
+    proxy.curl(made.url("danger.test", "/", "https"), "--interface", CLIENTS["new"], ca=False)
     # Another device of the same address has no certificate: it refuses ours at three sites.
     for host in ("plain.test", "words.test", "other.test"):
         proxy.curl(made.url(host, "/", "https"), "--interface", CLIENTS["shared"], ca=False)
@@ -158,6 +164,9 @@ def prepare(made: Readers) -> None:
         data = f"token={token[1]}&kind=shown&address=site{number}.example"
         assert proxy.curl(f"{HELP_URL}report", "--interface", at, "-d", data).status == 303
 
+
+# Where a connection fails nobody knows the reader's language: the page has both, English first.
+BOTH: Final = ("error-port", "error-both-languages")
 
 type Open = Callable[[Readers, Page, Language], None]
 SCENES: Final[dict[str, tuple[str, Open]]] = {}
@@ -197,41 +206,47 @@ def went(tab: Page, url: str) -> None:
     assert tab.goto(url) is not None
 
 
-SCENES |= {
-    "block-rating": at("child", "category.test"),
-    "block-https": at("child", "category.test", "/", "https"),
-    "block-own": at("child", "listed.test"),
-    "block-final": at("child", "host.test"),
-    "block-danger": at("child", "danger.test"),
-    "block-around": at("child", "tunnel.test"),
-    "block-search": at("child", "find.test", "/search?q=walrus"),
-    "block-words": at("child", "words.test"),
-    "block-unrated": at("little", "plain.test"),
-    "block-adult": at("adult", "words.test"),
-    "block-by-name": at("new", "category.test"),
-    "block-orange": at("inspect", "words.test"),
-    "mandatory": at("child", "law.test"),
-    "help-words": at("child", "find.test", "/search?q=%E6%AD%BB%E3%81%AB%E3%81%9F%E3%81%84"),
-    "help-proved": own("child"),
-    "help-new": own("new"),
-    "help-shared": own("shared"),
-    "help-level-0": own("little"),
-    "help-level-3": own("adult"),
-    "help-silent": own("silent"),
-    "help-paused": own("paused"),
-    "help-sni": own("sni"),
-    "help-inspect": own("inspect"),
-    "why": own("new", "why"),
-    "why-none": own("quiet", "why"),
-    "report": own("child", "report?kind=shown"),
-    "report-off": own("silent", "report"),
-    "error-missing": own("child", "nothing"),
-    "error-address": ("child", lambda made, tab, language: went(tab, "http://10.99.99.99/")),
-    "error-port": ("child", lambda made, tab, language: went(tab, "http://plain.test:25565/")),
-    "error-unreachable": ("child", lambda made, tab, language: went(tab, "http://nowhere.invalid/")),
-}
-for problem in ("bad-request", "too-long", "headers", "no-answer", "certificate", "loop", "internal"):
-    SCENES[f"error-{problem}"] = drawn(lambda language, problem=problem: error_page(language, problem, "example.com"))
+SCENES.update(
+    {
+        "block-rating": at("child", "category.test"),
+        "block-https": at("child", "category.test", "/", "https"),
+        "block-own": at("child", "listed.test"),
+        "block-final": at("child", "host.test"),
+        "block-danger": at("child", "danger.test"),
+        "block-around": at("child", "tunnel.test"),
+        "block-search": at("child", "find.test", "/search?q=walrus"),
+        "block-words": at("child", "words.test"),
+        "block-unrated": at("little", "plain.test"),
+        "block-adult": at("adult", "words.test"),
+        "block-by-name": at("new", "category.test"),
+        "block-orange": at("inspect", "words.test"),
+        "mandatory": at("child", "law.test"),
+        "help-words": at("child", "find.test", "/search?q=%E6%AD%BB%E3%81%AB%E3%81%9F%E3%81%84"),
+        "help-proved": own("child"),
+        "help-new": own("new"),
+        "help-shared": own("shared"),
+        "help-level-3": own("adult"),
+        "help-silent": own("silent"),
+        "help-paused": own("paused"),
+        "help-sni": own("sni"),
+        "help-inspect": own("inspect"),
+        "why": own("new", "why"),
+        "why-none": own("quiet", "why"),
+        "report": own("child", "report?kind=shown"),
+        "report-off": own("silent", "report"),
+        "error-missing": own("child", "nothing"),
+        "error-address": ("child", lambda made, tab, language: went(tab, "http://169.254.9.9/")),
+        "error-port": ("child", lambda made, tab, language: went(tab, "http://plain.test:25565/")),
+        "error-unreachable": ("child", lambda made, tab, language: went(tab, "http://nowhere.invalid/")),
+    }
+)
+
+
+def error(problem: str) -> tuple[str, Open]:
+    return drawn(lambda language: error_page(language, problem, "example.com"))
+
+
+SCENES.update({f"error-{problem}": error(problem) for problem in ("headers", "certificate", "internal")})
 LAN: Final = FilterState(
     False,
     1,
@@ -243,12 +258,14 @@ LAN: Final = FilterState(
     system="ios",
     report_url="/report?kind=shown",
 )
-SCENES |= {
-    "help-lan": drawn(lambda language: help_page(language, LAN)),
-    "error-both-languages": drawn(lambda language: connection_page(language, "unreachable")),
-    "report-full": drawn(lambda language: report_page(language, Form("shown", "a.example"), "token", (), "full")),
-    "report-not-saved": drawn(lambda language: report_page(language, Form("shown"), "token", (), "not_saved")),
-}
+SCENES.update(
+    {
+        "help-lan": drawn(lambda language: help_page(language, LAN)),
+        "error-both-languages": drawn(lambda language: connection_page(None, "unreachable")),
+        "report-full": drawn(lambda language: report_page(language, Form("shown", "a.example"), "token", (), "full")),
+        "report-not-saved": drawn(lambda language: report_page(language, Form("shown"), "token", (), "not_saved")),
+    }
+)
 
 
 @scene("help-straight-at-the-port", "port")

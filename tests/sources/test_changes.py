@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sfs.errors import SfsError
@@ -207,7 +207,6 @@ _STEPS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(steps=_STEPS)
 def test_as_many_undos_as_changes_lead_back_to_the_start(tmp_path_factory, steps):
     changes = Changes(tmp_path_factory.mktemp("state"), lambda file: None)

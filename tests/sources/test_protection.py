@@ -122,3 +122,17 @@ def test_every_line_has_a_sentence(language):
     texts = texts_for(language)
     for key in ("lists", "lists_age", "no_lists", "old_lists", "failed_lists", "missing_lists"):
         assert texts.text(f"protects.{key}", count="3", total="5")
+
+
+def test_a_pause_is_no_reason_to_say_that_lists_are_missing(house):
+    filter_ = house()
+    fetch(filter_)
+    until = (NOW + timedelta(minutes=15)).isoformat()
+    url = filter_.config.lists[0].url
+    lists = f"lists:\n- {{name: names, url: '{url}', format: plain, rating: 3}}\n"
+    filter_ = house(text=f"{lists}pauses: [{{until: '{until}'}}]\n")
+    policy = filter_.policies.policy_for(None, time=NOW)
+    assert policy.level == 4
+    shield = protection(filter_, policy, NOW)
+    assert shield == protection(filter_, filter_.policies.default, NOW)
+    assert "no_lists" not in [key for key, _, _ in shield.warnings]

@@ -161,3 +161,13 @@ def test_the_report_is_offered_only_where_one_is_taken() -> None:
     url = "/report?kind=shown"
     assert links(help_page("en", state(report_url=url))) == [url]
     assert links(help_page("en", state())) == []
+
+
+@each_language
+def test_during_a_pause_the_page_says_until_when_and_what_holds_then(language: Language) -> None:
+    texts = texts_for(language)
+    page = tree(help_page(language, state(paused="14:05")))
+    assert page.css_first("h1").text() == texts.text("help.paused", time="14:05")
+    assert texts.text("help.paused_level", time="14:05") in page.css_first("#shows").parent.text()
+    straight = tree(help_page(language, state(False, paused="14:05")))
+    assert straight.css_first("h1").text() == texts.text("help.inactive")

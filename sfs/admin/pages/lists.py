@@ -58,6 +58,7 @@ def _values(visit: Visit) -> dict[str, Any]:
         "level": level,
         "total": figure(sum(state.count for state in there)),
         "lists": len(there),
+        "failed": sum(bool(row.fault) for row in rows),
         "good": bool(rows) and all(row.age and not row.fault for row in rows),
     }
 

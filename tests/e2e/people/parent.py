@@ -177,7 +177,7 @@ def test_a_parent_protects_a_child_in_five_minutes(home: Home, tmp_path: Path) -
         lists_arrive(tab, settings)
 
         tab.goto(settings)
-        tab.click("a[href='http://sfs.home.arpa/']")
+        tab.click(f"a[href='http://{home.proxy.address}/']")
         steps.take("the help page")
         assert tab.locator("img.proof").count() >= 1
         with tab.expect_download() as download:
