@@ -10,16 +10,19 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from sfs.admin.pages.lists import row_of
 from sfs.lists import store
 from sfs.lists.faults import KEYS
 from sfs.lists.fetch import Limits
 from sfs.lists.update import Options, Result, update_lists
 from sfs.sources.subscriptions import ListFormat, ListSource
 from sfs.text.url import parse_url
+from sfs.web.texts import LANGUAGES, texts_for
 from tests.lists.mirror import Answer, Mirror, drip, page, raw, serving
 
 NAMES = [f"name{number}.example" for number in range(1000)]
@@ -334,6 +337,7 @@ def test_the_old_list_holds_and_the_failure_is_named(case: Case, mirror: Mirror,
     assert state is not None
     assert state.reason in case.reasons, state.failure
     assert state.failure and state.failed is not None and state.tries >= 1
+    assert_the_page_names_it(state)
     assert state.version is not None and state.count == len(NAMES)
     file = store.current(state_dir, "names")
     assert file is not None
@@ -343,6 +347,15 @@ def test_the_old_list_holds_and_the_failure_is_named(case: Case, mirror: Mirror,
         "V-" + state.version[2:],
         "state.json",
     ]
+
+
+def assert_the_page_names_it(state: store.ListState) -> None:
+    """The page of the lists says what went wrong in a sentence of its own, and that the old list holds."""
+    for language in LANGUAGES:
+        texts = texts_for(language)
+        row = row_of(state, 2, datetime.now(UTC), texts)
+        assert row.fault == texts.text(f"list_faults.{state.reason}")
+        assert row.failed and row.holds
 
 
 def test_after_all_of_it_a_good_list_comes_into_force(mirror: Mirror, house):
