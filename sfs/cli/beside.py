@@ -31,7 +31,7 @@ class AdminPage:
 
     @property
     def ports(self) -> list[int]:
-        """The ports that no client of the proxy may reach: those listened on, or about to be."""
+        """The ports listened on, or about to be."""
         return [place.port for place in (self.listening or self.places) if place.port]
 
     def start(self, control: Control) -> None:

@@ -89,9 +89,14 @@ class _Run:
             await asyncio.to_thread(self._start_beside, kept.journal, kept.trust, kept.reports)
 
         try:
-            await serve(self.live, ready, listen=self.listen, admin_ports=lambda: self.page.ports, kept=kept)
+            await serve(self.live, ready, listen=self.listen, admin_ports=self._closed_ports, kept=kept)
         finally:
             await asyncio.to_thread(self._stop_beside)
+
+    def _closed_ports(self) -> list[int]:
+        """The ports that no client reaches by way of us: the page's, and the one meant for it where it does not run."""
+        configured = self.live.filter.config.admin.port
+        return [*self.page.ports, *([configured] if configured else [])]
 
     def _say_ready(self) -> None:
         from sfs.proxy.run import ready_line
