@@ -53,9 +53,9 @@ def _script() -> str:
     return SCRIPT.read_text(encoding="utf-8") + "\n;0"
 
 
-def judge(page: Page, language: str, name: str, page_language: str | None = None) -> list[str]:
-    """Every grave fault of the page that is open, narrow and wide, light and dark, with all that folds unfolded.
-    `page_language`: what it has to say it is in, where that is not the reader's."""
+def judge(page: Page, language: str, name: str, page_language: str | None = None, *, wide: bool = False) -> list[str]:
+    """Every grave fault of the page that is open, narrow or wide, with all that folds unfolded. `page_language`: what
+    it has to say it is in, where that is not the reader's."""
     faults: list[str] = []
     # Evaluated from outside, it needs nothing that the policy of the page (CSP) would forbid.
     page.evaluate(_script())
@@ -63,8 +63,8 @@ def judge(page: Page, language: str, name: str, page_language: str | None = None
         page.set_viewport_size(NARROW)  # type: ignore[arg-type]
         page.screenshot(path=Path(PICTURES) / f"{name}-{language}.png", full_page=True)
     # The elements are the same in every language: all rules once, but where pictures are taken in both.
-    rules: object = TAGS if language == "ja" or PICTURES else DRAWN
-    for size, scheme in VARIANTS[language]:
+    rules: object = TAGS if (language == "ja" and not wide) or PICTURES else DRAWN
+    for size, scheme in VARIANTS[language] if PICTURES else VARIANTS[language][wide:][:1]:
         page.set_viewport_size(size)  # type: ignore[arg-type]
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         where = f"{size['width']} px {scheme}: "

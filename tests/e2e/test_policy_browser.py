@@ -92,7 +92,7 @@ def test_with_the_policy_a_closed_page_stays_closed(proxy, origin, tmp_path, way
         # The certificate of the policy is trusted: nobody installed it.
         opened = window.goto(f"https://site.test:{origin.https}/managed")
         assert opened.status == 200 and "from the server" in window.text_content("body")
-        assert "mitmproxy" in opened.security_details()["issuer"]
+        assert "SFS filter" in opened.security_details()["issuer"]
         window.goto("chrome://policy")
         window.wait_for_function(f"({ROWS})().filter(row => row[0]).length > 5")
         said = dict(window.evaluate(ROWS))

@@ -1,6 +1,7 @@
 """Every page in both languages, narrow and wide, light and dark, as axe-core and a browser judge it.
 
-With SFS_SCREENSHOTS=FOLDER each page is kept there as a picture, and lesser faults count too.
+English and wide ones are looked at in the long part: their elements are the same. With SFS_SCREENSHOTS=FOLDER each
+page is kept there as a picture, and lesser faults count too.
 """
 
 import re
@@ -12,7 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 from playwright.sync_api import Page, Playwright, Request, sync_playwright
 
-from sfs.web.texts import LANGUAGES, Language
+from sfs.web.texts import Language
 from tests.admin.house import PASSWORD
 from tests.e2e import admin_scenes, axe, reader_scenes
 from tests.e2e.admin_scenes import Houses, houses
@@ -23,6 +24,15 @@ from tests.e2e.reader_scenes import Readers, readers
 
 LACKS = missing() or axe.missing()
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(LACKS is not None, reason=str(LACKS))]
+LOOKS = [
+    pytest.param(language, wide, id=f"{language}-{'wide' if wide else 'narrow'}", marks=marks)
+    for language, wide, marks in (
+        ("ja", False, ()),
+        ("ja", True, pytest.mark.long),
+        ("en", False, pytest.mark.long),
+        ("en", True, pytest.mark.long),
+    )
+]
 OURS = ("http://sfs.home.arpa/on.svg", "https://check.sfs.home.arpa/proof/")  # pictures that tell the state
 
 
@@ -64,25 +74,29 @@ def home(play: Playwright, quick_hashes: None, tmp_path_factory: pytest.TempPath
         yield made
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "wide"), LOOKS)
 @pytest.mark.parametrize("name", admin_scenes.SCENES)
-def test_an_administrator_meets_no_page_that_keeps_anybody_out(home: Houses, name: str, language: Language) -> None:
+def test_an_administrator_meets_no_page_that_keeps_anybody_out(
+    home: Houses, name: str, language: Language, wide: bool
+) -> None:
     scene = admin_scenes.SCENES[name]
     with loads(home.window(scene.house, scene.role, language)) as parts:
         tab = scene.open(home, language)
-        faults = axe.judge(tab, language, f"admin-{name}")
+        faults = axe.judge(tab, language, f"admin-{name}", wide=wide)
     faults += [f"loads {url}" for url in parts]
     assert not faults, "\n".join((f"{name} in {language}:", *faults))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "wide"), LOOKS)
 @pytest.mark.parametrize("name", reader_scenes.SCENES)
-def test_a_reader_meets_no_page_that_keeps_anybody_out(people: Readers, name: str, language: Language) -> None:
+def test_a_reader_meets_no_page_that_keeps_anybody_out(
+    people: Readers, name: str, language: Language, wide: bool
+) -> None:
     way, open_ = reader_scenes.SCENES[name]
     tab = people.window(way, language)
     with loads(tab) as parts:
         open_(people, tab, language)
-        faults = axe.judge(tab, language, name, "en" if name in reader_scenes.BOTH else None)
+        faults = axe.judge(tab, language, name, "en" if name in reader_scenes.BOTH else None, wide=wide)
     faults += [f"loads {url}" for url in parts if not url.startswith(OURS)]
     assert not faults, "\n".join((f"{name} in {language}:", *faults))
 
