@@ -60,7 +60,7 @@ def verify(stored: str | None, password: str) -> bool:
     plain = normalized(password[:MAX_LENGTH])
     with _AT_ONCE:
         try:
-            matches = _HASHER.verify(stored or _of_nobody(), plain.encode("utf-8", "surrogatepass"))
+            matches = _HASHER.verify(stored or _of_nobody(_HASHER), plain.encode("utf-8", "surrogatepass"))
         except (VerificationError, InvalidHashError):
             return False
     return matches and stored is not None and len(password) <= MAX_LENGTH
@@ -73,7 +73,7 @@ def is_old(stored: str) -> bool:
 
 def warm() -> None:
     """Make the hash that unknown names are compared with, so that the first such login takes no longer than others."""
-    _of_nobody()
+    _of_nobody(_HASHER)
 
 
 @cache
@@ -83,5 +83,5 @@ def _common() -> frozenset[str]:
 
 
 @cache
-def _of_nobody() -> str:
-    return _HASHER.hash(b"nobody has this password")
+def _of_nobody(hasher: PasswordHasher) -> str:
+    return hasher.hash(b"nobody has this password")

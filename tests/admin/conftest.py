@@ -89,7 +89,6 @@ def quick_hashes() -> Iterator[None]:
     """Hashes that cost next to nothing: what they cost a thief is measured in tests/web/test_passwords.py."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sfs.web.passwords._HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        patch.setattr("sfs.web.passwords._of_nobody", lambda: PasswordHasher(1, 8, 1).hash(b"nobody has this password"))
         yield
 
 

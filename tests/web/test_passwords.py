@@ -5,6 +5,7 @@ import time
 from importlib.resources import files
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -120,14 +121,31 @@ def test_two_hashes_at_once_and_no_more(monkeypatch):
 
 def test_an_unknown_name_is_compared_with_a_hash_of_the_same_cost(monkeypatch):
     asked = []
+    plain_hasher = passwords._HASHER
 
     class Watched:
+        hash = staticmethod(plain_hasher.hash)
+
         def verify(self, stored, plain):
             asked.append(stored.split("$")[1:4])
             return True
 
+    monkeypatch.setattr(passwords, "_HASHER", Watched())
     real = hash_password("whatever it is")
     passwords.warm()
-    monkeypatch.setattr(passwords, "_HASHER", Watched())
     assert verify(real, "x") and not verify(None, "x")
     assert asked[0] == asked[1]
+
+
+def test_what_an_unknown_name_is_compared_with_follows_the_parameters(monkeypatch):
+    seen = []
+
+    class Watched(PasswordHasher):
+        def verify(self, stored, plain):
+            seen.append(stored)
+            return super().verify(stored, plain)
+
+    for cost in (1, 2):
+        monkeypatch.setattr(passwords, "_HASHER", Watched(cost, 8, 1))
+        assert not verify(None, "x")
+    assert [stored.split("$")[3] for stored in seen] == ["m=8,t=1,p=1", "m=8,t=2,p=1"]
