@@ -104,12 +104,12 @@ def test_the_keyboard_alone_chooses_a_level_and_the_focus_is_seen(window, house)
     page.goto(origin + "/")
     page.locator("button.level[value='3']").focus()
     assert page.locator("button.level[value='3']").evaluate("part => getComputedStyle(part).outlineStyle") == "solid"
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "Level 3 holds now." in page.locator("[role=status]").inner_text()
     assert house.control.live.filter.policies.default.level == 3
-    page.get_by_role("button", name="Undo").first.click()
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Undo").first.click()
     assert house.control.live.filter.policies.default.level == 2
 
 
@@ -121,7 +121,7 @@ def test_a_parent_finds_why_a_site_was_closed_and_opens_it(window, house):
     page.get_by_label("アドレスまたはコード").fill(code.lower())
     page.get_by_role("button", name="調べる").click()
     assert "school.example.com" in page.locator("h1").inner_text()
-    page.get_by_role("button", name="このサイトを許可").click()
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.get_by_role("button", name="このサイトを許可").click()
     assert "school.example.comを開けるようにしました。" in page.locator("[role=status]").inner_text()
     assert "school.example.com" in house.control.changes.values()["allow"]

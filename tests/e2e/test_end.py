@@ -54,15 +54,29 @@ def wait_until_closed(proxy) -> None:
         time.sleep(0.02)
 
 
+async def write_until(writer, last: threading.Event) -> None:
+    """A body whose end comes only when the test says so."""
+    while not last.is_set():
+        writer.write(b"more\n")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+    writer.write(b"the end\n")
+    await writer.drain()
+
+
 def test_an_open_download_is_finished_and_the_log_is_written(start, origin):
-    chunks = [b"%03d\n" % n for n in range(20)]
-    origin.replies["site.test/slow"] = Reply(type="application/octet-stream", chunks=chunks, pause=0.1)
+    last = threading.Event()
+    origin.replies["site.test/slow"] = Reply(
+        type="application/octet-stream", stream=lambda writer: write_until(writer, last)
+    )
     with start({"level": 2, "block": ["other.test"]}) as proxy:
         assert proxy.curl(f"http://other.test:{origin.http}/").status == 403
         idle = begin_download(proxy, origin, "/idle")  # an answer of a moment, then a connection that stays open
         with idle, begin_download(proxy, origin, "/slow") as sock:
             proxy.process.terminate()
-            assert b"019" in rest(sock)
+            wait_until_closed(proxy)
+            last.set()
+            assert b"the end" in rest(sock)
         assert proxy.process.wait(DEADLINE) == 0
     records = [
         json.loads(line) for file in (proxy.state / "log").glob("*.jsonl") for line in file.read_text().splitlines()
