@@ -5,8 +5,9 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime, time
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import click
 
@@ -19,6 +20,7 @@ from sfs.sources.explained import Asked, Explained, explain_url
 from sfs.sources.https import https_mode
 from sfs.text.url import MAX_URL
 
+MAX_LINE: Final = 4 * MAX_URL + 2  # bytes of standard input: a character has four at most, then an end of line
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -99,7 +101,7 @@ def command(
     asked = Asked(
         https=Https(https) if https else https_mode(filter_.config),
         kind=_kind(pairs),
-        client=client,
+        client=_client(client),
         user=user,
         at=_time(at),
         headers=tuple(pair for pair in pairs if pair[0] not in REQUEST_HEADERS),
@@ -125,10 +127,30 @@ def _urls(arguments: Iterable[str]) -> Iterator[str]:
         if text != "-":
             yield text
             continue
-        stream = sys.stdin.buffer
-        while line := stream.readline(MAX_URL + 2):
-            if url := line.decode("utf-8", "surrogateescape").strip():
-                yield url
+        yield from _lines(sys.stdin.buffer)
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    """One text a line that is not empty, however long it is: of one past the bound no more than shows that it is."""
+    first = True
+    while line := stream.readline(MAX_LINE):
+        text = line.decode("utf-8-sig" if first else "utf-8", "surrogateescape")
+        first = False
+        if len(line) == MAX_LINE and not line.endswith(b"\n"):
+            yield text[: MAX_URL + 1]
+            while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                pass
+        elif url := text.strip():
+            yield url
+
+
+def _client(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return str(ip_address(text.strip()))
+    except ValueError:
+        raise SfsError(f"--client {text!r} is no address", mend="write an IP address, as 192.0.2.7") from None
 
 
 def _header(text: str) -> tuple[str, str]:

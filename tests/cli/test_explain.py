@@ -88,6 +88,20 @@ def test_urls_come_from_standard_input_and_answers_in_order(config):
     assert rows[2]["action"] == "block"
 
 
+def test_a_line_past_the_bound_is_one_bad_request(config):
+    long = [
+        "http://plain.test/" + "x" * 200_000,
+        "http://plain.test/" + "\u65e5" * 90_000,
+        " " * 300_000 + "plain.test",
+    ]
+    fits = "http://plain.test/" + "x" * 60_000
+    done = sfs("explain", "--config", str(config), "--json", "-", stdin="\n".join(["\ufeffplain.test", *long, fits]))
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["check"] for row in rows] == ["unrated", *["bad-request"] * 3, "unrated"]
+    assert (rows[0]["url"], rows[-1]["url"]) == ("plain.test", fits)
+    assert max(len(row["url"]) for row in rows) <= 4 * 65_536
+
+
 def test_answers_are_flushed_one_by_one(config):
     command = [sys.executable, "-m", "sfs", "explain", "--config", str(config), "--json", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
@@ -107,6 +121,7 @@ def test_answers_are_flushed_one_by_one(config):
         (["http://plain.test/"], 2, "no level is chosen"),
         (["--level", "7", "http://plain.test/"], 2, "--level"),
         (["--level", "2", "--at", "noon", "x.test"], 2, "--at 'noon' is no time"),
+        (["--level", "2", "--client", "anna", "x.test"], 2, "--client 'anna' is no address"),
         (["--level", "2", "--header", "oops", "x.test"], 2, "is no header"),
         (["--level", "2", "--profile", "scool", "x.test"], 2, "school"),
         (["--level", "2"], 2, "URL"),
