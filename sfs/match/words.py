@@ -108,6 +108,10 @@ class WordIndex:
     def __len__(self) -> int:
         return sum(not rule.guard for rule in self.rules)
 
+    def count(self, above: int) -> int:
+        """How many of them, guards aside, have a rating above `above`."""
+        return sum(not rule.guard and (rule.rating or 0) > above for rule in self.rules)
+
     def find(self, text: str, place: Place, above: int = 0) -> tuple[WordHit, ...]:
         """The rules with a rating above `above` (help words always) that stand in `text`, highest rating first."""
         if not self.rules:

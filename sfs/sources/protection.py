@@ -47,10 +47,10 @@ def protection(filter_: Filter, policy: Policy | None = None, now: datetime | No
 def _lines(filter_: Filter, policy: Policy, now: datetime) -> list[Line]:
     """What a policy that judges stands on."""
     acting = _acting(filter_, policy)
-    words = len(filter_.ruleset.words) + (len(policy.words) if policy.words is not None else 0)
+    words = sum(index.count(policy.level) for index in (filter_.ruleset.words, policy.words) if index is not None)
     ages = _ages(filter_, acting, now)
     found: list[tuple[bool, Line]] = [
-        (policy.level < 4, ("words", words, 0)),
+        (True, ("words", words, 0)),
         (True, ("lists", len(acting), sum(len(lst.index) for lst in acting))),
         (True, ("own", sum(len(owner.allow) + len(owner.block) for owner in policy.owners), 0)),
         (True, ("ratings", sum(len(owner.ratings) for owner in policy.owners), 0)),
@@ -112,14 +112,14 @@ _HTTPS = {
     HttpsMode.SNI: "HTTPS by name",
 }
 _READY = {
-    "words": "{0} words",
+    "words": "{0} word{s}",
     "lists": "{0} category list{s} ({names} names{age})",
-    "own": "{0} own entries",
-    "ratings": "{0} own ratings",
+    "own": "{0} own entr{y}",
+    "ratings": "{0} own rating{s}",
     "self_labels": "what pages say of themselves",
     "unrated": "unrated pages stay closed",
     "only_allowed": "only allowed sites are open",
-    "mandatory": "{0} mandatory lists",
+    "mandatory": "{0} mandatory list{s}",
 }
 _WARNED = {
     "no_lists": "no category lists yet: run `sfs lists update`",
@@ -133,7 +133,9 @@ def _ready(policy: Policy, lines: list[Line], warnings: tuple[Line, ...], mode: 
     days = next((count for key, count, _ in lines if key == "lists_age"), None)
     age = "" if days is None else f", {days} day{'' if days == 1 else 's'} old"
     parts = [
-        _READY[key].format(count, s="" if count == 1 else "s", names=_short(total), age=age)
+        _READY[key].format(
+            count, s="" if count == 1 else "s", y="y" if count == 1 else "ies", names=_short(total), age=age
+        )
         for key, count, total in lines
         if key in _READY
     ]

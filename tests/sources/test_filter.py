@@ -50,7 +50,7 @@ def test_lists_of_every_meaning_act(make, tmp_path):
     assert "law.test" not in verdict(filter_, "http://law.test/x/y").source
     assert [fault.where.line for fault in filter_.report.skipped if fault.where.file.endswith("a.txt")] == [2]
     assert "3 category lists (3 names)" in protection(filter_).ready
-    assert "1 mandatory lists" in protection(filter_).ready
+    assert "1 mandatory list," in protection(filter_).ready
 
 
 def test_a_list_that_cannot_be_read_refuses_the_whole_configuration(make, tmp_path):
@@ -78,7 +78,7 @@ def test_https_is_by_name_until_a_client_has_proved_trust(make):
 def test_the_ready_line_says_what_protects(make):
     ready = protection(make("level: 0\nblock: [a.test]\nratings: {b.test: 1}\n")).ready
     assert ready.startswith("level 0: ")
-    for part in ("words", "1 own entries", "1 own ratings", "unrated pages stay closed", "no category lists yet"):
+    for part in ("words", "1 own entry,", "1 own rating,", "unrated pages stay closed", "no category lists yet"):
         assert part in ready
     assert "words" not in protection(make("level: 4\n")).ready
     assert protection(make("profile: isp\n")).ready.startswith("mandatory lists only")

@@ -49,6 +49,17 @@ def later(state_dir, **more) -> None:
     store.save_state(state_dir, replace(state, **more))
 
 
+def test_words_are_counted_that_act_at_the_level(house):
+    rules = house(text="").ruleset.words.rules
+    for level in range(5):
+        own = "keywords:\n  2: [blue widget, red widget]\n  4: [green widget]\n"
+        shield = protection(house(level, own))
+        shipped = sum(not rule.guard and rule.rating > level for rule in rules)
+        mine = (3, 3, 1, 1, 0)[level]
+        assert dict(line[:2] for line in shield.lines).get("words", 0) == shipped + mine
+        assert (f" {shipped + mine} words, " in shield.ready) is (level < 4)
+
+
 def test_without_lists_it_is_orange_and_says_what_to_do(house):
     shield = protection(house(text=""))
     assert shield.state == "orange"
