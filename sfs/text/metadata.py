@@ -72,28 +72,6 @@ class Head:
         wanted = attributes or ("name", "property")
         return tuple(m.content for m in self.metas if m.name == name and m.attribute in wanted and m.content.strip())
 
-    @property
-    def description(self) -> str:
-        return " ".join(self.contents("description"))
-
-    @property
-    def keywords(self) -> tuple[str, ...]:
-        """The single key words and phrases."""
-        words = (word.strip() for content in self.contents("keywords") for word in re.split("[,、，]", content))
-        return tuple(word for word in words if word)
-
-    @property
-    def og_title(self) -> str:
-        return " ".join(self.contents("og:title"))
-
-    @property
-    def og_description(self) -> str:
-        return " ".join(self.contents("og:description"))
-
-    @property
-    def og_site_name(self) -> str:
-        return " ".join(self.contents("og:site_name"))
-
     def texts(self) -> tuple[str, ...]:
         """Every text in which words are looked for, each once: title, description, keywords, Open Graph and its kin."""
         found = [self.title] + [content for name in _WORD_NAMES for content in self.contents(name)]

@@ -13,9 +13,3 @@ def _suffixes() -> PublicSuffixList:
 def is_public_suffix(host: str) -> bool:
     """Whether `host` (canonical) is itself a public suffix, as co.jp or github.io; unknown top level names count."""
     return _suffixes().privatesuffix(host) is None
-
-
-def registrable_domain(host: str) -> str | None:
-    """The domain somebody registered, as example.co.jp for a.b.example.co.jp; None for a public suffix."""
-    domain = _suffixes().privatesuffix(host)
-    return str(domain) if domain is not None else None
