@@ -288,4 +288,6 @@ def _line(name: str, hit: Hit) -> str:
 
 
 def _said(source: str, place: str | None) -> str:
+    if place is None or place.startswith(f"{source}:"):  # a file names itself in its place
+        return place or source
     return f"{source}: {place}" if place else source

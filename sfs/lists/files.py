@@ -78,6 +78,26 @@ def read_into(path: Path, format: str, sink: Sink, shown: str | None = None) -> 
     return reading
 
 
+def too_many_bad(bad: int, said: int) -> bool:
+    """Whether so many bad lines, of all that say something, refuse a file as a whole."""
+    return bad > FEW_BAD and bad > MOST_BAD * said
+
+
+def check_start(start: bytes, shown: str) -> None:
+    """RuleError where the first bytes of the file `shown` are plainly something else than lines of text."""
+    where = Where(shown, 1, 1)
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:20].lower().startswith(_HTML):
+        mend = "open its address in a browser: it may have moved, or ask for a login"
+        raise RuleError("this is a web page, not a list", where, mend)
+    packed = next((name for magic, name in _PACKED.items() if start.startswith(magic)), None)
+    if packed is not None:
+        raise RuleError(f"this is packed with {packed}", where, "unpack it first")
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise RuleError("this is UTF-16, not UTF-8", where, "save it as UTF-8")
+    if b"\0" in start[:4096]:
+        raise RuleError("this is not text", where, "name a list of lines")
+
+
 def _files(path: Path, format: str, shown: Where) -> list[tuple[Path, LineFormat]]:
     """The files of a list, each with the format of its lines."""
     line_format = format_named(format)
@@ -192,7 +212,7 @@ class Reading:
     def judge(self) -> None:
         """RuleError where too much of the list was bad, or where it is plainly written in another format."""
         said = self.count + self.passed_over + self.skipped_count
-        if self.skipped_count > FEW_BAD and self.skipped_count > MOST_BAD * said:
+        if too_many_bad(self.skipped_count, said):
             self._refuse()
         if said and not self.count and self.likely not in (None, "entries"):  # which almost all lines look like
             raise RuleError(f"no line of it names a site in the format {self.format}", *self._mend(self.skipped))
@@ -229,7 +249,7 @@ class Reading:
         rest, size = b"", 0
         while chunk := file.read(_CHUNK):
             if not size:
-                self._sniff(chunk)
+                check_start(chunk, self.shown)
                 self.start = self.start or chunk[: MAX_START + 1]
             size += len(chunk)
             if size > MAX_FILE:
@@ -242,17 +262,3 @@ class Reading:
             rest = data[cut : cut + MAX_BYTES + 1]
         if rest:
             yield rest + b"\n"
-
-    def _sniff(self, start: bytes) -> None:
-        """RuleError where the first bytes are plainly something else."""
-        shown = Where(self.shown, 1, 1)
-        if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:20].lower().startswith(_HTML):
-            mend = "open its address in a browser: it may have moved, or ask for a login"
-            raise RuleError("this is a web page, not a list", shown, mend)
-        packed = next((name for magic, name in _PACKED.items() if start.startswith(magic)), None)
-        if packed is not None:
-            raise RuleError(f"this is packed with {packed}", shown, "unpack it first")
-        if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise RuleError("this is UTF-16, not UTF-8", shown, "save it as UTF-8")
-        if b"\0" in start[:4096]:
-            raise RuleError("this is not text", shown, "name a list of lines")

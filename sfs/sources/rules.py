@@ -1,13 +1,14 @@
-"""The folder rules/ and the lists of a configuration, as a Ruleset. A bad line is skipped, counted and reported."""
+"""The folder rules/ and the lists of a configuration, as a Ruleset. A bad line is skipped, counted and reported; too
+many refuse the file."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sfs.core.ruleset import Ruleset
 from sfs.core.safesearch import Locks
 from sfs.errors import RuleError, SfsError, Where
-from sfs.lists.files import ListFile, read_list
+from sfs.lists.files import ListFile, check_start, read_list, too_many_bad
 from sfs.lists.store import ListState
 from sfs.match.entry import Entry, parse_entry
 from sfs.match.index import EntryIndex
@@ -83,15 +84,30 @@ def _help_words(folder: Path, report: RulesReport) -> Iterator[WordRule]:
 
 
 def _word_file(path: Path, rating: int | None, report: RulesReport) -> Iterator[WordRule]:
+    def read(line: str, where: Where) -> WordRule | None:
+        return parse_word_line(line, rating, where)
+
+    return (rule for rule, _ in _lines(path, read, report))
+
+
+def _lines[T](path: Path, read: Callable[[str, Where], T | None], report: RulesReport) -> Iterator[tuple[T, int]]:
+    """What each line says, with its number; RuleError where too many are bad, as of every list."""
     name = _shown(path)
+    bad: list[RuleError] = []
+    said = 0
     for number, line in enumerate(_read(path).splitlines(), 1):
         try:
-            rule = parse_word_line(line, rating, Where(name, number))
+            value = read(line, Where(name, number))
         except RuleError as fault:
-            report.skipped.append(fault)
+            bad.append(fault)
             continue
-        if rule is not None:
-            yield rule
+        if value is not None:
+            said += 1
+            yield value, number
+    if too_many_bad(len(bad), said + len(bad)):
+        what = f"{len(bad)} of {said + len(bad)} lines are bad; the first: {bad[0].what}"
+        raise RuleError(what, bad[0].where, bad[0].mend)
+    report.skipped.extend(bad)
 
 
 def _entries(path: Path, report: RulesReport) -> EntryIndex:
@@ -117,20 +133,15 @@ def _help_hosts(helplines: tuple[HelpLine, ...], report: RulesReport) -> EntryIn
 def _rating_files(folder: Path, report: RulesReport) -> Iterator[RatingFile]:
     """rules/ratings/*.txt: an entry, a tab, a rating."""
     for path in sorted(folder.glob("*.txt")):
-        rated: list[tuple[Entry, int]] = []
-        ratings: dict[Entry, int] = {}
-        name = _shown(path)
-        for number, line in enumerate(_read(path).splitlines(), 1):
-            where = Where(name, number)
-            text, _, value = line.partition("\t")
-            try:
-                entry = parse_entry(text, where)
-                if entry is not None:
-                    ratings[entry] = _rating(value, where)
-                    rated.append((entry, number))
-            except RuleError as fault:
-                report.skipped.append(fault)
-        yield RatingFile(name, EntryIndex(rated), ratings)
+        rows = list(_lines(path, _rated, report))
+        rated = EntryIndex((entry, number) for (entry, _), number in rows)
+        yield RatingFile(_shown(path), rated, {entry: rating for (entry, rating), _ in rows})
+
+
+def _rated(line: str, where: Where) -> tuple[Entry, int] | None:
+    text, _, value = line.partition("\t")
+    entry = parse_entry(text, where)
+    return None if entry is None else (entry, _rating(value, where))
 
 
 def _rating(text: str, where: Where) -> int:
@@ -148,12 +159,18 @@ def _rows(path: Path) -> list[Mapping[str, object]]:
 
 
 def _read(path: Path) -> str:
-    if path.stat().st_size > MAX_FILE:
-        raise SfsError(f"larger than {MAX_FILE} bytes", Where(_shown(path)), "split it")
+    name = _shown(path)
     try:
-        return path.read_text(encoding="utf-8-sig")
+        if path.stat().st_size > MAX_FILE:
+            raise SfsError(f"larger than {MAX_FILE} bytes", Where(name), "split it")
+        data = path.read_bytes()
+    except OSError as fault:
+        raise SfsError(f"cannot be read: {fault.strerror}", Where(name), "check who may read it") from None
+    check_start(data, name)
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
-        raise SfsError(f"not UTF-8 at byte {fault.start}", Where(_shown(path)), "save it as UTF-8") from None
+        raise SfsError(f"not UTF-8 at byte {fault.start}", Where(name), "save it as UTF-8") from None
 
 
 def _shown(path: Path) -> str:
