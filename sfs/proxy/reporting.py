@@ -1,10 +1,11 @@
 """The reader's report at the proxy: who may send one, of what, and where it goes.
 
-Never kept: help hosts and searches for help, what a mandatory list closes, anything of a policy that judges by such
-lists alone (profile isp) or records nothing.
+Never kept: help hosts, searches and notes that call for help, what a mandatory list closes, anything of a policy that
+judges by such lists alone (profile isp) or records nothing.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,15 +17,17 @@ from mitmproxy import http
 from sfs.core.facts import Facts, Need
 from sfs.core.policy import Policy
 from sfs.errors import SfsError, UrlError
+from sfs.match.words import Place
 from sfs.sources.filter import Filter
 from sfs.sources.helplines import HelpLine
 from sfs.sources.reports import MAX_WAITING, Report, Reports, new_report
-from sfs.text.url import Url, parse_url
+from sfs.text.url import Url, name_url, parse_url
 from sfs.web.answer import PageAnswer
 from sfs.web.report import MAX_FORM, MAX_NOTE, Desk, Form, Problem, read_form, report_page, sent_answer
 from sfs.web.texts import Language
 
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
+_NAMES: Final = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+")  # host names in a text
 
 
 class Reporting:
@@ -77,7 +80,7 @@ class Reporting:
         problem = self._fault(form, client, request) or await self._keep(form, client, policy, filter_, now)
         if problem is None:
             return sent_answer()
-        shown = replace(form, address="") if problem == "not_kept" else form
+        shown = replace(form, address="", note="") if problem == "not_kept" else form
         return report_page(language, shown, self._desk.token(client, time.time()), hotlines, problem)
 
     def _fault(self, form: Form, client: str, request: http.Request) -> Problem | None:
@@ -95,7 +98,7 @@ class Reporting:
             readings = _readings(form.address)
         except UrlError:
             return "address_bad"
-        if not all(_may_be_kept(url, client, policy, filter_, now) for url in readings):
+        if not all(_may_be_kept(url, client, policy, filter_, now) for url in readings) or _of_help(form.note, filter_):
             return "not_kept"
         if not self._desk.take_turn(client, time.time()):
             return "many"
@@ -129,6 +132,21 @@ def _may_be_kept(url: Url, client: str, policy: Policy, filter_: Filter, now: da
     if isinstance(answer, Need):  # never with page_asked; if it were, nobody would know
         return False
     return answer.record and answer.notice is None and answer.check not in ("own", "help", "mandatory", "error")
+
+
+def _of_help(note: str, filter_: Filter) -> bool:
+    """Whether a note is a call for help or names who helps: the one it is about may be the one who reads it."""
+    rules = filter_.ruleset
+    if rules.help_words.find(note, Place.QUERY):
+        return True
+    for name in _NAMES.findall(note.lower()):
+        try:
+            hits = rules.help_hosts.match(name_url(name))
+        except UrlError:
+            continue
+        if hits:
+            return True
+    return False
 
 
 def _shown(url: Url) -> str:
