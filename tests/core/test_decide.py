@@ -28,6 +28,7 @@ ENGINES = Engines([{"name": "Find", "hosts": ["find.test"], "params": ["q"], "pa
 WRAPPERS = Wrappers(
     [
         {"name": "archive", "hosts": ["archive.test"], "after": ["/web/*/"], "only": True},
+        {"name": "translator", "hosts": ["portal.test"], "params": ["u"], "paths": ["/translate"]},
     ]
 )
 
@@ -145,10 +146,36 @@ def test_a_mandatory_list_names_its_id_and_serial_and_nothing_opens_it():
         ([owner(block=["page.test/a/b"])], "http://page.test/a%2Fb", "block"),
         ([owner(allow=["page.test/a/"], block=["page.test"])], "http://page.test/a/..%2Fx", "block"),
         ([owner(allow=["page.test/a/"], block=["page.test"])], "http://page.test/a/x", "allow"),
+        (
+            [owner("near", allow=["page.test"]), owner("far", final=["page.test"], allow=["page.test/a/"])],
+            "http://page.test/a/x",
+            "allow",
+        ),
+        (
+            [owner("near", allow=["page.test"]), owner("far", final=["page.test"], allow=["page.test/a/"])],
+            "http://page.test/b",
+            "block",
+        ),
     ],
 )
 def test_own_entries_nearest_owner_first_then_the_most_specific_unit(owners, url, expected):
     assert check(settle(facts(url), policy(2, *owners), Ruleset()))[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("meaning", "closed"), [({"rating": 3}, {0, 1, 2}), ({"axis": Axis.SECURITY}, {0, 1, 2, 3, 4})]
+)
+def test_an_own_entry_opens_a_list_unless_that_is_final(meaning, closed):
+    allows = owner(allow=["page.test"])
+    for level in range(5):
+        for final in (False, True):
+            rules = Ruleset(lists=(CategoryList("list", entries("page.test"), final=final, **meaning),))
+            verdict = settle(facts(), policy(level, allows), rules)
+            if final and level in closed:
+                assert check(verdict) == ("block", "entry/own-final")
+                assert verdict.source == "list:1 page.test"
+            else:
+                assert check(verdict) == ("allow", "entry/own-allow")
 
 
 def test_an_allowed_engine_is_still_asked_for_bad_words():
@@ -229,6 +256,14 @@ def test_a_bureau_that_is_away_is_the_levels_word():
         assert check(verdict)[1] == ("rating/bureau-away" if level == 0 else "unrated/unrated-shown")
 
 
+def test_what_is_rated_or_only_part_of_a_page_is_shown_while_a_bureau_is_away():
+    away = Facts(parse_url("http://page.test/"), time=NOW)
+    rated = away.with_labels(away.url, LabelAnswer((Label(0, "own"),), away=True)).with_page(Page())
+    assert check(settle(rated, policy(0), Ruleset())) == ("allow", "rating/rated-shown")
+    part = replace(away, kind=Kind.SUBRESOURCE).with_labels(away.url, LabelAnswer((), away=True))
+    assert check(settle(part, policy(0), Ruleset())) == ("allow", "unrated/part-shown")
+
+
 def test_words_in_the_url_hold_unless_a_rating_speaks_of_the_page():
     rules = Ruleset(words=words(r3="orange"))
     url = "http://page.test/orange-1"
@@ -241,6 +276,18 @@ def test_words_in_the_url_hold_unless_a_rating_speaks_of_the_page():
     assert check(settle(facts(url), policy(2), shopping))[0] == "block"
     assert check(settle(facts("http://page.test/%6Frange"), policy(2), rules))[0] == "block"
     assert check(settle(facts("http://page.test/%256Frange"), policy(2), rules))[0] == "block"
+
+
+@pytest.mark.parametrize("forms", [1, 2])
+def test_a_rating_of_one_form_of_a_url_closes_it_and_never_opens_it(forms):
+    rules = Ruleset(words=words(r3="orange"))
+    url = "http://page.test/%256Frange"
+    kind, strict = Label(0, "a", forms=forms), Label(4, "a", forms=forms)
+    assert check(settle(facts(url, (kind,)), policy(2), rules))[1] == "url-words/url-words"
+    assert check(settle(facts(url, (kind,)), policy(0), Ruleset()))[1] == "unrated/unrated"
+    assert check(settle(facts(url, (strict,)), policy(2), Ruleset()))[1] == "rating/label-rating"
+    both = (kind, replace(kind, source="b", forms=3 - forms))
+    assert check(settle(facts(url, both), policy(0), rules))[1] == "rating/rated-shown"
 
 
 def test_a_host_in_its_own_letters_is_searched_for_words():
@@ -338,9 +385,48 @@ def test_a_page_that_carries_another_gets_the_stricter_verdict_of_both():
     rated = {"http://inner.test/a": LabelAnswer((Label(4, "b"),))}
     assert settle(facts(url), policy(2), rules, rated.items()).blocked
     assert not settle(facts(url), policy(4), rules, rated.items()).blocked
+    assert not settle(facts(url), policy(2, bypass=Bypass.LISTS), rules, rated.items()).blocked
     assert settle(facts(url), policy(4, blocks_inner), rules).blocked
     twice = "http://archive.test/web/2020/http://archive.test/web/2021/http://inner.test/a"
     assert settle(facts(twice), policy(2, blocks_inner), rules).blocked
+
+
+def test_a_page_that_is_carried_is_judged_in_every_spelling_of_what_carries_it():
+    rules = Ruleset(wrappers=WRAPPERS)
+    blocks_inner = policy(2, owner(block=["inner.test"]))
+    for path in (
+        "/translate?u=http://inner.test/",
+        "/%2574ranslate?u=http://inner.test/",
+        "/translate?%2575=inner.test",
+    ):
+        assert settle(facts(f"http://portal.test{path}"), blocks_inner, rules).source == "config.yaml:1 inner.test"
+
+
+@pytest.mark.parametrize(("deep", "expected"), [(4, "allow"), (5, "block")])
+def test_what_is_carried_too_deep_is_blocked_unread(deep, expected):
+    url = "http://archive.test/web/2020/" * deep + "http://inner.test/"
+    verdict = settle(facts(url), policy(2), Ruleset(wrappers=WRAPPERS))
+    assert check(verdict)[0] == expected
+    assert verdict.blocked is (verdict.reason == "wrapper")
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_by_name_what_only_carries_pages_is_closed_to_children(level):
+    rules = Ruleset(wrappers=WRAPPERS)
+    shows = policy(level, unrated=Unrated.SHOW)
+    by_name = Facts(name_url("archive.test", 443), Https.SNI, time=NOW).with_page(None)
+    expected = ("block", "subscribed/wrapper") if level <= 2 else ("allow", "unrated/unrated-shown")
+    assert check(settle(by_name, shows, rules)) == expected
+    portal = replace(by_name, url=name_url("portal.test", 443))  # carries pages beside its own
+    assert check(settle(portal, shows, rules))[0] == "allow"
+
+
+def test_where_wrappers_are_blocked_what_carries_a_page_is_in_any_spelling():
+    rules = Ruleset(wrappers=WRAPPERS)
+    blocks = policy(1, bypass=Bypass.BLOCK)
+    for path in ("/translate?u=http://inner.test/", "/%2574ranslate?%2575=http://inner.test/"):
+        assert check(settle(facts(f"http://portal.test{path}"), blocks, rules))[1] == "subscribed/wrapper"
+    assert check(settle(facts("http://portal.test/news"), blocks, rules))[0] == "allow"
 
 
 class Broken:
