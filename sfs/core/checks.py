@@ -9,6 +9,7 @@ from sfs.core.ruleset import Axis
 from sfs.core.verdict import Scope, Verdict
 from sfs.match.index import Hit, best
 from sfs.match.words import Place, WordHit
+from sfs.text.unwrap import Wrapped
 from sfs.text.url import Form
 
 Answer = Verdict | Need | None
@@ -104,14 +105,13 @@ def _wrapper(case: Case) -> str | None:
         return wrappers.is_wrapper_host(case.url.host) if blocks else None
     if case.policy.bypass is not Bypass.BLOCK:
         return None
-    wrapped = wrapped_page(case, case.url.sent) or wrapped_page(case, case.url.decoded)
-    return wrapped[0] if wrapped else wrappers.is_wrapper_host(case.url.host)
+    carried = wrapped_pages(case, case.url.sent) or wrapped_pages(case, case.url.decoded)
+    return carried[0].name if carried else wrappers.is_wrapper_host(case.url.host)
 
 
-def wrapped_page(case: Case, form: Form) -> tuple[str, str] | None:
-    """The name of the wrapper and the URL it carries, in one reading of this URL; None where it carries none."""
-    wrapped = case.ruleset.wrappers.unwrap(case.url.host, form.path, form.query or "")
-    return None if wrapped is None else (wrapped.name, wrapped.inner)
+def wrapped_pages(case: Case, form: Form) -> tuple[Wrapped, ...]:
+    """The pages that this URL carries in one reading of it, each with the name of the wrapper."""
+    return case.ruleset.wrappers.unwrap_all(case.url.host, form.path, form.query or "")
 
 
 def only_allowed(case: Case) -> Answer:

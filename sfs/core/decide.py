@@ -4,9 +4,10 @@ The first row that answers ends the walk (design, section 3). A row that raises 
 for it. A page that carries another one (translator, archive, reader) gets the stricter verdict of both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import count
 from pathlib import PurePath
 from traceback import extract_tb
 
@@ -19,9 +20,11 @@ from sfs.core.policy import Policy
 from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Verdict
 from sfs.errors import UrlError
+from sfs.text.unwrap import MAX_CARRIED
 from sfs.text.url import Url, parse_url
 
 MAX_WRAPPERS = 4  # a page inside a page inside ...: deeper ones are blocked, nobody reads them
+MAX_PAGES = 16  # carried by one URL, at all depths; each asks for labels, and then the walk begins anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,12 @@ class Step:
 def decide(facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None = None) -> Verdict | Need:
     """The verdict on a request, or the one fact that is missing. Asks for each fact at most once. Never raises:
     a check that does decides as the policy's `on_error` says, with check `error`."""
-    return _decide(facts, policy, ruleset, trace, 0)
+    return _decide(facts, policy, ruleset, trace, 0, count(1))
 
 
-def _decide(facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None, depth: int) -> Verdict | Need:
+def _decide(
+    facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None, depth: int, carried: Iterator[int]
+) -> Verdict | Need:
     case = Case(facts, policy, ruleset)
     outer = _walk(case, trace)
     if isinstance(outer, Need) or outer.blocked or outer.check in ("own", "help", "error"):
@@ -75,10 +80,12 @@ def _decide(facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | 
         inners = _inner_urls(case)
     except Exception as fault:
         return _failed(case, fault)
+    if inners and (depth >= MAX_WRAPPERS or len(inners) > MAX_CARRIED):
+        return case.block("subscribed", "wrapper")
     for url in inners:
-        if depth >= MAX_WRAPPERS:
+        if next(carried) > MAX_PAGES:
             return case.block("subscribed", "wrapper")
-        inner = _decide(replace(facts, url=url), _policy_inside(policy), ruleset, trace, depth + 1)
+        inner = _decide(replace(facts, url=url), _policy_inside(policy), ruleset, trace, depth + 1, carried)
         if isinstance(inner, Need) or inner.blocked:
             return inner if isinstance(inner, Need) else _private(case, inner)
     return _private(case, outer)
@@ -105,12 +112,9 @@ def _inner_urls(case: Case) -> tuple[Url, ...]:
     if case.url.name_only or not case.walks("subscribed"):
         return ()
     urls: dict[str, Url] = {}
-    for form in case.url.forms:
-        wrapped = checks.wrapped_page(case, form)
-        if wrapped is None:
-            continue
+    for wrapped in (one for form in case.url.forms for one in checks.wrapped_pages(case, form)):
         try:
-            url = parse_url(wrapped[1])
+            url = parse_url(wrapped.inner)
         except UrlError:
             continue
         if url.host != case.url.host or url.sent != case.url.sent:

@@ -17,9 +17,10 @@ from sfs.text.charset import canonical, decode_bytes, decode_strict
 from sfs.text.patterns import HostRows, check_hosts, row_values
 
 MAX_ROWS: Final = 5000
-MAX_PAIRS: Final = 500  # parameters of one query that are looked at
-MAX_WORDS: Final = 32
-MAX_WORD: Final = 4096  # characters
+# Padding hides nothing: what is past a bound is searched all the same, as one text.
+MAX_PAIRS: Final = 500  # parameters of one query that are told apart
+MAX_WORDS: Final = 32  # values that are told apart
+MAX_WORD: Final = 65_536  # characters; a URL has no more
 MAX_FORM: Final = 256 * 1024  # bytes
 MAX_ROUNDS: Final = 3  # a page's own script may decode what the server did not
 
@@ -62,15 +63,18 @@ class _Query:
 
     raw: bytes
     form: bytes
+    rest: bytes = b""  # of `pairs`: what stands behind those that are told apart
     _pairs: dict[str, list[bytes]] | None = field(default=None)
 
     def pairs(self) -> dict[str, list[bytes]]:
         """Values as bytes under their names in lower case."""
         if self._pairs is None:
             self._pairs = {}
-            parts = [part for part in self.raw.split(b"&") + self.form.split(b"&") if part][:MAX_PAIRS]
+            parts = [part for part in self.raw.split(b"&") + self.form.split(b"&") if part]
             # Some servers take ";" for "&"; most take it for itself. Both readings count.
-            for part in parts + [part for whole in parts for part in whole.split(b";")[1:]][:MAX_PAIRS]:
+            inner = [part for whole in parts[:MAX_PAIRS] for part in whole.split(b";")[1:]]
+            self.rest = b"&".join(parts[MAX_PAIRS:] + inner[MAX_PAIRS:])
+            for part in parts[:MAX_PAIRS] + inner[:MAX_PAIRS]:
                 name, _, value = part.partition(b"=")
                 self._pairs.setdefault(_unquoted(name).decode("latin-1").lower(), []).append(_unquoted(value))
         return self._pairs
@@ -116,8 +120,11 @@ def _words(row: "_Row", path: str, query: _Query) -> tuple[str, ...]:
         if engine.params and (query.raw or query.form):
             pairs = query.pairs()
             raws += [value for name in engine.params if name in pairs for value in pairs[name]]
+            raws += [_unquoted(query.rest)] if query.rest else []
+    if len(raws) > MAX_WORDS:
+        raws = [*raws[: MAX_WORDS - 1], b" ".join(raws[MAX_WORDS - 1 :])]
     found_words: dict[str, None] = {}
-    for raw in raws[:MAX_WORDS]:
+    for raw in raws:
         for text in _readings(raw, engine, query):
             found_words[text] = None
     return tuple(found_words)

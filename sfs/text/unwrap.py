@@ -15,8 +15,8 @@ from sfs.text.url import decode_once
 
 MAX_ROWS: Final = 2000
 MAX_INNER: Final = 8192  # characters; a longer one is cut: its host and most of its path are judged all the same
+MAX_CARRIED: Final = 8  # URLs in one that are told apart
 MAX_ROUNDS: Final = 3  # of percent-decoding, until a URL comes to light
-MAX_PAIRS: Final = 500
 
 _SCHEME = re.compile(r"(https?|ftp):[/\\]*(?=[^/\\\s])", re.I)
 _CODED_HOST = re.compile(r"[^/\\?#%]*%")
@@ -70,15 +70,27 @@ class Wrappers:
         self._rows = HostRows((host, row) for row in made for host in row[0].hosts)
 
     def unwrap(self, host: str, path: str, query: str | None = None) -> Wrapped | None:
-        """The URL that this one carries, or None. Never raises. `host` canonical, `path` and `query` as sent."""
+        """The first URL that this one carries, or None. Never raises. `host` canonical, `path` and `query` as sent."""
+        return next(self._carried(host, path, query or ""), None)
+
+    def unwrap_all(self, host: str, path: str, query: str | None = None) -> tuple[Wrapped, ...]:
+        """Every URL that this one carries, each once: of ?u=one&u=two one service shows the first, another the last.
+        At most MAX_CARRIED and one more, which says that there are too many."""
+        found: dict[Wrapped, None] = {}
+        for wrapped in self._carried(host, path, query or ""):
+            found[wrapped] = None
+            if len(found) > MAX_CARRIED:
+                break
+        return tuple(found)
+
+    def _carried(self, host: str, path: str, query: str) -> Iterator[Wrapped]:
         for wrapper, templates in self._rows.of(host):
             if wrapper.paths and not path.lower().startswith(wrapper.paths):
                 continue
-            for inner in _candidates(wrapper, templates, host, path, query or ""):
+            for inner in _candidates(wrapper, templates, host, path, query):
                 url = _url(inner, wrapper.scheme)
                 if url:
-                    return Wrapped(wrapper.name, url[:MAX_INNER])
-        return None
+                    yield Wrapped(wrapper.name, url[:MAX_INNER])
 
     def is_wrapper_host(self, host: str) -> str | None:
         """The wrapper's name if a host does nothing but wrap, so that its name alone says enough (HTTPS by name)."""
@@ -96,7 +108,7 @@ def _candidates(
         if found and found.end() < len(path):
             yield path[found.end() :] + (f"?{query}" if query else "")
     if wrapper.params and query:
-        pairs = _pairs(query)
+        pairs = _pairs(query, wrapper.params)
         for name in wrapper.params:
             for value in [query] if name == "?" else pairs.get(name, ()):
                 marked = _marked(value, wrapper.marker)
@@ -104,11 +116,14 @@ def _candidates(
                     yield marked
 
 
-def _pairs(query: str) -> dict[str, list[str]]:
+def _pairs(query: str, wanted: Sequence[str]) -> dict[str, list[str]]:
+    """The values of these names, however many others stand around them: padding hides no page."""
     pairs: dict[str, list[str]] = {}
-    for part in query.split("&")[:MAX_PAIRS]:
+    for part in query.split("&"):
         name, _, value = part.partition("=")
-        pairs.setdefault(unquote(name).lower(), []).append(decode_once(value))
+        name = (unquote(name) if "%" in name else name).lower()
+        if name in wanted:
+            pairs.setdefault(name, []).append(decode_once(value))
     return pairs
 
 
@@ -129,7 +144,7 @@ def _translated(host: str, path: str, query: str) -> str:
     """The page behind example-com.translate.goog.
 
     Spec: Google Search Central, "Enable your ad network to work with translation-related Google Search features"."""
-    pairs = _pairs(query)
+    pairs = _pairs(query, ("_x_tr_hp", "_x_tr_enc", "_x_tr_sch"))
     label = "".join(pairs.get("_x_tr_hp", [])[:1]) + host.partition(".")[0]
     encodings = "".join(pairs.get("_x_tr_enc", [])[:1]).split(",")
     if "1" in encodings:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -400,6 +401,28 @@ def test_a_page_that_is_carried_is_judged_in_every_spelling_of_what_carries_it()
         "/translate?%2575=inner.test",
     ):
         assert settle(facts(f"http://portal.test{path}"), blocks_inner, rules).source == "config.yaml:1 inner.test"
+
+
+def test_every_page_that_is_carried_is_judged_and_too_many_are_blocked_unread():
+    rules = Ruleset(wrappers=WRAPPERS)
+    blocks_inner = policy(2, owner(block=["inner.test"]))
+    for query in ("u=http://inner.test/&u=http://fine.test/", "u=http://fine.test/&u=http://inner.test/"):
+        assert settle(facts(f"http://portal.test/translate?{query}"), blocks_inner, rules).blocked
+    fine = "&".join(f"u=http://fine.test/{number}" for number in range(8))
+    assert not settle(facts(f"http://portal.test/translate?{fine}"), blocks_inner, rules).blocked
+    verdict = settle(facts(f"http://portal.test/translate?{fine}&u=http://fine.test/8"), blocks_inner, rules)
+    assert check(verdict) == ("block", "subscribed/wrapper")
+
+
+def test_pages_that_carry_many_that_carry_many_are_bounded_together():
+    rules = Ruleset(wrappers=WRAPPERS)
+
+    def carrying(pages: list[str]) -> str:
+        return "http://portal.test/translate?" + "&".join(f"u={quote(page, safe='')}" for page in pages)
+
+    inner = [carrying([f"http://fine.test/{first}{second}" for second in range(4)]) for first in range(4)]
+    assert not settle(facts(carrying(inner[:1])), policy(2), rules).blocked
+    assert settle(facts(carrying(inner)), policy(2), rules).reason == "wrapper"
 
 
 @pytest.mark.parametrize(("deep", "expected"), [(4, "allow"), (5, "block")])

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sfs.errors import RuleError
-from sfs.text.unwrap import MAX_INNER, Wrappers
+from sfs.text.unwrap import MAX_CARRIED, MAX_INNER, Wrappers
 
 ROOT = Path(__file__).parents[2]
 ROWS = json.loads((ROOT / "tests" / "vectors" / "text" / "wrapped.json").read_text("utf-8"))
@@ -31,6 +31,22 @@ def inner(url: str) -> str | None:
 @pytest.mark.parametrize("row", ROWS, ids=[row["why"] for row in ROWS])
 def test_inner_url(row: dict[str, str | None]) -> None:
     assert inner(str(row["url"])) == row["inner"]
+
+
+def test_padding_hides_no_page() -> None:
+    query = "&".join(["a=1"] * 5000) + "&%75=http://example.com/"
+    wrapped = shipped().unwrap("translate.google.com", "/translate", query)
+    assert wrapped is not None and wrapped.inner == "http://example.com/"
+
+
+def test_every_page_that_a_url_names_is_carried() -> None:
+    def carried(query: str) -> list[str]:
+        return [one.inner for one in shipped().unwrap_all("translate.google.com", "/translate", query)]
+
+    pages = [f"http://example.com/{number}" for number in range(5)]
+    assert carried("&".join(f"u={page}" for page in [*pages, pages[0]])) == pages
+    assert len(carried("&".join(f"u=http://example.com/{number}" for number in range(5000)))) == MAX_CARRIED + 1
+    assert carried("sl=en") == []
 
 
 def test_every_host_of_the_table_that_only_wraps_is_known_by_name() -> None:
