@@ -14,7 +14,7 @@ from sfs.text.patterns import HostRows, check_hosts, row_values
 from sfs.text.url import decode_once
 
 MAX_ROWS: Final = 2000
-MAX_INNER: Final = 8192  # characters; a longer one is cut: its host and most of its path are judged all the same
+MAX_INNER: Final = 65_536  # characters; a URL has no more
 MAX_CARRIED: Final = 8  # URLs in one that are told apart
 MAX_ROUNDS: Final = 3  # of percent-decoding, until a URL comes to light
 

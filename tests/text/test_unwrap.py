@@ -3,7 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 import yaml
@@ -37,6 +37,12 @@ def test_padding_hides_no_page() -> None:
     query = "&".join(["a=1"] * 5000) + "&%75=http://example.com/"
     wrapped = shipped().unwrap("translate.google.com", "/translate", query)
     assert wrapped is not None and wrapped.inner == "http://example.com/"
+
+
+def test_a_search_far_inside_a_carried_page_is_kept() -> None:
+    inner = "https://example.com/search?z=" + "x" * 30_000 + "&q=words"
+    wrapped = shipped().unwrap("translate.google.com", "/translate", f"u={quote(inner, safe='')}")
+    assert wrapped is not None and wrapped.inner == inner
 
 
 def test_every_page_that_a_url_names_is_carried() -> None:
@@ -79,7 +85,7 @@ def test_a_wrapper_says_its_name_and_one_step_is_taken_at_a_time() -> None:
 
 
 def test_a_long_inner_url_is_cut_but_keeps_its_host() -> None:
-    found = inner("https://12ft.io/https://example.com/" + "a" * 60_000)
+    found = inner("https://12ft.io/https://example.com/" + "a" * 70_000)
     assert found is not None and len(found) == MAX_INNER and found.startswith("https://example.com/aaa")
 
 
