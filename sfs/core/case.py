@@ -34,8 +34,9 @@ class Case:
         if self.url.name_only:
             return ()
         words: dict[str, None] = {}
+        sent, kind = self.facts.form, self.facts.form_kind
         for form in self.url.forms:
-            found = self.ruleset.engines.words(self.url.host, form.path, form.query or "", self.facts.form)
+            found = self.ruleset.engines.words(self.url.host, form.path, form.query or "", sent, kind)
             words.update(dict.fromkeys(found))
         return tuple(words)
 

@@ -85,7 +85,7 @@ def _asked_badly(case: Case, owner: Owner, hit: Hit) -> Answer:
     if not case.walks("search-words"):
         return None
     # An entry opens what is rated above the level; a help word must not close it again.
-    return _help_shown(case) if case.is_document and case.asks_for_help else search_words(case)
+    return _help_shown(case) if case.asks_for_help else search_words(case)
 
 
 def subscribed(case: Case) -> Answer:
@@ -122,9 +122,9 @@ def only_allowed(case: Case) -> Answer:
 
 
 def search_words(case: Case) -> Answer:
-    """Words in what was typed into a search engine. A search for help is shown, to children after the help lines."""
-    if not case.is_document:
-        return None
+    """Words in what was typed into a search engine. A search for help is shown, to children after the help lines.
+
+    Sub-resources too: pages search without loading another page, and suggest while somebody types."""
     if case.asks_for_help:
         return _search_for_help(case)
     hits = [hit for words in case.search_words if (hit := case.words(words, Place.QUERY)) is not None]
@@ -147,7 +147,8 @@ def _help_shown(case: Case) -> Verdict:
 
 
 def _help_notice(case: Case) -> str | None:
-    return "help-words" if case.policy.level <= 2 else None
+    """A page with help lines comes before a page alone: a script would take it for an answer of the engine."""
+    return "help-words" if case.is_document and case.policy.level <= 2 else None
 
 
 def rating(case: Case) -> Answer:

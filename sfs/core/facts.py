@@ -64,7 +64,8 @@ class Facts:
     https: Https = Https.INSPECT
     kind: Kind = Kind.DOCUMENT
     method: str = "GET"
-    form: bytes | None = None  # a search sent by POST
+    form: bytes | None = None  # the body of a search sent by POST
+    form_kind: str = ""  # its Content-Type; none: an urlencoded form
     client: str | None = None
     login: str | None = None
     time: datetime | None = None

@@ -9,10 +9,13 @@ from mitmproxy import http
 from sfs.core.facts import Facts, Https, Kind
 from sfs.core.sight import kind_of
 from sfs.errors import UrlError
+from sfs.proxy.decode import BoundedDecoder
 from sfs.text.url import DEFAULT_PORTS, Url, parse_url
 
 MAX_TARGET = 65_536  # bytes of a request target; longer ones are answered 414
 MAX_FORM = 65_536  # bytes of a form that are searched for search words
+MAX_TYPE = 500  # characters of its Content-Type
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 GO_ON = "sfs-go-on"  # the mark a reader's click on "go on" leaves in the URL; it never goes upstream
 
 
@@ -62,11 +65,20 @@ def asked_of(request: http.Request) -> Asked:
 
 def facts_of(flow: http.HTTPFlow, asked: Asked, now: datetime) -> Facts:
     """The facts of a request that is seen whole."""
-    form = None
     request = flow.request
-    if request.raw_content and is_form(request):
-        form = request.raw_content[:MAX_FORM]
-    return Facts(asked.url, Https.INSPECT, asked.kind, request.method, form, client_of(flow), time=now)
+    form, kind = None, ""
+    if request.method == "POST" and request.raw_content and _holds_fields(request):
+        form, kind = _form(request, request.raw_content), request.headers.get("content-type", "")[:MAX_TYPE]
+    return Facts(asked.url, Https.INSPECT, asked.kind, request.method, form, kind, client_of(flow), time=now)
+
+
+def _form(request: http.Request, body: bytes) -> bytes:
+    """The body as it was before a script compressed it, up to the bound."""
+    codings = request.headers.get("content-encoding")
+    if not codings:
+        return body[:MAX_FORM]
+    decoder = BoundedDecoder(codings, MAX_FORM)
+    return decoder.feed(body[:MAX_FORM]) + decoder.finish()
 
 
 def is_form(request: http.Request) -> bool:
@@ -89,9 +101,15 @@ def settle_path(request: http.Request, url: Url) -> None:
         request.data.path = url.sent.path.encode() + question + query
 
 
+def _holds_fields(request: http.Request) -> bool:
+    """Whether the body is a form or JSON. None is of a type that nobody searches with: a picture, a film, protobuf."""
+    kind: str = request.headers.get("content-type", "").strip().lower()
+    return not kind or kind.startswith(FORM_TYPES) or "json" in kind
+
+
 def has_form(request: http.Request) -> bool:
     """Whether a body comes that may hold search words and is small enough to wait for."""
-    if request.method != "POST" or not is_form(request):
+    if request.method != "POST" or not _holds_fields(request):
         return False
     length = request.headers.get("content-length", "")
     return length.isdigit() and int(length) <= MAX_FORM

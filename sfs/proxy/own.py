@@ -5,7 +5,7 @@ from typing import Final
 
 from mitmproxy import http
 
-from sfs.proxy.facts import client_of, has_form
+from sfs.proxy.facts import client_of, has_form, is_form
 from sfs.proxy.marks import OPEN, answer
 from sfs.proxy.pages import Pages, local_now
 from sfs.proxy.trust import CHECK_HOST, Proofs, behind_front, client_key, device_state, keeps_trust, take_proof
@@ -36,7 +36,7 @@ class OwnPages:
         request = flow.request
         if through_proxy and request.host.lower().rstrip(".") == CHECK_HOST:
             self._check(flow, filter_)
-        elif has_form(request) and request.path.partition("?")[0] == REPORT:
+        elif is_form(request) and has_form(request) and request.path.partition("?")[0] == REPORT:
             flow.metadata[OPEN] = OwnForm()
         else:
             self._page(flow, filter_, through_proxy=through_proxy)

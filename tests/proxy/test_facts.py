@@ -1,12 +1,16 @@
 """Flows as facts; requests that mean two things at once are refused."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import http
+from mitmproxy.net.encoding import encode
+from mitmproxy.test import tflow
 
 from sfs.core.facts import Kind
-from sfs.proxy.facts import BadRequest, asked_of, has_form, with_mark, without_mark
+from sfs.proxy.facts import MAX_FORM, BadRequest, asked_of, facts_of, has_form, with_mark, without_mark
 
 
 def request(host="site.test", port=80, path=b"/", scheme="http", **headers) -> http.Request:
@@ -125,4 +129,29 @@ def test_a_form_is_waited_for_only_where_it_is_small():
     assert has_form(made)
     made.headers["content-length"] = "99999999"
     assert not has_form(made)
-    assert not has_form(http.Request.make("POST", "http://f.test/", b"{}", {"Content-Type": "application/json"}))
+    for kind in ("application/json", "text/plain;charset=UTF-8", "multipart/form-data; boundary=x", ""):
+        assert has_form(http.Request.make("POST", "http://f.test/", b"{}", {"Content-Type": kind})), kind
+    for kind in ("image/png", "application/x-protobuf", "application/octet-stream"):
+        assert not has_form(http.Request.make("POST", "http://f.test/", b"{}", {"Content-Type": kind})), kind
+    assert not has_form(http.Request.make("PUT", "http://f.test/", b"{}", {"Content-Type": "application/json"}))
+
+
+@pytest.mark.parametrize("coding", ["", "gzip", "deflate", "br"])
+def test_what_a_script_sent_is_a_fact_in_the_clear(coding):
+    """Compressed or not: what it searches for is read from it."""
+    text = b'{"query": "zoo"}'
+    flow = tflow.tflow(req=http.Request.make("POST", "http://f.test/", text, {"Content-Type": "application/json"}))
+    if coding:
+        flow.request.headers["content-encoding"] = coding
+        flow.request.raw_content = encode(text, coding)
+    facts = facts_of(flow, asked_of(flow.request), datetime(2026, 1, 1, tzinfo=UTC))
+    assert (facts.form, facts.form_kind) == (text, "application/json")
+
+
+def test_a_body_that_bursts_or_is_broken_is_a_small_fact():
+    for body, most in ((encode(b"q=" + b"a" * 10_000_000, "gzip"), MAX_FORM), (b"no gzip", 7)):
+        headers = {"Content-Type": "text/plain", "Content-Encoding": "gzip"}
+        flow = tflow.tflow(req=http.Request.make("POST", "http://f.test/", body, headers))
+        flow.request.raw_content = body
+        form = facts_of(flow, asked_of(flow.request), datetime(2026, 1, 1, tzinfo=UTC)).form
+        assert form is not None and len(form) <= most
