@@ -41,6 +41,7 @@ class Case:
     status: int = 200
     coding: str = ""
     data: str | None = None
+    data_type: str = ""  # of `data`; none: an urlencoded form
     as_is: bool = False  # the path is sent with its dots
     http: str | None = None  # doc over plain HTTP, where that differs: hosts that are never decrypted, schemes
     http_sub: str | None = None
@@ -337,25 +338,30 @@ def _url_words() -> Iterator[Case]:
 
 def _searches() -> Iterator[Case]:
     forms = {
-        "ascii": (3, "penguin", True),
-        "query-only": (2, "walrus", False),
-        "utf-8": (3, _coded("utf-8"), True),
-        "euc-jp": (3, _coded("euc_jp"), False),
-        "shift_jis": (3, _coded("shift_jis"), False),
-        "harmless": (1, "harbour", False),
+        "ascii": (3, "penguin"),
+        "query-only": (2, "walrus"),
+        "utf-8": (3, _coded("utf-8")),
+        "euc-jp": (3, _coded("euc_jp")),
+        "shift_jis": (3, _coded("shift_jis")),
+        "harmless": (1, "harbour"),
     }
-    for name, (rating, words, in_url) in forms.items():
+    for name, (rating, words) in forms.items():
         doc = UP_TO[rating].replace("a", "")
-        sub = UP_TO[rating] if in_url else EVERYBODY  # what is no document is judged by the words of its URL alone
-        yield Case(f"search-{name}", "find.test", f"/search?q={words}", doc=doc, sub=sub, by="search-words")
-        yield Case(
-            f"search-post-{name}", "find.test", f"/search/post-{name}", doc=doc, by="search-words", data=f"q={words}"
-        )
-        allowed = UP_TO[rating] if rating > 1 else EVERYBODY
-        known = Case(f"search-allowed-{name}", "search.test", f"/search?q={words}", allowed, EVERYBODY, EVERYBODY)
-        yield replace(known, by="search-words")
+        sub = UP_TO[rating] if rating > 1 else EVERYBODY  # pages search and suggest without loading another page
+        by = {"doc": doc, "sub": sub, "by": "search-words"}
+        yield Case(f"search-{name}", "find.test", f"/search?q={words}", **by)
+        yield Case(f"search-post-{name}", "find.test", f"/search/post-{name}", **by, data=f"q={words}")
+        yield Case(f"search-allowed-{name}", "search.test", f"/search?q={words}", sub, sub, EVERYBODY, "search-words")
     named = f"/search?ie=sjis&q={_coded('shift_jis')}"
-    yield Case("search-named-charset", "find.test", named, doc="34", by="search-words")
+    three = {"doc": "34", "sub": UP_TO[3], "by": "search-words"}
+    yield Case("search-named-charset", "find.test", named, **three)
+    yield Case("search-suggest", "find.test", f"/complete/search?client=x&q={_coded('euc_jp')}", **three)
+    # The quotes and line ends are curl's, in its configuration.
+    json = Case("search-json", "find.test", "/search/json", **three, data=r"{\"a\": {\"query\": \"penguin\"}}")
+    yield replace(json, data_type="application/json")
+    part = r"--x\r\nContent-Disposition: form-data; name=\"q\"\r\n\r\npenguin\r\n--x--\r\n"
+    multipart = Case("search-multipart", "find.test", "/search/multipart", **three, data=part)
+    yield replace(multipart, data_type="multipart/form-data; boundary=x")
     quiet = Case("search-left-alone", "search.test", "/quiet/search?q=penguin", EVERYBODY, EVERYBODY, EVERYBODY)
     yield quiet
     yield Case("search-no-engine", "plain.test", "/list?q=walrus", doc=UNRATED)

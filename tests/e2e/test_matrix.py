@@ -51,7 +51,7 @@ def url_of(case: Case, transport: str, ports: dict[str, int]) -> str:
 
 def request_headers(case: Case, transport: str, kind: str) -> list[str]:
     """Browsers send Sec-Fetch-Dest over HTTPS alone. Each case takes another one of those that mean the same."""
-    accept = [f"Accept: {ACCEPTS[kind]}"]
+    accept = [f"Accept: {ACCEPTS[kind]}"] + ([f"Content-Type: {case.data_type}"] if case.data_type else [])
     destinations = DESTINATIONS[kind]
     destination = destinations[list(CASES).index(case.id) % len(destinations)]
     return accept if transport == "http" else [*accept, f"Sec-Fetch-Dest: {destination}"]
