@@ -42,18 +42,10 @@ class Fields:
         """Values as bytes under their names in lower case. Never raises."""
         if self._pairs is None:
             self._pairs = {}
-            for name, value in self._read():
+            query, form = _urlencoded(self.query[:MAX_FORM]), _body(self.form[:MAX_FORM], self.kind)
+            for name, value in (*query, *form, *_inside(query + form)):
                 self._pairs.setdefault(name.decode("latin-1").lower(), []).append(value)
         return self._pairs
-
-    def _read(self) -> Iterator[Pair]:
-        inside: list[bytes] = []
-        for name, value in (*_urlencoded(self.query[:MAX_FORM]), *_body(self.form[:MAX_FORM], self.kind)):
-            yield name, value
-            if value[:1] in (b"{", b"["):
-                inside.append(value)
-        for value in inside[:MAX_INSIDE]:
-            yield from _json(value)
 
 
 def unquoted(raw: bytes) -> bytes:
@@ -69,9 +61,11 @@ def _body(form: bytes, kind: str) -> list[Pair]:
     lower = kind.lower()
     if "multipart/" in lower:
         return _multipart(form, kind)
-    if "json" in lower or form.lstrip()[:1] in (b"{", b"["):
+    if "json" in lower:
         return _json(form)
     pairs = _urlencoded(form)
+    if form.lstrip()[:1] in (b"{", b"["):
+        pairs += _json(form)
     return pairs + _lines(form) if "text/plain" in lower else pairs
 
 
@@ -88,13 +82,24 @@ def _lines(form: bytes) -> list[Pair]:
     return [(name.strip(), value) for name, equals, value in lines if equals]
 
 
+def _inside(pairs: list[Pair]) -> Iterator[Pair]:
+    """What stands in values that are JSON: scripts send JSON in a field of a query, of a form, of JSON."""
+    found = [value for _, value in pairs if value[:1] in (b"{", b"[")]
+    for number, value in enumerate(found):
+        if number >= MAX_INSIDE:
+            break
+        more = _json(value)
+        yield from more
+        found.extend(inner for _, inner in more if inner[:1] in (b"{", b"["))
+
+
 def _multipart(form: bytes, kind: str) -> list[Pair]:
     """RFC 7578. Files are passed over; a part without an end is a part."""
     boundary = _BOUNDARY.search(kind)
     if boundary is None:
         return []
     pairs: list[Pair] = []
-    for part in form.split(b"--" + boundary[1].encode("latin-1", "replace"))[1 : MAX_PAIRS + 1]:
+    for part in form.split(b"--" + boundary[1].encode("latin-1", "replace"), MAX_PAIRS + 1)[1 : MAX_PAIRS + 1]:
         head, blank, value = part.partition(b"\r\n\r\n")
         if not blank:
             head, _, value = part.partition(b"\n\n")
@@ -105,9 +110,7 @@ def _multipart(form: bytes, kind: str) -> list[Pair]:
 
 
 def _json(text: bytes) -> list[Pair]:
-    """Texts that hold JSON are read one level down: what a script sends often is JSON in a field of JSON."""
     pairs: list[Pair] = []
-    inside = 0
     waiting: list[tuple[str, object]] = [("", _parsed(text))]
     for _ in range(MAX_NODES):
         if not waiting or len(pairs) >= MAX_PAIRS:
@@ -119,9 +122,6 @@ def _json(text: bytes) -> list[Pair]:
             waiting.extend((name, value) for value in reversed(node))
         elif isinstance(node, str):
             pairs.append((name.encode("utf-8", "replace"), node.encode("utf-8", "replace")))
-            if node[:1] in ("{", "[") and inside < MAX_INSIDE:
-                inside += 1
-                waiting.append(("", _parsed(pairs[-1][1])))
         elif isinstance(node, float | int) and not isinstance(node, bool):
             pairs.append((name.encode("utf-8", "replace"), repr(node).encode()))
     return pairs

@@ -350,6 +350,28 @@ def test_a_search_for_help_is_shown_and_leaves_no_trace():
     assert check(by_entry) == ("allow", "search-words/help-words")
 
 
+def test_what_a_page_searches_by_script_is_judged_as_if_it_were_a_page():
+    rules = Ruleset(words=words(r3="orange"), help_words=WordIndex([parse_word_line("lemon", None)]), engines=ENGINES)
+    part = Kind.SUBRESOURCE
+
+    def said(url: str, *owners: Owner, labels: tuple[Label, ...] = (), **more) -> tuple[str, str]:
+        return check(settle(facts(url, labels, kind=part, **more), policy(2, *owners), rules))
+
+    assert said("http://find.test/search?q=orange") == ("block", "search-words/search-words")
+    allowed = owner(allow=["find.test"])
+    assert said("http://find.test/search?q=orange", allowed) == ("block", "search-words/search-words")
+    assert said("http://find.test/search", form=b'{"q": "orange"}', form_kind="application/json")[0] == "block"
+    assert said("http://find.test/search", form=b"q=orange", method="POST")[0] == "block"
+    assert said("http://find.test/search?q=harbour") == ("allow", "unrated/part-shown")
+    assert said("http://find.test/other?q=harbour")[0] == "allow"
+    assert check(settle(facts("http://find.test/search?q=orange", kind=part), policy(4), rules))[0] == "allow"
+    # A search for help is shown and leaves no trace; a page of help lines in a script's place would help nobody.
+    help_ = settle(facts("http://find.test/search?q=lemon", kind=part), policy(1), rules)
+    assert (check(help_), help_.notice, help_.record) == (("allow", "search-words/help-words"), None, False)
+    assert said("http://find.test/search?q=lemon", allowed)[0] == "allow"
+    assert said("http://find.test/search?q=lemon", labels=(Label(4, "bureau"),)) == ("block", "rating/label-rating")
+
+
 @pytest.mark.parametrize(("level", "notice"), [(0, "help-words"), (2, "help-words"), (3, None)])
 def test_help_lines_are_shown_before_the_page_is_fetched(level, notice):
     rules = Ruleset(help_words=WordIndex([parse_word_line("lemon", None)]), engines=ENGINES)
