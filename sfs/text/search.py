@@ -1,9 +1,10 @@
 """What somebody typed into a search engine, read from the URL (or from what is sent with it) that asks it.
 
 The table is rules/search-engines.yaml, which says at its head what a row may hold (search_rows.py reads it). Rows are
-found by their hosts (patterns.py), so a thousand cost no more than ten. The nearest row that finds words answers. A row
-is for a path or for parameters (fields.py); bytes are decoded by the charset that the URL names, else by the first of
-the row's charsets in which all of them are characters."""
+found by their hosts (patterns.py), so a thousand cost no more than ten. All rows that name the host answer together:
+were the first to find words alone, a field that one row knows would hide another one's. Rows for a first label answer
+where none of those did. A row is for a path or for parameters (fields.py); bytes are decoded by the charset that the
+URL names, else by the first of the row's charsets in which all of them are characters."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -44,11 +45,12 @@ class Engines:
         if not rows:
             return ()
         fields = Fields(_bytes(raw_query or "")[:MAX_FORM], form or b"", form_kind)
+        words: dict[str, None] = {}
         for row in rows:
-            words = _words(row, path, fields)
-            if words:
-                return words
-        return ()
+            if words and row.anywhere:
+                break
+            words.update(dict.fromkeys(_words(row, path, fields)))
+        return tuple(words)[:MAX_WORDS]
 
     def engine(self, host: str, path: str = "/") -> Engine | None:
         """The nearest row for a host and path, whether words are asked or not; rows for any host do not count."""

@@ -38,6 +38,7 @@ class Row:
     engine: Engine
     paths: re.Pattern[str] | None
     templates: tuple[re.Pattern[str], ...]
+    anywhere: bool  # for hosts by their first label, or any
 
     def takes_params(self, path: str) -> bool:
         """Whether the parameters of the row are search words on this path."""
@@ -57,7 +58,11 @@ def read_rows(rows: object, file: str) -> tuple[Row, ...]:
     if not isinstance(rows, list) or len(rows) > MAX_ROWS:
         raise RuleError(f"not a list of at most {MAX_ROWS} search engines", Where(file))
     engines = [_engine(row, number, Where(file)) for number, row in enumerate(rows, 1)]
-    return tuple(Row(one, _paths(one.paths), tuple(map(_template, one.path))) for one in engines)
+    return tuple(Row(one, _paths(one.paths), tuple(map(_template, one.path)), _anywhere(one)) for one in engines)
+
+
+def _anywhere(engine: Engine) -> bool:
+    return any(host == "*" or host.endswith(".*") for host in engine.hosts)
 
 
 def _paths(paths: tuple[str, ...]) -> re.Pattern[str] | None:

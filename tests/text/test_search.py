@@ -61,7 +61,8 @@ def test_charset_that_the_url_names_comes_first_then_those_of_the_row() -> None:
     assert Engines([row]).words("search.test", "/", f"q={sent}") == (bytes.fromhex("8eb18eb2").decode("cp932"),)
 
 
-def test_nearest_row_answers() -> None:
+def test_all_rows_that_name_the_host_answer_and_those_of_first_labels_behind_them() -> None:
+    """A field that one row knows must not hide what another one finds."""
     rows = [
         {"name": "any", "hosts": "*", "params": "q"},
         {"name": "first label", "hosts": "find.*", "params": ["a", "q"]},
@@ -74,13 +75,15 @@ def test_nearest_row_answers() -> None:
         engines.words("find.example.com", "/", query)
         for query in ("q=1&a=2&b=3&c=4&d=5", "a=2&b=3&c=4", "q=1&b=3", "q=1&a=2")
     ]
-    assert asked == [("5",), ("4",), ("3",), ("2", "1")]
+    assert asked == [("5", "4", "3"), ("4", "3"), ("3",), ("2", "1")]
     assert engines.words("x.example.co.jp", "/", "b=3") == ("3",)
     assert engines.words("example.test", "/", "b=3") == ("3",)
     assert engines.words("example.co.jp.test", "/", "b=3") == ()
     found = engines.engine("find.example.com")
     assert found is not None and found.name == "host"
     assert engines.engine("www.test") is None
+    assert words("https://duckduckgo.com/harmless?q=zoo") == ("harmless", "zoo")
+    assert "zoo" in words("https://www.baidu.com/s?q1=harmless&wd=zoo")
 
 
 def test_paths_are_prefixes_or_starts_of_segments() -> None:
