@@ -1,9 +1,9 @@
-"""The table rules/search-engines.yaml, read: one Engine a row, its paths compiled. What a row may hold stands at the
-head of that file."""
+"""The table rules/search-engines.yaml, read: one Engine a row. What a row may hold stands at the head of that file."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from sfs.errors import RuleError, Where
@@ -31,22 +31,33 @@ class Engine:
     space: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
-    """An engine with its paths compiled. `templates` find the word as group 1, from the start of the path."""
+    """An engine and what its paths say, compiled when somebody first asks: most of the table is never asked."""
 
     engine: Engine
-    paths: re.Pattern[str] | None
-    templates: tuple[re.Pattern[str], ...]
-    anywhere: bool  # for hosts by their first label, or any
+
+    @cached_property
+    def anywhere(self) -> bool:
+        """Whether the row is for hosts by their first label, or for any."""
+        return any(host == "*" or host.endswith(".*") for host in self.engine.hosts)
+
+    @cached_property
+    def _paths(self) -> re.Pattern[str] | None:
+        return _paths(self.engine.paths)
+
+    @cached_property
+    def _templates(self) -> tuple[re.Pattern[str], ...]:
+        """They find the word as group 1, from the start of the path."""
+        return tuple(map(_template, self.engine.path))
 
     def takes_params(self, path: str) -> bool:
         """Whether the parameters of the row are search words on this path."""
-        return self.paths is None or self.paths.search(path) is not None
+        return self._paths is None or self._paths.search(path) is not None
 
     def in_path(self, path: str) -> str | None:
         """The word that the path itself holds, as sent."""
-        for template in self.templates:
+        for template in self._templates:
             found = template.match(path)
             if found and found[1].lower() not in self.engine.skip:
                 return found[1]
@@ -58,11 +69,7 @@ def read_rows(rows: object, file: str) -> tuple[Row, ...]:
     if not isinstance(rows, list) or len(rows) > MAX_ROWS:
         raise RuleError(f"not a list of at most {MAX_ROWS} search engines", Where(file))
     engines = [_engine(row, number, Where(file)) for number, row in enumerate(rows, 1)]
-    return tuple(Row(one, _paths(one.paths), tuple(map(_template, one.path)), _anywhere(one)) for one in engines)
-
-
-def _anywhere(engine: Engine) -> bool:
-    return any(host == "*" or host.endswith(".*") for host in engine.hosts)
+    return tuple(map(Row, engines))
 
 
 def _paths(paths: tuple[str, ...]) -> re.Pattern[str] | None:

@@ -7,7 +7,8 @@ import pytest
 
 from sfs.errors import RuleError, Where
 from sfs.match.entry import parse_entry
-from sfs.sources.yaml_nodes import MapNode, parse_yaml
+from sfs.sources.yaml_nodes import MapNode, load_plain, parse_yaml
+from sfs.text.search import Engines
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules"
@@ -55,6 +56,16 @@ def test_the_lines_said_to_be_refused_are_refused() -> None:
     for cell in cells:
         with pytest.raises(RuleError):
             parse_entry(cell.strip("`"))
+
+
+def test_the_rows_of_search_engines_are_rows(tmp_path: Path) -> None:
+    (shown,) = _blocks(RULES / "README.md", "yml")
+    (tmp_path / "rows.yaml").write_text(shown, "utf-8")
+    engines = Engines(load_plain(tmp_path / "rows.yaml"))
+    assert engines.words("www.example.com", "/any", "q=zoo") == ("zoo",)
+    assert engines.words("example.co.jp", "/s", "k=zoo") == ("zoo",)
+    assert engines.words("example.co.jp", "/tag/red-panda", "") == ("red-panda", "red panda")
+    assert engines.words("example.co.jp", "/tag/all", "k=zoo") == ()
 
 
 @pytest.mark.parametrize("folder", ["", "allowlist", "ratings"])
