@@ -79,9 +79,9 @@ def _paths(paths: tuple[str, ...]) -> re.Pattern[str] | None:
 
 def _place(path: str) -> str:
     if path == "/":
-        return r"\A/?\Z"
+        return r"\A/?(?:;|\Z)"
     start = r"\A" if path[0] == "/" else "/"
-    end = r"(?=/|\Z)" if path[-1] == "/" else ""
+    end = r"(?=[/;]|\Z)" if path[-1] == "/" else ""  # ";" begins parameters of a segment
     return start + re.escape(path.removesuffix("/")) + end
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 import yaml
 
+from sfs.text.patterns import host_keys
 from sfs.text.search import Engines
 
 ROOT = Path(__file__).parents[2]
@@ -157,6 +158,20 @@ def test_every_such_url_has_a_field_that_some_engine_asks_in() -> None:
     for url in NO_SEARCHES:
         query = urlsplit(url).query
         assert {part.partition("=")[0].lower() for part in query.split("&")} & names or "variables" in query, url
+
+
+def test_a_site_with_paths_takes_no_field_anywhere_else() -> None:
+    free = {host for engine in shipped().engines if not engine.paths for host in engine.hosts}
+    asked = 0
+    for engine in shipped().engines:
+        for pattern in engine.hosts if engine.paths else ():
+            host = pattern.removeprefix("*.").replace(".{}", ".de").replace(".*", ".example.com")
+            if not free & set(host_keys(host)) and not engine.path:
+                query = "&".join(f"{quote(name)}=x" for name in engine.params)
+                found = [shipped().words(host, path, query) for path in ("/login", "/article/1.html", "/user/a/b")]
+                assert found == [(), (), ()], pattern
+                asked += 1
+    assert asked > 150
 
 
 def test_rows_of_whole_sites_bind_their_parameters_to_paths() -> None:
