@@ -75,17 +75,22 @@ def _words(row: Row, path: str, fields: Fields) -> tuple[str, ...]:
 
 
 def _readings(raw: bytes, engine: Engine, fields: Fields) -> Iterator[str]:
-    for text in _decoded(raw, engine, fields):
-        for _ in range(MAX_ROUNDS):
-            text = text[:MAX_WORD]
+    """At most two readings a round, so at most 2, 4, 8 of the same words."""
+    texts = _decoded(raw, engine, fields)
+    for _ in range(MAX_ROUNDS):
+        texts = [text[:MAX_WORD] for text in texts]
+        for text in texts:
             shown = " ".join(text.split())
             if shown:
                 yield shown
             if engine.space and engine.space in shown:
                 yield " ".join(shown.replace(engine.space, " ").split())
-            if not _ESCAPED.search(text):
-                break
-            text = _decoded(unquoted(_bytes(text)), engine, fields)[0]
+        texts = [
+            again
+            for text in texts
+            if _ESCAPED.search(text)
+            for again in _decoded(unquoted(_bytes(text)), engine, fields)
+        ]
 
 
 def _decoded(raw: bytes, engine: Engine, fields: Fields) -> list[str]:

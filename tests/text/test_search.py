@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sfs.errors import RuleError
@@ -139,6 +139,7 @@ def test_what_comes_back_is_bounded() -> None:
     assert [len(word) for word in one] == [MAX_WORD]
 
 
+@example("éé", 2)  # two readings, each of which is to be decoded again
 @given(st.text("ねこ犬zoo %+&=;é", min_size=1, max_size=12).filter(lambda text: text.split() != []), st.integers(1, 3))
 def test_what_is_encoded_several_times_is_found(typed: str, rounds: int) -> None:
     sent = typed
