@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-MAX_PAIRS: Final = 500  # fields of one query that are looked at
+# Padding hides nothing: what is past a bound is one more value, under REST.
+MAX_PAIRS: Final = 500  # fields of one query that are told apart
+REST: Final = "\0rest"
 MAX_FORM: Final = 256 * 1024  # bytes
 MAX_INSIDE: Final = 8  # values of one request that are read as JSON
 MAX_NODES: Final = 20_000  # of one JSON text
@@ -70,27 +72,34 @@ def _body(form: bytes, kind: str) -> list[Pair]:
 
 
 def _urlencoded(raw: bytes) -> list[Pair]:
-    parts = [part for part in raw.split(b"&") if part][:MAX_PAIRS]
+    parts = [part for part in raw.split(b"&") if part]
     # Some servers take ";" for "&"; most take it for itself. Both readings count.
-    parts += [part for whole in parts for part in whole.split(b";")[1:]][:MAX_PAIRS]
-    return [(unquoted(name), unquoted(value)) for name, _, value in (part.partition(b"=") for part in parts)]
+    inner = [part for whole in parts[:MAX_PAIRS] for part in whole.split(b";")[1:]]
+    apart = (part.partition(b"=") for part in parts[:MAX_PAIRS] + inner[:MAX_PAIRS])
+    pairs = [(unquoted(name), unquoted(value)) for name, _, value in apart]
+    return pairs + _rest(unquoted(b"&".join(parts[MAX_PAIRS:] + inner[MAX_PAIRS:])))
+
+
+def _rest(left: bytes) -> list[Pair]:
+    return [(REST.encode(), left)] if left else []
 
 
 def _lines(form: bytes) -> list[Pair]:
     """HTML, "text/plain" forms: nothing is encoded."""
-    lines = (line.partition(b"=") for line in form.splitlines()[:MAX_PAIRS])
-    return [(name.strip(), value) for name, equals, value in lines if equals]
+    lines = form.splitlines()
+    apart = (line.partition(b"=") for line in lines[:MAX_PAIRS])
+    return [(name.strip(), value) for name, equals, value in apart if equals] + _rest(b"\n".join(lines[MAX_PAIRS:]))
 
 
 def _inside(pairs: list[Pair]) -> Iterator[Pair]:
     """What stands in values that are JSON: scripts send JSON in a field of a query, of a form, of JSON."""
-    found = [value for _, value in pairs if value[:1] in (b"{", b"[")]
+    found = [value for name, value in pairs if value[:1] in (b"{", b"[") and name != REST.encode()]
     for number, value in enumerate(found):
         if number >= MAX_INSIDE:
             break
         more = _json(value)
         yield from more
-        found.extend(inner for _, inner in more if inner[:1] in (b"{", b"["))
+        found.extend(inner for name, inner in more if inner[:1] in (b"{", b"[") and name != REST.encode())
 
 
 def _multipart(form: bytes, kind: str) -> list[Pair]:
@@ -98,8 +107,9 @@ def _multipart(form: bytes, kind: str) -> list[Pair]:
     boundary = _BOUNDARY.search(kind)
     if boundary is None:
         return []
-    pairs: list[Pair] = []
-    for part in form.split(b"--" + boundary[1].encode("latin-1", "replace"), MAX_PAIRS + 1)[1 : MAX_PAIRS + 1]:
+    parts = form.split(b"--" + boundary[1].encode("latin-1", "replace"), MAX_PAIRS + 1)
+    pairs = _rest(b"".join(parts[MAX_PAIRS + 1 :]))
+    for part in parts[1 : MAX_PAIRS + 1]:
         head, blank, value = part.partition(b"\r\n\r\n")
         if not blank:
             head, _, value = part.partition(b"\n\n")
@@ -124,7 +134,7 @@ def _json(text: bytes) -> list[Pair]:
             pairs.append((name.encode("utf-8", "replace"), node.encode("utf-8", "replace")))
         elif isinstance(node, float | int) and not isinstance(node, bool):
             pairs.append((name.encode("utf-8", "replace"), repr(node).encode()))
-    return pairs
+    return pairs + _rest(text if waiting else b"")
 
 
 def _parsed(text: bytes) -> object:

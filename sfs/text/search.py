@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sfs.text.charset import canonical, decode_bytes, decode_strict
-from sfs.text.fields import MAX_FORM, Fields, unquoted
+from sfs.text.fields import MAX_FORM, REST, Fields, unquoted
 from sfs.text.patterns import HostRows
 from sfs.text.search_rows import Engine, Row, read_rows
 
-MAX_WORDS: Final = 32
-MAX_WORD: Final = 4096  # characters
+# Padding hides nothing: what is past a bound is searched all the same, as one text.
+MAX_WORDS: Final = 32  # values that are told apart
+MAX_WORD: Final = 65_536  # characters; a URL has no more
 MAX_ROUNDS: Final = 3  # a page's own script may decode what the server did not
 
 # UTF-8 of Japanese takes three bytes a character; a text all of two-byte ones and no Latin letter may be EUC-JP.
@@ -50,7 +51,8 @@ class Engines:
             if words and row.anywhere:
                 break
             words.update(dict.fromkeys(_words(row, path, fields)))
-        return tuple(words)[:MAX_WORDS]
+        found = tuple(words)
+        return found if len(found) <= MAX_WORDS else (*found[: MAX_WORDS - 1], " ".join(found[MAX_WORDS - 1 :]))
 
     def engine(self, host: str, path: str = "/") -> Engine | None:
         """The nearest row for a host and path, whether words are asked or not; rows for any host do not count."""
@@ -66,9 +68,11 @@ def _words(row: Row, path: str, fields: Fields) -> tuple[str, ...]:
     raws = [unquoted(_bytes(in_path))] if in_path else []
     if engine.params and (fields.query or fields.form) and row.takes_params(path):
         pairs = fields.pairs()
-        raws += [value for name in engine.params for value in pairs.get(name, ())]
+        raws += [value for name in (*engine.params, REST) for value in pairs.get(name, ())]
+    if len(raws) > MAX_WORDS:
+        raws = [*raws[: MAX_WORDS - 1], b" ".join(raws[MAX_WORDS - 1 :])]
     found_words: dict[str, None] = {}
-    for raw in raws[:MAX_WORDS]:
+    for raw in raws:
         for text in _readings(raw, engine, fields):
             found_words[text] = None
     return tuple(found_words)

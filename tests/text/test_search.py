@@ -136,7 +136,39 @@ def test_what_comes_back_is_bounded() -> None:
     assert len(found) <= MAX_WORDS
     assert max(map(len, found)) == MAX_WORD
     one = words("https://www.google.com/search?q=" + "%E7%8C%AB" * 100_000)
-    assert [len(word) for word in one] == [MAX_WORD]
+    assert max(map(len, one)) <= MAX_WORD
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "&".join(["a=1"] * 600) + "&q=blue+widget",
+        ";".join(["a=1"] * 600) + ";q=blue+widget",
+        "&".join(["q=y"] * 100) + "&q=blue+widget",
+        "q=" + "y+" * 20_000 + "blue+widget",
+        "q=" + "y+" * 20_000 + "%62lue+%2577idget",
+        "&".join(["a=1"] * 600) + "&%71=%62lue%20widget",
+    ],
+    ids=lambda query: f"{query[:4]}...{query[-20:]}",
+)
+def test_padding_hides_no_words(query: str) -> None:
+    assert any("blue widget" in found for found in words("https://www.google.com/search?" + query))
+    in_form = shipped().words("www.google.com", "/search", None, query.encode())
+    assert any("blue widget" in found for found in in_form)
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        ("application/json", b"[" + b'{"a": "1"},' * 600 + b'{"q": "blue widget"}]'),
+        ("text/plain", b"a=1\n" * 600 + b"q=blue widget"),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 600
+         + b'--b\r\nContent-Disposition: form-data; name="q"\r\n\r\nblue widget\r\n--b--'),
+    ],
+)  # fmt: skip
+def test_padding_hides_no_words_of_a_body(kind: str, form: bytes) -> None:
+    found = shipped().words("www.google.com", "/search", None, form, kind)
+    assert any("blue widget" in one for one in found)
 
 
 @example("éé", 2)  # two readings, each of which is to be decoded again
