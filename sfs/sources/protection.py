@@ -7,11 +7,13 @@ from typing import Final, Literal
 from sfs.core.levels import Unrated
 from sfs.core.policy import Policy
 from sfs.core.ruleset import CategoryList
+from sfs.pics.safetyonline import MAX_RATING
 from sfs.sources.choice import acts
 from sfs.sources.filter import Filter
 from sfs.sources.settings import HttpsMode
 
 OLD_DAYS: Final = 14  # a list that nobody confirmed for longer may miss a lot
+_ADULT: Final = frozenset(("adult", "porn", "nsfw"))  # names of rules/ratings/categories.yaml for the same thing
 
 type Line = tuple[str, int, int]
 
@@ -72,18 +74,22 @@ def _warnings(filter_: Filter, policy: Policy, now: datetime) -> tuple[Line, ...
     """What should be mended. A policy that shows only what is allowed needs no lists of bad sites.
 
     A list of the default choice that never came is no reason to warn while others of it hold: nobody here can mend
-    its address. `sfs lists stats` and the page of the lists show it with its failure."""
+    its address. `sfs lists stats` and the page of the lists show it with its failure. But where none of adult sites
+    came, what most people have a filter for is missing, however many others hold."""
     if policy.checks is not None or policy.only_allowed:
         return ()
-    acting = {lst.name for lst in _acting(filter_, policy)}
+    lists = _acting(filter_, policy)
+    acting = {lst.name for lst in lists}
     named = {source.name for source in filter_.config.lists}
     states = [state for state in filter_.report.states if state.name in acting | named]
     days = [age for state in states if (age := state.days(now)) is not None and age > OLD_DAYS]
     failed = [state for state in states if state.failure is not None]
     waiting = [name for name in filter_.report.missing if name in named]
     waiting = [name for name in waiting if name not in {state.name for state in failed}]
+    bare = not any(_blocks(lst) for lst in lists)
     found: list[Line] = [
-        ("no_lists", not any(_blocks(lst) for lst in filter_.ruleset.lists if lst.name in acting), 0),
+        ("no_lists", bare, 0),
+        ("no_adult_lists", not bare and _lacks_adult(filter_, policy, lists), 0),
         ("old_lists", len(days), max(days, default=0)),
         ("failed_lists", len(failed), 0),
         ("missing_lists", len(waiting), 0),
@@ -97,6 +103,13 @@ def _acting(filter_: Filter, policy: Policy) -> list[CategoryList]:
 
 def _blocks(lst: CategoryList) -> bool:
     return lst.axis is not None or bool(lst.rating)
+
+
+def _lacks_adult(filter_: Filter, policy: Policy, acting: list[CategoryList]) -> bool:
+    """Whether the default choice is wanted and no list of adult sites holds. One of the owner's with a rating alone may
+    be of anything, so of that too; at level 4 none is needed."""
+    adult = (lst.category in _ADULT or (lst.category is None and lst.rating == MAX_RATING) for lst in acting)
+    return filter_.config.default_lists and policy.level < MAX_RATING and not any(adult)
 
 
 def _ages(filter_: Filter, acting: list[CategoryList], now: datetime) -> list[int]:
@@ -123,6 +136,7 @@ _READY = {
 }
 _WARNED = {
     "no_lists": "no category lists yet: run `sfs lists update`",
+    "no_adult_lists": "no list of adult sites: run `sfs lists update`",
     "old_lists": "{0} of the lists older than 14 days: run `sfs lists update`",
     "failed_lists": "{0} of the lists could not be fetched: see `sfs lists stats`",
     "missing_lists": "{0} of the lists never fetched: run `sfs lists update`",

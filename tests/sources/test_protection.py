@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,6 +12,7 @@ from sfs.sources.choice import lists_in_use
 from sfs.sources.config import load_config
 from sfs.sources.filter import load_filter
 from sfs.sources.protection import protection
+from sfs.sources.public_lists import catalogue
 from sfs.web.texts import texts_for
 from tests.lists.mirror import page, serving
 
@@ -65,6 +67,32 @@ def test_without_lists_it_is_orange_and_says_what_to_do(house):
     assert shield.state == "orange"
     assert "no category lists yet: run `sfs lists update`" in shield.ready
     assert ("no_lists", 1, 0) in shield.warnings
+
+
+@pytest.mark.parametrize(
+    ("meaning", "level", "warned"),
+    [
+        ("category: malware", 2, True),
+        ("category: gambling", 2, True),
+        ("category: malware", 4, False),
+        ("category: porn", 2, False),
+        ("category: nsfw", 3, False),
+        ("rating: 4", 2, False),
+        ("category: malware}]\ndefault_lists: false\n#", 2, False),
+    ],
+)
+def test_without_a_list_of_adult_sites_it_is_orange_however_many_others_hold(house, mirror, meaning, level, warned):
+    lists = f"lists: [{{name: names, url: '{mirror.put('/names', BODY)}', format: plain, {meaning}}}]\n"
+    fetch(house(level, lists))
+    shield = protection(house(level, lists))
+    assert shield.state == ("orange" if warned else "green")
+    assert shield.warnings == ((("no_adult_lists", 1, 0),) if warned else ())
+    assert ("no list of adult sites" in shield.ready) == warned
+
+
+def test_the_default_choice_has_lists_of_adult_sites_from_two_servers():
+    rows = [row for row in catalogue().values() if row.recommended and row.category in ("adult", "porn", "nsfw")]
+    assert len({urlsplit(row.url).hostname for row in rows}) >= 2
 
 
 def test_a_list_that_never_came_is_missing(house):
@@ -131,7 +159,7 @@ def test_a_million_names_are_said_short(house):
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_line_has_a_sentence(language):
     texts = texts_for(language)
-    for key in ("lists", "lists_age", "no_lists", "old_lists", "failed_lists", "missing_lists"):
+    for key in ("lists", "lists_age", "no_lists", "no_adult_lists", "old_lists", "failed_lists", "missing_lists"):
         assert texts.text(f"protects.{key}", count="3", total="5")
 
 

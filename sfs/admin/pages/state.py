@@ -15,10 +15,13 @@ type Light = Literal["green", "orange", "paused"]
 # Warnings of protection(), with the sentence that says what each means here.
 _WARNINGS: Final = {
     "no_lists": "admin-home.no_lists",
+    "no_adult_lists": "admin-home.no_adult_lists",
     "old_lists": "admin-home.lists_old",
     "failed_lists": "admin-home.lists_failed",
     "missing_lists": "admin-home.lists_empty",
 }
+
+_FETCH: Final = ("no_lists", "no_adult_lists")  # fetching mends them
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,6 @@ def _notes(warnings: tuple[tuple[str, int, int], ...]) -> list[Note]:
     for key, count, _ in warnings:
         sentence = _WARNINGS.get(key, "admin-home.trouble")
         last = key == warnings[-1][0]
-        button: Literal["fetch", "look", ""] = "fetch" if key == "no_lists" else "look" if last else ""
+        button: Literal["fetch", "look", ""] = "fetch" if key in _FETCH else "look" if last else ""
         notes.append(Note(sentence, {"count": count, "days": OLD_DAYS}, button))
     return notes
