@@ -9,6 +9,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from sfs.admin.address import is_loopback
 from sfs.admin.pages.common import put
 from sfs.core.levels import LEVELS
 from sfs.errors import SfsError
@@ -200,6 +201,7 @@ async def _login_page(
         wait=_wait(visit, wait),
         wanted=own_path(wanted),
         name=name[:MAX_LENGTH],
+        command=_link_command(visit),
     )
 
 
@@ -207,7 +209,7 @@ async def _setup_page(visit: Visit, status: int, fault: str | None = None) -> Re
     link = await visit.run(visit.door.links.look, visit.request.path_params["link"])
     if link is None:
         over = "admin-account.link_over"
-        return visit.render("message.html", 410, title=over, text=f"{over}_text", fault="")
+        return visit.render("message.html", 410, title=over, text=f"{over}_text", command=_link_command(visit))
     chosen = visit.field("level", 5)
     return visit.render(
         "setup.html",
@@ -235,6 +237,11 @@ async def _account_page(visit: Visit, status: int, fault: str | None = None, wai
         shortest=MIN_LENGTH,
         longest=MAX_LENGTH,
     )
+
+
+def _link_command(visit: Visit) -> str:
+    """What to type for a new link. Where things lie on this machine is told on this machine alone."""
+    return visit.control.link_command() if is_loopback(visit.address) else "sfs admin link"
 
 
 def _row(session: Session, this: Session) -> SessionRow:

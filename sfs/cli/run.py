@@ -11,6 +11,7 @@ from sfs.cli.common import Chosen, chosen, config_options, print_warnings
 from sfs.cli.lan import lan_lines
 from sfs.cli.levels import rows
 from sfs.cli.lists import offer_first_update
+from sfs.cli.program import link_command
 from sfs.errors import SfsError
 from sfs.sources.changes import Changes
 from sfs.sources.choice import levels_in_use, list_states
@@ -146,6 +147,7 @@ class _Run:
             updating=lambda: refresher.updating,
             proxy=lambda: str(self.listening[1 if self.lan else 0]),  # with --lan loopback is first, then IPv4
             certificate=lambda: certificate if certificate.is_file() else None,
+            link_command=lambda: link_command(self.live.filter.config.state, self.page.listening[0]),
         )
 
 

@@ -1,12 +1,12 @@
 """`sfs service`: let the system start the filter."""
 
 import os
-import shutil
-import sys
+import shlex
 from pathlib import Path
 
 import click
 
+from sfs.cli.program import program
 from sfs.errors import SfsError
 from sfs.export.container import container_file
 from sfs.export.systemd import LOWEST_FREE_PORT, MARK, STATE, Service, unit_file
@@ -36,10 +36,10 @@ def install(user: str, config: Path | None, level: int | None, lan: bool, dry_ru
     arguments = [*(("--config", str(config.absolute())) if config else ()), *(("--lan",) if lan else ())]
     if level is not None:
         arguments += ["--level", str(level)]
-    program = _program()
-    homes = [path for path in (*program, *arguments) if any(Path(path).is_relative_to(home) for home in _HOMES)]
+    called = program()
+    homes = [path for path in (*called, *arguments) if any(Path(path).is_relative_to(home) for home in _HOMES)]
     low = any(0 < place.port < LOWEST_FREE_PORT for place in (checked.listen, checked.admin))
-    text = unit_file(Service(program, tuple(arguments), user, low, bool(homes)))
+    text = unit_file(Service(called, tuple(arguments), user, low, bool(homes)))
     for path in homes:
         click.echo(f"warning: {path} lies in a home: the user {user} must be able to read it", err=True)
     if dry_run:
@@ -51,7 +51,8 @@ def install(user: str, config: Path | None, level: int | None, lan: bool, dry_ru
     click.echo(f"  {known}--shell /usr/sbin/nologin {user}")
     click.echo("  systemctl daemon-reload")
     click.echo("  systemctl enable --now sfs")
-    click.echo("  journalctl -u sfs -n 20      # the ready line, or what is wrong")
+    click.echo("  journalctl -u sfs -n 20      # the ready line with the link that sets the password, or what is wrong")
+    click.echo(f"  {shlex.join(('sudo', '-u', user, *called, 'admin', 'link', '--state', STATE))}    # another link")
     return 0
 
 
@@ -90,18 +91,6 @@ def _checked(config: Path | None, level: int | None) -> Config:
     if checked.level is None:
         raise SfsError("no level is chosen, and a service can ask nobody", mend="say --level 0 to 4, or --config FILE")
     return checked
-
-
-def _program() -> tuple[str, ...]:
-    """How this sfs is called, by its whole path."""
-    script = Path(sys.argv[0]).absolute()
-    if script.name == "sfs" and os.access(script, os.X_OK):
-        return (str(script),)
-    found = shutil.which("sfs")
-    beside = Path(sys.executable).with_name("sfs")
-    if beside.is_file():
-        return (str(beside),)
-    return (found,) if found else (sys.executable, "-m", "sfs")
 
 
 def _write(path: Path, text: str) -> None:

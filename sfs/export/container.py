@@ -22,18 +22,23 @@ RUN mkdir -m 0700 /state && chown sfs:sfs /state
 COPY --from=build /opt/sfs /opt/sfs
 USER sfs
 VOLUME /state
-EXPOSE 8080
+EXPOSE 8080 8081
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["/opt/sfs/bin/python", "-c", "{health}"]
-ENTRYPOINT ["/opt/sfs/bin/sfs", "run", "--state", "/state", "--listen", "{listen}"]
+ENTRYPOINT ["/opt/sfs/bin/sfs", "run", "--state", "/state", "--listen", "{listen}", "--admin", "{admin}"]
 CMD ["--level", "2"]
 """
 _OWN_NETWORK: Final = """\
-#   docker run --network host -v sfs-state:/state sfs --level 2
+#   docker run --name sfs --network host -v sfs-state:/state sfs --level 2
+#   docker logs sfs                   # the ready line, and the link that sets the password
+#   docker exec sfs /opt/sfs/bin/sfs admin link --state /state      # another link
 # It listens on loopback alone, so it shares the network of the machine. For a network of its own write this file with
 # `sfs service container --listen-all`."""
 _ALL: Final = """\
-#   docker run -p 127.0.0.1:8080:8080 -v sfs-state:/state sfs --level 2
+#   docker run --name sfs -p 127.0.0.1:8080:8080 -p 127.0.0.1:8081:8081 -v sfs-state:/state sfs --level 2
+#   docker logs sfs                   # the ready line, and the link that sets the password
+#   docker exec sfs /opt/sfs/bin/sfs admin link --state /state --admin 0.0.0.0:8081      # another link
+# The page that sets the filter is at https://127.0.0.1:8081/, with TLS: the browser warns until it has the certificate.
 # It listens on every address inside the container. Every client then has an address of the container's network, so the
 # filter cannot tell a stranger from the house, nor one reader from another: publish the port to loopback or to a
 # private address of the machine, never to all of them (-p 8080:8080 opens it to the world)."""
@@ -42,4 +47,5 @@ _ALL: Final = """\
 def container_file(listen_all: bool = False) -> str:
     """The file. `listen_all`: take connections from outside the container's own loopback."""
     run = _ALL if listen_all else _OWN_NETWORK
-    return _FILE.format(run=run, health=HEALTH, listen="0.0.0.0:8080" if listen_all else "127.0.0.1:8080")
+    host = "0.0.0.0" if listen_all else "127.0.0.1"  # noqa: S104 - said by who asked for it
+    return _FILE.format(run=run, health=HEALTH, listen=f"{host}:8080", admin=f"{host}:8081")

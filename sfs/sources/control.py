@@ -16,7 +16,8 @@ from sfs.sources.trust import Trust
 class Control:
     """`lists`: the state of every subscribed list, read from disk, so not for the proxy's loop. `update_lists`: begin
     to fetch them in the background; False where that runs already. `proxy`: HOST:PORT of the proxy as a device of
-    the house reaches it. `certificate`: the CA's certificate, PEM."""
+    the house reaches it. `certificate`: the CA's certificate, PEM. `link_command`: what to type on this machine for a
+    link that sets the password."""
 
     live: Live
     changes: Changes
@@ -28,3 +29,4 @@ class Control:
     updating: Callable[[], bool]
     proxy: Callable[[], str]
     certificate: Callable[[], Path | None]
+    link_command: Callable[[], str]

@@ -67,7 +67,8 @@ class Site:
 
 def control_stub(language: str = "auto") -> SimpleNamespace:
     """As much of Control as the pages of accounts read."""
-    return SimpleNamespace(live=SimpleNamespace(filter=SimpleNamespace(config=SimpleNamespace(language=language))))
+    filter_ = SimpleNamespace(config=SimpleNamespace(language=language))
+    return SimpleNamespace(live=SimpleNamespace(filter=filter_), link_command=lambda: "sfs admin link --state /srv/sfs")
 
 
 async def home(visit: Visit) -> Response:

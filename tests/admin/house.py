@@ -93,6 +93,9 @@ def _shipped() -> Filter:
         return load_filter(load_config(None, {"level": 2}, Path(folder)))
 
 
+LINK_COMMAND = "/opt/sfs/bin/sfs admin link --state /srv/sfs"
+
+
 @contextmanager
 def household(state: Path, config: str = "level: 2\n") -> Iterator[House]:
     """A house with this configuration file, its pages on a free port."""
@@ -117,6 +120,7 @@ def household(state: Path, config: str = "level: 2\n") -> Iterator[House]:
         updating=lambda: lists.running,
         proxy=lambda: "192.0.2.1:8080",
         certificate=lambda: None,
+        link_command=lambda: LINK_COMMAND,
     )
     door = open_door(state / "accounts.db")
 

@@ -60,7 +60,13 @@ def test_a_link_ends_after_half_an_hour_and_when_a_new_one_is_made(fresh):
 
 def test_without_a_password_the_login_tells_how_to_get_a_link(fresh):
     answer = fresh.browser().get("/login")
-    assert answer.status == 200 and "sfs admin link" in answer.text and 'type="password"' not in answer.body
+    assert answer.status == 200 and "sfs admin link --state /srv/sfs" in answer.text
+    assert 'type="password"' not in answer.body
+
+
+def test_a_link_that_is_over_tells_how_to_get_another(fresh):
+    answer = fresh.browser().get("/setup/AAAAAAAAAAAAAAAAAAAAAA")
+    assert answer.status == 410 and "sfs admin link --state /srv/sfs" in answer.text
 
 
 def test_one_account_needs_no_name_and_several_do(fresh):
