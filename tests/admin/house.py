@@ -97,7 +97,7 @@ LINK_COMMAND = "/opt/sfs/bin/sfs admin link --state /srv/sfs"
 
 
 @contextmanager
-def household(state: Path, config: str = "level: 2\n") -> Iterator[House]:
+def household(state: Path, config: str = "level: 2\n", proxy: str = "192.0.2.1:8080") -> Iterator[House]:
     """A house with this configuration file, its pages on a free port."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = state / "config.yaml"
@@ -118,7 +118,7 @@ def household(state: Path, config: str = "level: 2\n") -> Iterator[House]:
         lists=lambda: lists.states,
         update_lists=lists.update,
         updating=lambda: lists.running,
-        proxy=lambda: "192.0.2.1:8080",
+        proxy=lambda: proxy,
         certificate=lambda: None,
         link_command=lambda: LINK_COMMAND,
     )

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sfs.lists.store import ListState
+from sfs.sources.public_lists import catalogue
 from sfs.sources.reports import new_report
 from sfs.web.permissions import Role
-from sfs.web.texts import LANGUAGES
+from sfs.web.texts import LANGUAGES, texts_for
 from tests.admin.house import act, household, main, tree
 
 GETS = ("/", "/blocked", "/sites", "/why", "/why?q=example.com", "/lists", "/devices", "/reports")
@@ -105,6 +106,34 @@ def test_who_may_not_change_anything_is_shown_no_button_for_it(full, role):
     assert "games.example.com" not in page.html
     assert full.visitor(role).get("/blocked").status == 403
     assert "games.example.com" not in full.visitor(role).get("/why?q=ABCDEFGHIJ").body
+
+
+# What comes next
+
+
+def test_until_a_device_is_set_up_that_stands_before_everything_else(house):
+    def order() -> list[str]:
+        return [node.attributes["id"] for node in tree(house.visitor().get("/")).css("h2[id]")]
+
+    assert order().index("device") < order().index("level")
+    house.blocked("games.example.com")
+    assert order().index("device") > order().index("level")
+
+
+@pytest.mark.parametrize(("proxy", "here"), [("127.0.0.1:8080", True), ("[::1]:8080", True), ("10.0.0.2:8080", False)])
+def test_a_filter_for_this_computer_alone_says_so_and_how_phones_are_served(tmp_path, proxy, here):
+    with household(tmp_path / "state", proxy=proxy) as house:
+        page = main(house.visitor().get("/"))
+    assert f"http://{proxy}/" in page
+    assert ("works on this computer alone" in page and "sfs run --lan" in page) == here
+    assert ("On the device that you want to protect" in page) != here
+
+
+def test_every_list_of_the_default_choice_says_what_it_is_about():
+    for language in LANGUAGES:
+        texts = texts_for(language)
+        rows = [row for row in catalogue().values() if row.recommended]
+        assert [row.name for row in rows if not texts.has(f"admin-category.{row.category}")] == []
 
 
 # The level, pause, undo

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from sfs.admin.address import is_loopback
 from sfs.admin.pages.common import (
     MAX_NAME,
     UNDO,
@@ -57,6 +58,7 @@ def _values(visit: Visit) -> dict[str, Any]:
     broken = control.live.fault is not None
     state = state_of(filter_, now, texts, updating=control.updating(), broken=broken)
     decisions = control.journal.recent(LOOKED_AT) if visit.may("blocked") else ()
+    proxy = control.proxy()
     return {
         "state": state,
         "levels": [row.level for row in LEVELS],
@@ -65,7 +67,10 @@ def _values(visit: Visit) -> dict[str, Any]:
         "closed": [closed(decision, texts) for decision in _newest_of_each(decisions)],
         "off": is_off(filter_),
         "reports": _waiting(control) if visit.may("reports") else 0,
-        "proxy": clean(control.proxy(), MAX_NAME),
+        "proxy": clean(proxy, MAX_NAME),
+        "here_only": is_loopback(proxy.rpartition(":")[0].strip("[]")),
+        # Until a device was set up, as far as can be seen, that is the next thing to do.
+        "fresh": not decisions and not control.trust.devices(),
         "pause": PAUSE,
     }
 
