@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sfs.admin.address import base_url, is_loopback
 from sfs.cli.admin import DATABASE, INSTALL, NEEDED
 from sfs.errors import SfsError
 from sfs.sources.control import Control
@@ -60,6 +61,14 @@ class AdminPage:
         token = None if self._door is None else self._door.setup_link()
         return None if token is None else f"setup/{token}"
 
+    def url_for(self, client: str) -> str | None:
+        """The address by which a client reaches the page; None where there is none, or it is not known."""
+        own = is_loopback(client)
+        for place in self.listening:
+            if own if place.host in _ALL else is_loopback(place.host) == own:
+                return f"{base_url(place.host, place.port)}/"
+        return None
+
     def stop(self) -> None:
         """Answer no more."""
         for server in self._servers:
@@ -72,7 +81,6 @@ class AdminPage:
         return (*private_addresses(), LOOPBACK) if place.host in _ALL else ()
 
     def _tls(self, place: Listen) -> ssl.SSLContext | None:
-        from sfs.admin.address import is_loopback
         from sfs.admin.tls import server_context
 
         if is_loopback(place.host):
@@ -89,8 +97,6 @@ def page_places(admin: Listen, lan: Sequence[Listen]) -> tuple[Listen, ...]:
 
 def page_lines(page: AdminPage) -> list[str]:
     """What `sfs run` prints of the page once it is there. Asks the database."""
-    from sfs.admin.address import base_url
-
     here = page.listening[0]
     url = base_url(here.host, here.port)
     link = page.setup_link()

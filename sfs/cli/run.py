@@ -90,7 +90,14 @@ class _Run:
             await asyncio.to_thread(self._start_beside, kept.journal, kept.trust, kept.reports)
 
         try:
-            await serve(self.live, ready, listen=self.listen, admin_ports=self._closed_ports, kept=kept)
+            await serve(
+                self.live,
+                ready,
+                listen=self.listen,
+                admin_ports=self._closed_ports,
+                settings=self.page.url_for,
+                kept=kept,
+            )
         finally:
             await asyncio.to_thread(self._stop_beside)
 

@@ -50,7 +50,8 @@ def response_of(answer: PageAnswer) -> http.Response:
 
 class Pages:
     """Pages of the filter in force. `certificate`: the CA's file, None where there is none. `reports`: where readers'
-    reports go, None where they are not taken. `lan`: HOST:PORT as other devices reach the proxy, None: they do not."""
+    reports go, None where they are not taken. `lan`: HOST:PORT as other devices reach the proxy, None: they do not.
+    `settings`: the address of the page that sets the filter, by a client's address; None where it reaches none."""
 
     def __init__(
         self,
@@ -58,10 +59,12 @@ class Pages:
         certificate: Callable[[], Path | None],
         reports: Reports | None = None,
         lan: Callable[[], str | None] = lambda: None,
+        settings: Callable[[str], str | None] = lambda client: None,
     ) -> None:
         self._live = live
         self._certificate = Certificate(certificate)
         self._lan = lan
+        self._settings = settings
         self._reporting = Reporting(reports)
 
     def _lines(self, request: http.Request, *, images_first: bool = False) -> tuple[HelpLine, ...]:
@@ -155,7 +158,7 @@ class Pages:
             return response_of(report.sent_page(language, self._hotlines(request)))
         if path != "/":
             return self.error(request, "not-found")
-        return response_of(self._help(request, policy, proxy, device, through_proxy=through_proxy))
+        return response_of(self._help(request, policy, proxy, device, client, through_proxy=through_proxy))
 
     async def report(self, request: http.Request, client: str, policy: Policy, reached: str) -> http.Response:
         """POST /report with its whole body: 303 to the page that says thank you, or the form with what is wrong.
@@ -171,7 +174,14 @@ class Pages:
         return response_of(pages.proof_image(self.language(request)))
 
     def _help(
-        self, request: http.Request, policy: Policy, proxy: str, device: DeviceState | None, *, through_proxy: bool
+        self,
+        request: http.Request,
+        policy: Policy,
+        proxy: str,
+        device: DeviceState | None,
+        client: str,
+        *,
+        through_proxy: bool,
     ) -> PageAnswer:
         filter_ = self._live.filter
         protects = protection(filter_, policy)
@@ -196,6 +206,7 @@ class Pages:
             firefox=is_firefox(agent),
             certificate_name=self._certificate.name(),
             report_url=report.report_path("shown") if self._reporting.takes(policy) else None,
+            settings_url=self._settings(client),
         )
         return pages.help_page(self.language(request), state, self._lines(request), today=date.today())
 

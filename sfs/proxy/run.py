@@ -61,14 +61,15 @@ async def serve(
     *,
     listen: Sequence[Listen] = (),
     admin_ports: Callable[[], Sequence[int]] | None = None,
+    settings: Callable[[str], str | None] = lambda client: None,
     kept: Kept | None = None,
 ) -> None:
     """Run the proxy until SIGTERM or SIGINT, or until cancelled; what is kept is written then.
 
     `listen`: where, at least one; by default as the configuration says. `ready`: called once on the loop, with where
     connections are taken, in the order of `listen`; it may be async. `admin_ports`: the ports that our other pages
-    listen on, asked at the start, after `ready` and after each reload; no client reaches those by way of us. `kept`:
-    made by the caller where others need it too, else here; closed here in either case.
+    listen on, asked at the start, after `ready` and after each reload; no client reaches those by way of us.
+    `settings`: as Pages has it. `kept`: made by the caller where others need it too, else here; closed here in either case.
 
     SfsError where an address cannot be listened on (with who holds it), or the guard on what clients reach cannot be
     put in place."""
@@ -81,7 +82,7 @@ async def serve(
         folder = prepare_ca(config)
         if kept is None:
             kept = await asyncio.to_thread(open_kept, config)
-        await _Running(live, places, folder, admin_ports, kept).run(ready)
+        await _Running(live, places, folder, admin_ports, settings, kept).run(ready)
     finally:
         if kept is not None:
             await asyncio.to_thread(kept.close)
@@ -96,6 +97,7 @@ class _Running:
         places: tuple[Listen, ...],
         folder: Path,
         admin_ports: Callable[[], Sequence[int]] | None,
+        settings: Callable[[str], str | None],
         kept: Kept,
     ) -> None:
         config = live.filter.config
@@ -109,7 +111,7 @@ class _Running:
         self.master = Master(_options(folder, places), with_termlog=False)
         certificate = folder / CA_CERTIFICATE
         kept.trust.use_ca(ca_id(certificate))
-        pages = Pages(live, lambda: certificate if certificate.is_file() else None, kept.reports, self._lan)
+        pages = Pages(live, lambda: certificate if certificate.is_file() else None, kept.reports, self._lan, settings)
         if not stock.stock_mode:
             stock.set_error_page(pages.connection)
         addon = SfsAddon(

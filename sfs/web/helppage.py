@@ -43,7 +43,7 @@ class FilterState:
     do (None: they do not); `level` None where only mandatory lists hold; `paused`: HH:MM when a pause ends, until which
     no level holds. `orange`: something is to be mended, which
     `warnings` name. `system`, `firefox`: what the reader's browser says it is. `certificate_name`: as a system lists
-    it."""
+    it. `settings_url`: the page that sets the filter, None where this device does not reach it."""
 
     through_proxy: bool
     level: int | None
@@ -62,6 +62,7 @@ class FilterState:
     firefox: bool = False
     certificate_name: str = "SFS"
     report_url: str | None = None
+    settings_url: str | None = None
     paused: str = ""
 
 

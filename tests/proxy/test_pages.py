@@ -297,6 +297,13 @@ def test_the_help_page_knows_device_system_and_certificate(live: Live, tmp_path:
     assert common_name(b"no certificate") is None
 
 
+def test_the_help_page_leads_each_client_to_the_settings_that_it_reaches(live: Live) -> None:
+    pages = Pages(live, lambda: None, settings={CLIENT: "http://127.0.0.1:8081/"}.get)
+    for client, there in ((CLIENT, True), ("192.0.2.99", False)):
+        page = tree(own(pages, live, get("/"), client=client))
+        assert bool(page.css("a[href='http://127.0.0.1:8081/']")) == there
+
+
 def test_the_picture_that_the_filter_is_on_exists_only_through_it(pages: Pages, live: Live) -> None:
     assert own(pages, live, get("/on.svg")).headers["content-type"].startswith("image/svg+xml")
     assert own(pages, live, get("/on.svg"), through_proxy=False).status_code == 404

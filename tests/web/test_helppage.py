@@ -50,6 +50,16 @@ def test_what_the_filter_knows_of_the_certificate_is_said_to_those_who_see_no_pi
     assert texts_for(language).text("help.proof") in [node.text() for node in tree(answer).css("dd .skip")]
 
 
+@each_language
+def test_who_forgot_the_address_of_the_settings_finds_it_here(language: Language) -> None:
+    def links(**more: object) -> list[str | None]:
+        found = tree(help_page(language, state(**more))).css("section[aria-labelledby=wrong] a")
+        return [node.attributes["href"] for node in found]
+
+    assert links(settings_url="https://192.0.2.1:8081/") == ["/why", "https://192.0.2.1:8081/"]
+    assert links() == ["/why"]
+
+
 def test_at_the_proxys_own_port_a_second_picture_tells_whether_the_filter_is_on() -> None:
     answer = help_page("en", state(False, device=DeviceState("auto", proof_url=PROOF)))
     assert pictures(answer) == allowed(answer) == [ON, PROOF]

@@ -180,6 +180,7 @@ def test_a_parent_protects_a_child_in_five_minutes(home: Home, tmp_path: Path) -
         tab.click(f"a[href='http://{home.proxy.address}/']")
         steps.take("the help page")
         assert tab.locator("img.proof").count() >= 1
+        assert tab.locator(f"a[href='{settings}/']").count() == 1  # the way back, for who forgets the address
         with tab.expect_download() as download:
             tab.click("details[open] a[href='/ca.pem']")
         steps.take("the certificate for this device")
