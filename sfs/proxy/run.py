@@ -69,7 +69,7 @@ async def serve(
     `listen`: where, at least one; by default as the configuration says. `ready`: called once on the loop, with where
     connections are taken, in the order of `listen`; it may be async. `admin_ports`: the ports that our other pages
     listen on, asked at the start, after `ready` and after each reload; no client reaches those by way of us.
-    `settings`: as Pages has it. `kept`: made by the caller where others need it too, else here; closed here in either case.
+    `settings`: as Pages has it. `kept`: made by the caller where others need it, else here; closed here in any case.
 
     SfsError where an address cannot be listened on (with who holds it), or the guard on what clients reach cannot be
     put in place."""
