@@ -171,13 +171,13 @@ def test_a_parent_protects_a_child_in_five_minutes(home: Home, tmp_path: Path) -
         tab.goto(link)
         tab.fill("#password", PASSWORD)
         tab.fill("#again", PASSWORD)
-        tab.click("button[name=level][value='1']")
+        press(tab, "button[name=level][value='1']")
         steps.take("password typed, level 1 chosen; the lists come by themselves")
         assert state_of(tab)["level"] == "1"
         lists_arrive(tab, settings)
 
         tab.goto(settings)
-        tab.click(f"a[href='http://{home.proxy.address}/']")
+        press(tab, f"a[href='http://{home.proxy.address}/']")
         steps.take("the help page")
         assert tab.locator("img.proof").count() >= 1
         assert tab.locator(f"a[href='{settings}/']").count() == 1  # the way back, for who forgets the address
@@ -212,6 +212,13 @@ def test_a_parent_protects_a_child_in_five_minutes(home: Home, tmp_path: Path) -
 
 PROVED = """Array.from(document.images).some(
   image => image.src.startsWith("https://check.sfs.home.arpa/") && image.complete && image.naturalWidth > 0)"""
+
+
+def press(tab: Page, button: str) -> None:
+    """Click a button of a form and wait for the page that answers: a click alone does not, and what comes next would
+    meet the old page, or cut the form off."""
+    with tab.expect_navigation():
+        tab.click(button)
 
 
 def state_of(tab: Page) -> dict[str, str]:
@@ -262,12 +269,13 @@ def explains_and_opens(home: Home, tab: Page, settings: str, code: str) -> None:
     tab.goto(f"{settings}/why")
     tab.fill("#password", PASSWORD)
     tab.keyboard.press("Enter")
+    tab.wait_for_selector("#q")
     tab.fill("#q", code)
     tab.keyboard.press("Enter")
     tab.wait_for_selector("#answer")
     assert LISTED in tab.inner_text("#answer")
     assert "million" in tab.inner_text("main")
-    tab.click("form[action='/sites/choose']:has(input[value=allow]) button")
+    press(tab, "form[action='/sites/choose']:has(input[value=allow]) button")
     tab.goto(home.https(LISTED))
     assert f"this is {LISTED}" in tab.inner_text("body")
 
@@ -278,7 +286,7 @@ def pauses(home: Home, tab: Page, settings: str) -> None:
     assert shown is not None and shown.status == 403
     tab.goto(settings)
     tab.eval_on_selector("form[action='/pause'] [name=minutes]", "field => { field.value = '1' }")
-    tab.click("form[action='/pause'] button")
+    press(tab, "form[action='/pause'] button")
     assert tab.locator(".state.paused").count() == 1
     tab.goto(home.https(CLOSED))
     assert f"this is {CLOSED}" in tab.inner_text("body")
@@ -293,9 +301,9 @@ def pauses(home: Home, tab: Page, settings: str) -> None:
 def takes_back(home: Home, tab: Page, settings: str) -> None:
     """Undo closes again what was opened; a second undo takes the level back."""
     tab.goto(settings)
-    tab.click("form[action='/undo'] button")
+    press(tab, "form[action='/undo'] button")
     shown = tab.goto(home.https(LISTED))
     assert shown is not None and shown.status == 403
     tab.goto(settings)
-    tab.click("form[action='/undo'] button")
+    press(tab, "form[action='/undo'] button")
     assert state_of(tab)["level"] == "2"
