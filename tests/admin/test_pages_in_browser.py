@@ -117,9 +117,11 @@ def test_a_parent_finds_why_a_site_was_closed_and_opens_it(window, house):
     page, origin = window(locale="ja-JP", viewport={"width": 360, "height": 740}, java_script_enabled=False)
     code = house.blocked("school.example.com", "unrated", check="unrated")
     page.goto(origin + "/")
-    page.get_by_role("link", name="なぜ？").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="なぜ？").click()
     page.get_by_label("アドレスまたはコード").fill(code.lower())
-    page.get_by_role("button", name="調べる").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="調べる").click()
     assert "school.example.com" in page.locator("h1").inner_text()
     with page.expect_navigation():
         page.get_by_role("button", name="このサイトを許可").click()

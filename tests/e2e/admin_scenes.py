@@ -202,8 +202,8 @@ class Scene:
             path = f"/setup/{house.door.links.make(user)}"
         tab.goto(f"http://127.0.0.1:{house.port}{path}")
         if self.act is not None:
-            self.act(tab, house)
-            tab.wait_for_load_state()
+            with tab.expect_navigation():  # every act ends with a form that is sent
+                self.act(tab, house)
         return tab
 
 

@@ -131,6 +131,7 @@ def configuration(folder: Path) -> dict[str, Any]:
         "block": ["listed.test", {"entry": "host.test", "final": True}],
         "allow": ["search.test"],
         "lists": lists,
+        "default_lists": False,
         "pauses": [{"until": until, "group": "paused"}],
     }
 
