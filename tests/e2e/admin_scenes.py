@@ -100,6 +100,7 @@ def with_lists(house: House) -> None:
     assert entry is not None
     lists = (
         CategoryList("ut1-gambling", EntryIndex([(entry, 1)]), "gambling", rating=3),
+        CategoryList("oisd-nsfw", EntryIndex(), "nsfw", rating=4),
         CategoryList("urlhaus", EntryIndex(), "malware"),
     )
 
