@@ -1,5 +1,6 @@
 """`sfs lists`: the lists that others keep, fetched, compared and shown."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -70,10 +71,11 @@ def update(
     options = Options(
         accept_smaller=accept_smaller, ca=config.upstream_ca, progress=bar.progress, done=lambda o: _say(o, bar, quiet)
     )
+    if not names and any(source.default for source in sources):
+        # Before anything comes: what fails now, without a network for one, is tried again in the background.
+        with contextlib.suppress(OSError):  # a folder that cannot be written is named by the update
+            store.set_asked(config.state)
     outcomes = update_lists(sources, config.state, options) if sources else ()
-    came = any(o.result is not Result.FAILED for o in outcomes if isinstance(o.source, ListSource) and o.source.default)
-    if came and not names:
-        store.set_asked(config.state)
     return 1 if any(outcome.result is Result.FAILED for outcome in outcomes) else 0
 
 

@@ -14,6 +14,8 @@ from sfs.cli.explain import command as explain_command
 from sfs.cli.lists import command, offer_first_update
 from sfs.errors import SfsError
 from sfs.lists import store
+from sfs.lists.update import due_at
+from sfs.sources.choice import lists_in_use, wanted
 from sfs.sources.config import load_config
 from sfs.sources.filter import load_filter
 from tests.lists.mirror import Mirror, serving
@@ -167,6 +169,18 @@ def test_on_a_terminal_the_first_update_is_offered_until_somebody_says_yes(tmp_p
     assert "dsi.ut-capitole.fr" in capsys.readouterr().out
     store.set_asked(tmp_path)
     assert not offer_first_update(filter_)
+
+
+def test_what_was_asked_for_without_a_network_is_tried_again_in_the_background(tmp_path, monkeypatch):
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    config = load_config(None, {"level": 4}, tmp_path)
+    assert wanted(lists_in_use(config, {4}), config.state) == ()
+    result = run("update", "--level", 4, "--state", tmp_path)
+    assert result.return_value == 1
+    again = wanted(lists_in_use(config, {4}), config.state)
+    assert again and all(due_at(store.state_of(config.state, source)) is not None for source in again)
 
 
 @pytest.mark.skipif(DATA is None, reason="SFS_TEST_DATA names no folder")
