@@ -151,7 +151,7 @@ def prepare(made: Readers) -> None:
     for way in ("child", "shared"):
         tab = made.window(way, "en")
         tab.goto(HELP_URL)
-        tab.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth)")
+        tab.wait_for_function("() => [...document.images].every(one => one.complete && one.naturalWidth)")
     proxy.curl(made.url("category.test", "/", "https"), "--interface", CLIENTS["new"], ca=False)
     proxy.curl(made.url("danger.test", "/", "https"), "--interface", CLIENTS["new"], ca=False)
     # Another device of the same address has no certificate: it refuses ours at three sites.

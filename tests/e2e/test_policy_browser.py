@@ -94,6 +94,6 @@ def test_with_the_policy_a_closed_page_stays_closed(proxy, origin, tmp_path, way
         assert opened.status == 200 and "from the server" in window.text_content("body")
         assert "SFS filter" in opened.security_details()["issuer"]
         window.goto("chrome://policy")
-        window.wait_for_function(f"({ROWS})().filter(row => row[0]).length > 5")
+        window.wait_for_function(f"() => ({ROWS})().filter(row => row[0]).length > 5")
         said = dict(window.evaluate(ROWS))
         assert {name: said.get(name) for name in json.loads(policies)} == dict.fromkeys(json.loads(policies), "OK")
