@@ -172,7 +172,7 @@ def test_a_real_browser_follows_the_pac_file_and_never_goes_round_a_proxy_that_i
         with pytest.raises(BrowserError, match="ERR_PROXY_CONNECTION_FAILED"):
             page.goto(f"http://other.example.com:{site.port}/")
         browser.close()
-        assert site.asked == []
+        assert "other.example.com" not in site.asked  # the browser asks the sites of before for their icons, late
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
