@@ -117,6 +117,8 @@ class Running:
         return until
 
     def stop(self) -> None:
+        # Else its socket stays open until somebody else's test collects it.
+        asyncio.run_coroutine_threadsafe(self._server.servers.update([]), self._loop).result(LONG)
         self._loop.call_soon_threadsafe(self._master.shutdown)
         self._thread.join(LONG)
 
