@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from sfs.errors import RuleError, UrlError, Where
+from sfs.text.readings import further_readings
 from sfs.text.suffix import is_public_suffix
 from sfs.text.url import DEFAULT_PORTS, Form, Url, is_address, parse_url
 
@@ -34,13 +35,15 @@ class Unit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a list. `scheme` and `port` are None where any will do; `forms` is () for TREE and HOST."""
+    """One line of a list. `scheme` and `port` are None where any will do; `forms` is () for TREE and HOST, and
+    `readings` (text/readings.py) for nearly every entry."""
 
     unit: Unit
     host: str
     scheme: str | None = None
     port: int | None = None
     forms: tuple[Form, ...] = ()
+    readings: tuple[Form, ...] = ()
 
     @property
     def specificity(self) -> tuple[int, int, int]:
@@ -140,9 +143,9 @@ def _entry(text: str, body: str, scheme: str | None, exact_host: bool, where: Wh
             )
         return Entry(unit, url.host, scheme, port)
     if url.sent.query is not None:
-        return Entry(Unit.EXACT, url.host, scheme, port, url.forms)
+        return Entry(Unit.EXACT, url.host, scheme, port, url.forms, further_readings(url.forms))
     unit = Unit.PREFIX if url.decoded.path.endswith("/") else Unit.PAGE
-    return Entry(unit, url.host, scheme, port, url.forms)
+    return Entry(unit, url.host, scheme, port, url.forms, further_readings(url.forms))
 
 
 def _bracketed(body: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sfs.match.entry import Entry, Unit
+from sfs.text.readings import further_readings
 from sfs.text.url import Form, Url, parents
 
 SENT: Final = 1  # the URL as sent matches the entry as written
@@ -101,9 +102,23 @@ def entry_matches(entry: Entry, url: Url) -> int:
         return ALL_FORMS
     if url.name_only:
         return 0  # an entry with a path never widens to its host
-    return _form_matches(entry.unit, entry.forms[0], url.sent) * SENT | (
+    found = _form_matches(entry.unit, entry.forms[0], url.sent) * SENT | (
         _form_matches(entry.unit, entry.forms[-1], url.decoded) * DECODED
     )
+    further = further_readings(url.forms)
+    return _with_readings(entry, url, further, found) if further or entry.readings else found
+
+
+def _with_readings(entry: Entry, url: Url, further: tuple[Form, ...], found: int) -> int:
+    """The forms that match, where a server may read the URL or the entry in other ways too. One reading that matches
+    is enough to match at all (it counts as decoded); one that does not is enough not to match in all forms."""
+    own = (entry.forms[-1], *entry.readings)
+    hits = [any(_form_matches(entry.unit, one, form) for one in own) for form in further]
+    if found == ALL_FORMS:
+        return found if all(hits) else SENT
+    if any(hits) or any(_form_matches(entry.unit, one, url.decoded) for one in entry.readings):
+        return found or DECODED
+    return found
 
 
 def best(hits: Iterable[Hit]) -> Hit | None:

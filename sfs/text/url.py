@@ -3,10 +3,11 @@
 ada-url parses as browsers do (WHATWG), so what the browser fetches is what we match. On top of that:
 
     host   lower case A-label, no final dot; every spelling of an IPv4 address is dotted decimal, also when
-           it hides inside IPv6 (v4-mapped, NAT64); IPv6 is compressed, without brackets
+           it hides inside IPv6 (v4-mapped, v4-compatible, translated, NAT64); IPv6 is compressed, no brackets
     port   None where it is the scheme's own
     forms  the path and query twice: as sent (dot segments gone) and decoded to a fixed point, slashes
-           collapsed. A block entry matches if any form does, an allow entry only if all do (design, section 3)
+           collapsed. A block entry matches if any form does, an allow entry only if all do (design, section 3).
+           What some servers alone make of a path stands in readings.py and is looked at only where an entry has one
 """
 
 import ipaddress
@@ -19,13 +20,13 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 import ada_url
 
 from sfs.errors import UrlError
+from sfs.text.address import readings
 
 MAX_URL = 65_536  # characters; longer ones are refused, not cut: a cut URL is another URL
 MAX_DECODING_ROUNDS = 8  # design, section 3; what still changes after that is nobody's honest link
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https", "ftp": "ftp"}
 DEFAULT_PORTS = {"http": 80, "https": 443, "ftp": 21}
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _SLASHES = re.compile(r"/{2,}")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")  # a last label that makes a host an IPv4 address (WHATWG URL)
 _PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
@@ -185,11 +186,8 @@ def _plain_ipv6(text: str) -> str:
         address = ipaddress.IPv6Address(text)
     except ValueError:
         raise UrlError(f"[{text[:60]}] is not an IPv6 address", mend="write it as [2001:db8::1]") from None
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    if address in _NAT64:
-        return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return str(address)
+    plain = readings(address)
+    return str(plain[0]) if len(plain) == 1 else str(address)  # several: a tunnel, a destination of its own
 
 
 def _forms(path: str, search: str) -> tuple[Form, ...]:
@@ -198,7 +196,7 @@ def _forms(path: str, search: str) -> tuple[Form, ...]:
     if "%" not in path and "//" not in path and "%" not in search:
         return (sent,)
     decoded = Form(
-        _clean_path(decode_percent(path)),
+        clean_path(decode_percent(path)),
         None if query is None else decode_percent(query),
     )
     return (sent,) if decoded == sent else (sent, decoded)
@@ -214,7 +212,7 @@ def _tidy_one(match: re.Match[str]) -> str:
     return chr(byte) if byte in _UNRESERVED else match[0].upper()
 
 
-def _clean_path(path: str) -> str:
+def clean_path(path: str) -> str:
     """Dot segments, backslashes and repeated slashes that decoding brought to light."""
     path = _SLASHES.sub("/", path.replace("\\", "/"))
     if "/." not in path:

@@ -9,6 +9,7 @@ The lines of urls count on where those of domains end.
 """
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from sfs.errors import RuleError, Where
@@ -42,7 +43,7 @@ def _as_entry(text: str) -> str:
 def _at_www(entry: Entry) -> tuple[Entry, ...]:
     if entry.host.startswith("www.") or is_address(entry.host) or len(entry.host) > 249 or entry.unit is Unit.TREE:
         return ()
-    return (Entry(entry.unit, f"www.{entry.host}", entry.scheme, entry.port, entry.forms),)
+    return (replace(entry, host=f"www.{entry.host}"),)
 
 
 def _expression(line: bytes, where: Where | None) -> Said:

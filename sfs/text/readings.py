@@ -1,0 +1,115 @@
+"""What some servers read in a path or a query beyond the two forms of url.py. A browser sends these spellings as they
+stand; the server behind them may answer for the page that is listed. They count as forms: a block entry matches if
+any of them does, an allow entry only if all do.
+
+    /a;x=1/b       path parameters, which servlet containers take out, before decoding or after it      /a/b
+    /%93%FA%8B%4C  one path in the charsets of Japan: Shift_JIS, EUC-JP                                   /日記
+    /%c0%ae        overlong UTF-8, which old decoders take (RFC 3629, section 3)                          /.
+    /%u0061        escapes of JScript's escape(), which IIS and Jetty took                                /a
+    /a%00b         what a C string keeps                                                                  /a
+    か + ゙         letters that only decompose apart, as some file systems write them                     が
+    ?q=a+b         a form's blank                                                                         ?q=a b
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from sfs.errors import UrlError
+from sfs.text.url import Form, clean_path, decode_percent
+
+MAX_READINGS = 16  # of one URL; a path that could be read in more ways is read in the first of them
+CHARSETS: Final = ("cp932", "euc_jp")  # Shift_JIS as browsers of Japan write it, and EUC-JP
+
+_PARAMETERS = re.compile(r";[^/]*")
+_OVERLONG = re.compile(r"(?:%F0%80%8[01]|%E0%8[01]|%C[01])%[89AB][0-9A-F]")
+_LEAD: Final = {"0": 0x00, "1": 0x40}
+_U_ESCAPE = re.compile(r"%u([0-9A-Fa-f]{4})", re.ASCII | re.IGNORECASE)
+_BYTE = re.compile(r"%[89A-F][0-9A-F]")  # a byte that is no UTF-8, as decode_percent leaves it
+
+
+def further_readings(forms: tuple[Form, ...]) -> tuple[Form, ...]:
+    """The readings of a URL beyond its own `forms`; () for nearly every URL. At most MAX_READINGS, each once."""
+    path, query = forms[-1].path, forms[-1].query
+    plain_path = path.isascii() and not (";" in path or "%" in path or "\0" in path)
+    if plain_path and (query is None or (query.isascii() and not ("+" in query or "%" in query))):
+        return ()
+    return _further(forms)
+
+
+@lru_cache(maxsize=1024)
+def _further(forms: tuple[Form, ...]) -> tuple[Form, ...]:
+    found: dict[Form, None] = {}
+    sent, decoded = forms[0], forms[-1]
+    try:
+        starts = [decoded, *_without_parameters(sent), *_without_parameters(decoded)]
+    except UrlError:  # cutting parameters out may join what decodes for ever; the form as it was sent still counts
+        starts = [decoded]
+    for start in starts:
+        found[start] = None
+        for path in _paths(start.path):
+            for query in _queries(start.query):
+                found[Form(path, query)] = None
+                if len(found) > MAX_READINGS:
+                    return tuple(form for form in found if form not in forms)[:MAX_READINGS]
+    return tuple(form for form in found if form not in forms)
+
+
+def _without_parameters(form: Form) -> Iterator[Form]:
+    if ";" in form.path:
+        query = None if form.query is None else decode_percent(form.query)
+        yield Form(clean_path(decode_percent(_PARAMETERS.sub("", form.path))), query)
+
+
+def _paths(path: str) -> Iterator[str]:
+    """One path, itself first, and what other decoders make of it."""
+    yield path
+    if "%" in path:
+        plain = _U_ESCAPE.sub(_from_u, _OVERLONG.sub(_from_overlong, path))
+        if plain != path:
+            yield clean_path(plain)
+    if "\0" in path:
+        yield path.partition("\0")[0]
+    if not path.isascii() or has_bytes(path):
+        yield from map(clean_path, in_charsets(path))
+        yield unicodedata.normalize("NFC", path)
+
+
+def _queries(query: str | None) -> Iterator[str | None]:
+    yield query
+    if query is None:
+        return
+    blanks = query.replace("+", " ")
+    yield blanks
+    if not blanks.isascii() or has_bytes(blanks):
+        yield from in_charsets(blanks)
+
+
+def has_bytes(text: str) -> bool:
+    """Whether decoded `text` holds bytes that are no UTF-8."""
+    return "%" in text and _BYTE.search(text) is not None
+
+
+def in_charsets(text: str) -> Iterator[str]:
+    """Decoded `text` read in the charsets of Japan, for each of them in which all of its bytes are text. Bytes that are
+    UTF-8 as well (one short word in EUC-JP may be) are read again: nobody can know which was meant."""
+    data = unquote_to_bytes(text)
+    for charset in CHARSETS:
+        try:
+            yield data.decode(charset)
+        except UnicodeDecodeError:
+            continue
+
+
+def _from_u(match: re.Match[str]) -> str:
+    char = chr(int(match[1], 16))
+    return match[0] if "\ud800" <= char <= "\udfff" else char
+
+
+def _from_overlong(match: re.Match[str]) -> str:
+    """The ASCII character in a sequence of two to four bytes that should have been one."""
+    lead, last = match[0][-4], int(match[0][-2:], 16) & 0x3F
+    return chr(_LEAD[lead] | last)
