@@ -9,6 +9,7 @@ from sfs.core.ruleset import Axis
 from sfs.core.verdict import Scope, Verdict
 from sfs.match.index import Hit, best
 from sfs.match.words import Place, WordHit
+from sfs.text.readings import readings_of_bytes
 from sfs.text.unwrap import Wrapped
 from sfs.text.url import Form
 
@@ -176,7 +177,8 @@ def url_words(case: Case) -> Answer:
         return None
     texts = {_host_text(case.url.host)}
     if not case.url.name_only:
-        texts = {f"{_host_text(case.url.host)} {form.path} {form.query or ''}" for form in case.url.forms}
+        forms = case.url.forms + readings_of_bytes(case.url.forms)
+        texts = {f"{_host_text(case.url.host)} {form.path} {form.query or ''}" for form in forms}
     hits = [hit for text in sorted(texts) if (hit := case.words(text, Place.URL)) is not None]
     return _words_verdict(case, "url-words", hits)
 

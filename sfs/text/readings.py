@@ -84,8 +84,18 @@ def _queries(query: str | None) -> Iterator[str | None]:
         return
     blanks = query.replace("+", " ")
     yield blanks
+    if "%u" in blanks:
+        yield _U_ESCAPE.sub(_from_u, blanks)
     if not blanks.isascii() or has_bytes(blanks):
         yield from in_charsets(blanks)
+
+
+def readings_of_bytes(forms: tuple[Form, ...]) -> tuple[Form, ...]:
+    """The further readings of a URL that holds bytes in another charset or escapes that no browser undoes: what a
+    person would read there. () for every other URL, so that no text is made up of what is plain already."""
+    path, query = forms[-1].path, forms[-1].query or ""
+    odd = has_bytes(path) or has_bytes(query) or "%u" in path or "%u" in query
+    return further_readings(forms) if odd else ()
 
 
 def has_bytes(text: str) -> bool:
