@@ -1,7 +1,9 @@
 """The same checks without traffic, with what each of them said: for `sfs explain` and the pages."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sfs.core.decide import Step
 from sfs.core.facts import Facts, Https, Kind, Need, Page
@@ -12,6 +14,9 @@ from sfs.core.verdict import Action, Verdict
 from sfs.errors import UrlError
 from sfs.sources.filter import Filter
 from sfs.text.url import Url, parse_url
+
+_IGNORED: Final = re.compile(r"[\x00-\x20]+")  # what browsers take out before and inside a scheme
+_SCHEME: Final = re.compile(r"(?:https?|wss?|ftp):", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ def explain_url(text: str, filter_: Filter, asked: Asked, *, with_trace: bool = 
     policy = filter_.policies.policy_for(asked.client, asked.user, None, asked.at)
     trace: list[Step] | None = [] if with_trace else None
     try:
-        url = parse_url(text if "://" in text[:12] else f"https://{text}")
+        url = parse_url(text if _has_scheme(text) else f"https://{text}")
     except UrlError as fault:
         verdict = Verdict(Action.BLOCK, "bad-request", "bad-request", policy.level, source=fault.what)
         return Explained(text, None, verdict, (), policy)
@@ -63,6 +68,11 @@ def explain_url(text: str, filter_: Filter, asked: Asked, *, with_trace: bool = 
         answer, facts = filter_.judge(facts.with_page(_page(url, asked)), policy, trace)
     assert isinstance(answer, Verdict)
     return Explained(text, url.text, answer, tuple(trace or ()), policy)
+
+
+def _has_scheme(text: str) -> bool:
+    """Whether a scheme is written, in any way that a browser takes: http:\\\\host and https:host have one too."""
+    return "://" in text[:12] or _SCHEME.match(_IGNORED.sub("", text[:64])) is not None
 
 
 def _page(url: Url, asked: Asked) -> Page | None:

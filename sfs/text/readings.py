@@ -14,6 +14,7 @@ any of them does, an allow entry only if all do.
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -21,7 +22,6 @@ from urllib.parse import unquote_to_bytes
 from sfs.errors import UrlError
 from sfs.text.url import Form, clean_path, decode_percent
 
-MAX_READINGS = 16  # of one URL; a path that could be read in more ways is read in the first of them
 CHARSETS: Final = ("cp932", "euc_jp")  # Shift_JIS as browsers of Japan write it, and EUC-JP
 
 _PARAMETERS = re.compile(r";[^/]*")
@@ -32,7 +32,7 @@ _BYTE = re.compile(r"%[89A-F][0-9A-F]")  # a byte that is no UTF-8, as decode_pe
 
 
 def further_readings(forms: tuple[Form, ...]) -> tuple[Form, ...]:
-    """The readings of a URL beyond its own `forms`; () for nearly every URL. At most MAX_READINGS, each once."""
+    """The readings of a URL beyond its own `forms`; () for nearly every URL. Each once."""
     path, query = forms[-1].path, forms[-1].query
     plain_path = path.isascii() and not (";" in path or "%" in path or "\0" in path)
     if plain_path and (query is None or (query.isascii() and not ("+" in query or "%" in query))):
@@ -42,40 +42,34 @@ def further_readings(forms: tuple[Form, ...]) -> tuple[Form, ...]:
 
 @lru_cache(maxsize=1024)
 def _further(forms: tuple[Form, ...]) -> tuple[Form, ...]:
-    found: dict[Form, None] = {}
-    sent, decoded = forms[0], forms[-1]
-    try:
-        starts = [decoded, *_without_parameters(sent), *_without_parameters(decoded)]
-    except UrlError:  # cutting parameters out may join what decodes for ever; the form as it was sent still counts
-        starts = [decoded]
-    for start in starts:
-        found[start] = None
-        for path in _paths(start.path):
-            for query in _queries(start.query):
-                found[Form(path, query)] = None
-                if len(found) > MAX_READINGS:
-                    return tuple(form for form in found if form not in forms)[:MAX_READINGS]
+    # At most 96: two ways to cut parameters, three charsets and four endings of a path, four readings of a query.
+    paths = dict.fromkeys(path for start in _starts(forms) for path in _paths(start))
+    found = dict.fromkeys(Form(path, query) for path in paths for query in _queries(forms[-1].query))
     return tuple(form for form in found if form not in forms)
 
 
-def _without_parameters(form: Form) -> Iterator[Form]:
-    if ";" in form.path:
-        query = None if form.query is None else decode_percent(form.query)
-        yield Form(clean_path(decode_percent(_PARAMETERS.sub("", form.path))), query)
+def _starts(forms: tuple[Form, ...]) -> Iterator[str]:
+    """The decoded path, and what is left where a server cuts parameters out before it decodes."""
+    yield forms[-1].path
+    if ";" in forms[0].path:
+        with suppress(UrlError):  # what is left may be encoded for ever; no server gets to the end of that either
+            yield clean_path(decode_percent(_PARAMETERS.sub("", forms[0].path)))
 
 
 def _paths(path: str) -> Iterator[str]:
-    """One path, itself first, and what other decoders make of it."""
-    yield path
-    if "%" in path:
-        plain = _U_ESCAPE.sub(_from_u, _OVERLONG.sub(_from_overlong, path))
-        if plain != path:
-            yield clean_path(plain)
-    if "\0" in path:
-        yield path.partition("\0")[0]
+    """One decoded path, and what other decoders make of it."""
+    texts = [path]
     if not path.isascii() or has_bytes(path):
-        yield from map(clean_path, in_charsets(path))
-        yield unicodedata.normalize("NFC", path)
+        texts += in_charsets(path)
+    for text in texts:
+        plain = _U_ESCAPE.sub(_from_u, _OVERLONG.sub(_from_overlong, text)) if "%" in text else text
+        whole = clean_path(unicodedata.normalize("NFC", plain))
+        yield from (text, whole)
+        if ";" in plain:
+            whole = clean_path(_PARAMETERS.sub("", plain))
+            yield whole
+        if "\0" in plain:
+            yield whole.partition("\0")[0]
 
 
 def _queries(query: str | None) -> Iterator[str | None]:
@@ -83,11 +77,18 @@ def _queries(query: str | None) -> Iterator[str | None]:
     if query is None:
         return
     blanks = query.replace("+", " ")
-    yield blanks
-    if "%u" in blanks:
-        yield _U_ESCAPE.sub(_from_u, blanks)
+    yield _U_ESCAPE.sub(_from_u, blanks) if "%u" in blanks else blanks
     if not blanks.isascii() or has_bytes(blanks):
         yield from in_charsets(blanks)
+
+
+def in_charsets(text: str) -> Iterator[str]:
+    """Decoded `text` read in the charsets of Japan, for each of them in which all of its bytes are text. Bytes that are
+    UTF-8 as well (one short word in EUC-JP may be) are read again: nobody can know which was meant."""
+    data = unquote_to_bytes(text)
+    for charset in CHARSETS:
+        with suppress(UnicodeDecodeError):
+            yield data.decode(charset)
 
 
 def readings_of_bytes(forms: tuple[Form, ...]) -> tuple[Form, ...]:
@@ -103,19 +104,9 @@ def has_bytes(text: str) -> bool:
     return "%" in text and _BYTE.search(text) is not None
 
 
-def in_charsets(text: str) -> Iterator[str]:
-    """Decoded `text` read in the charsets of Japan, for each of them in which all of its bytes are text. Bytes that are
-    UTF-8 as well (one short word in EUC-JP may be) are read again: nobody can know which was meant."""
-    data = unquote_to_bytes(text)
-    for charset in CHARSETS:
-        try:
-            yield data.decode(charset)
-        except UnicodeDecodeError:
-            continue
-
-
 def _from_u(match: re.Match[str]) -> str:
-    char = chr(int(match[1], 16))
+    code = int(match[1], 16)
+    char = chr(code - 0xFEE0 if 0xFF01 <= code <= 0xFF5E else code)  # IIS takes full-width letters for ASCII
     return match[0] if "\ud800" <= char <= "\udfff" else char
 
 
