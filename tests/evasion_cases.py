@@ -7,6 +7,7 @@ what cannot be seen as \\t, \\xNN, \\uNNNN (the escapes of a Python string).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "vectors" / "evasions"
@@ -57,6 +58,7 @@ def neighbours() -> Iterator[Neighbour]:
         yield Neighbour(entry, _plain(url), _plain(source), note, place)
 
 
+@lru_cache(maxsize=1)
 def listed() -> tuple[str, ...]:
     """What the tables take as listed, as lines of a list."""
     return tuple(dict.fromkeys(row.entry for row in evasions() if not row.entry.startswith(WORD)))
@@ -69,7 +71,13 @@ def words() -> tuple[str, ...]:
 
 def configuration(level: int) -> dict:
     """A configuration of ours that lists all of it. Documents without a rating are shown: else they hide what opens."""
-    return {"level": level, "unrated": "show", "https": "inspect", "block": list(listed()), "keywords": {3: list(words())}}
+    return {
+        "level": level,
+        "unrated": "show",
+        "https": "inspect",
+        "block": list(listed()),
+        "keywords": {3: list(words())},
+    }
 
 
 def _rows(path: Path, columns: int) -> Iterator[tuple[str, list[str]]]:

@@ -63,7 +63,8 @@ def _paths(path: str) -> Iterator[str]:
         texts += in_charsets(path)
     for text in texts:
         plain = _U_ESCAPE.sub(_from_u, _OVERLONG.sub(_from_overlong, text)) if "%" in text else text
-        whole = clean_path(unicodedata.normalize("NFC", plain))
+        plain = unicodedata.normalize("NFC", plain)
+        whole = clean_path(plain)
         yield from (text, whole)
         if ";" in plain:
             whole = clean_path(_PARAMETERS.sub("", plain))
