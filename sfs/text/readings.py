@@ -20,9 +20,10 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from sfs.errors import UrlError
-from sfs.text.url import Form, clean_path, decode_percent
+from sfs.text.url import MAX_DECODING_ROUNDS, Form, clean_path, decode_percent
 
 CHARSETS: Final = ("cp932", "euc_jp")  # Shift_JIS as browsers of Japan write it, and EUC-JP
+MAX_NAME: Final = 512  # characters; a name of a file has 255 bytes at most
 
 _PARAMETERS = re.compile(r";[^/]*")
 _OVERLONG = re.compile(r"(?:%F0%80%8[01]|%E0%8[01]|%C[01])%[89AB][0-9A-F]")
@@ -62,8 +63,7 @@ def _paths(path: str) -> Iterator[str]:
     if not path.isascii() or has_bytes(path):
         texts += in_charsets(path)
     for text in texts:
-        plain = _U_ESCAPE.sub(_from_u, _OVERLONG.sub(_from_overlong, text)) if "%" in text else text
-        plain = unicodedata.normalize("NFC", plain)
+        plain = _composed(_without_escapes(text))
         whole = clean_path(plain)
         yield from (text, whole)
         if ";" in plain:
@@ -73,14 +73,35 @@ def _paths(path: str) -> Iterator[str]:
             yield whole.partition("\0")[0]
 
 
+def _composed(path: str) -> str:
+    """A path with its letters put together, name by name. Longer names than file systems have stay as they are: marks
+    are sorted in time that grows with the square of their number."""
+    if path.isascii():
+        return path
+    return "/".join(unicodedata.normalize("NFC", name) if len(name) <= MAX_NAME else name for name in path.split("/"))
+
+
 def _queries(query: str | None) -> Iterator[str | None]:
     yield query
     if query is None:
         return
     blanks = query.replace("+", " ")
-    yield _U_ESCAPE.sub(_from_u, blanks) if "%u" in blanks else blanks
+    yield _without_escapes(blanks)
     if not blanks.isascii() or has_bytes(blanks):
         yield from in_charsets(blanks)
+
+
+def _without_escapes(text: str) -> str:
+    """Decoded `text` without the escapes that no browser undoes, and without what they bring to light."""
+    for _ in range(MAX_DECODING_ROUNDS):
+        plain = _U_ESCAPE.sub(_from_u, _OVERLONG.sub(_from_overlong, text)) if "%" in text else text
+        if plain == text:
+            break
+        try:
+            text = decode_percent(plain)
+        except UrlError:
+            return plain
+    return text
 
 
 def in_charsets(text: str) -> Iterator[str]:
