@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from sfs.errors import UrlError
+from sfs.text.readings import further_readings
 from sfs.text.url import Form, Url, parse_url
 
 _AUTHORITY = re.compile(r"[a-z][a-z0-9+.-]*:[/\\]*([^/\\?#]*)([^#]*)", re.IGNORECASE)
@@ -21,13 +22,15 @@ _WEB = frozenset({"http", "https"})
 class Prefix:
     """What `for` says, canonical. `site`: it ends with the host, so every port is meant unless one is named.
     `starts` are the beginnings of path and query, one for each form of the URL; `mark` is the question mark at the
-    very end of a prefix, which says that a query follows and which a parsed URL has lost."""
+    very end of a prefix, which says that a query follows and which a parsed URL has lost. `readings`: what only some
+    servers read in it (text/readings.py)."""
 
     url: Url
     site: bool
     any_port: bool
     starts: tuple[str, ...]
     mark: str = ""
+    readings: tuple[str, ...] = ()
 
     @property
     def length(self) -> int:
@@ -40,15 +43,20 @@ class Prefix:
         return not self.site and self.starts[0] != "/"
 
     def covers(self, url: Url, form: int, generic: bool) -> bool:
-        """Whether it names `url` in that form (generic: begins it)."""
+        """Whether it names `url` in that form (generic: begins it): one of `forms_of`, by its place."""
         if self.url.host != url.host or not self._same_service(url):
             return False
         if url.name_only:  # nothing is known of the path, so only what covers the whole host covers this
             return generic and not self.below_root
         if generic and self.site:
             return True
-        start = self.starts[min(form, len(self.starts) - 1)]
-        text = form_text(url.forms[min(form, len(url.forms) - 1)])
+        if form < len(url.forms):
+            return self._begins(self.starts[min(form, len(self.starts) - 1)], url.forms[form], generic)
+        further = forms_of(url)[form]
+        return any(self._begins(start, further, generic) for start in (self.starts[-1], *self.readings))
+
+    def _begins(self, start: str, form: Form, generic: bool) -> bool:
+        text = form_text(form)
         return text == start or (generic and text.startswith(start + self.mark))
 
     def _same_service(self, url: Url) -> bool:
@@ -70,7 +78,13 @@ def parse_prefix(text: str) -> Prefix | None:
     site = not rest
     mark = "?" if rest.endswith("?") and url.sent.query is None else ""
     starts = tuple(form_text(form) for form in url.forms)
-    return Prefix(url, site, site and not _PORT.search(authority), starts, mark)
+    readings = tuple(form_text(form) for form in further_readings(url.forms))
+    return Prefix(url, site, site and not _PORT.search(authority), starts, mark, readings)
+
+
+def forms_of(url: Url) -> tuple[Form, ...]:
+    """Every reading of a URL that a label may be about: as sent, decoded, and what only some servers read."""
+    return url.forms + further_readings(url.forms)
 
 
 def covers(for_: str | None, generic: bool, url: str) -> bool:

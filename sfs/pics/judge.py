@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sfs.errors import UrlError
-from sfs.pics.coverage import Prefix, parse_prefix
+from sfs.pics.coverage import Prefix, forms_of, parse_prefix
 from sfs.pics.labels import LabelList, PicsLabel, ServiceInfo
 from sfs.pics.options import Options
 from sfs.pics.safetyonline import rating_of_ratings
@@ -71,7 +71,7 @@ def judge_labels(
     so a label without `for` is about it. `url` None (not to be parsed): only such labels count. `now` is aware.
     `aliases` as in safetyonline.system_of."""
     candidates = list(_candidates(label_list, now, aliases))
-    forms = len(url.forms) if url else 1
+    forms = len(forms_of(url)) if url else 1
     covering = [[c for c in candidates if _is_about(c, url, form, document)] for form in range(forms)]
     answers = [_strictest(found) for found in covering]
     best = max((answer for answer in answers if answer), key=lambda answer: answer.rating, default=None)

@@ -137,7 +137,12 @@ def test_of_a_host_alone_only_whole_host_labels_speak() -> None:
 
 def test_low_rating_that_one_form_of_the_url_lacks_is_marked() -> None:
     label_list = so2('gen true for "http://h.example/kids/" r (lv 0)')
-    for url, every in (("http://h.example/kids/a", True), ("http://h.example/kids/%2e%2e%2fadult", False)):
+    for url, every in (
+        ("http://h.example/kids/a", True),
+        ("http://h.example/kids/a;b=1/c?x=a+b", True),
+        ("http://h.example/kids/%2e%2e%2fadult", False),
+        ("http://h.example/kids/..;/adult", False),
+    ):
         answer = judge_labels(label_list, parse_url(url), NOW)
         assert answer is not None
         assert answer.every_form == every
@@ -147,6 +152,16 @@ def test_high_rating_counts_in_whichever_form_it_is_found() -> None:
     label_list = so2('gen true for "http://h.example/adult/" r (lv 4) gen true for "http://h.example/" r (lv 0)')
     assert label_list_rating(label_list, "http://h.example/%61dult/", NOW) == 4
     assert label_list_rating(label_list, "http://h.example/x%2f..%2fadult/", NOW) == 4
+    assert label_list_rating(label_list, "http://h.example/x/..;/adult/", NOW) == 4
+    assert label_list_rating(label_list, "http://h.example/%u0061dult/", NOW) == 4
+
+
+def test_a_label_is_read_as_its_url_is() -> None:
+    for page in ("a;b", "s?q=a+b", "%93%FA%8B%4C/"):
+        label_list = so2(f'for "http://h.example/{page}" r (lv 1)')
+        answer = judge_labels(label_list, parse_url(f"http://h.example/{page}"), NOW)
+        assert answer is not None
+        assert answer.every_form, page
 
 
 _labels = st.lists(
