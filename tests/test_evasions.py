@@ -25,10 +25,10 @@ CASES, LOOK_ALIKES = 10_000, 2_000
 LEVELS = (0, 1, 2)  # those of children
 
 
-def explain(level: int, urls: Iterable[str], folder: Path) -> dict[str, dict]:
+def explain(config: dict, urls: Iterable[str], folder: Path) -> dict[str, dict]:
     """What one `sfs explain` says of each URL. One with a line feed cannot stand on a line of its input."""
-    file = folder / f"level-{level}.yaml"
-    file.write_text(yaml.safe_dump(configuration(level), allow_unicode=True), encoding="utf-8")
+    file = folder / "config.yaml"
+    file.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
     lines, others = [], []
     for url in dict.fromkeys(urls):
         (others if "\n" in url else lines).append(url)
@@ -89,7 +89,7 @@ def judge(level: int, seed: int, folder: Path, part: int = 1) -> Judged:
     others = list(neighbour_cases(LOOK_ALIKES // part, seed))
     urls = [row.url for row in (*evasions(), *neighbours())]
     urls += [*(case.url for case in (*cases, *others)), *(case.of for case in others)]
-    return Judged(level, cases, others, explain(level, urls, folder))
+    return Judged(level, cases, others, explain(configuration(level), urls, folder))
 
 
 @pytest.fixture(scope="module", params=LEVELS)
@@ -158,6 +158,18 @@ def test_each_row_after_a_vector_names_a_row_of_that_file():
     for start, known in (("WHATWG ", whatwg), ("Safe Browsing ", safe)):
         named = [row.source.removeprefix(start) for row in evasions() if row.source.startswith(start)]
         assert named and [text for text in named if text not in known] == []
+
+
+def test_nor_where_a_subscribed_list_has_the_entries(tmp_path):
+    file = tmp_path / "list.txt"
+    file.write_text("\n".join(listed()) + "\n", encoding="utf-8")
+    subscribed = {"url": str(file), "format": "entries", "category": "malware"}
+    cases, others = list(evasion_cases(CASES // 10, SEED)), list(neighbour_cases(LOOK_ALIKES // 10, SEED))
+    answers = explain(
+        {"level": 2, "https": "inspect", "lists": [subscribed]}, (case.url for case in (*cases, *others)), tmp_path
+    )
+    assert [case for case in cases if by(answers[case.url]) != "subscribed"] == []
+    assert [case for case in others if answers[case.url]["action"] != "allow"] == []
 
 
 @pytest.mark.long

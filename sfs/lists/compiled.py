@@ -22,6 +22,7 @@ from sfs.lists.compile import ENTRIES, HOST, LINES, META, NAMES, PAGES, TREE, VE
 from sfs.lists.files import ListFile
 from sfs.match.entry import Entry, Unit, parse_entry
 from sfs.match.index import ALL_FORMS, EntryIndex, Hit, entry_matches
+from sfs.text.readings import further_readings
 from sfs.text.url import Url, is_address
 
 MAX_META: Final = 1 << 20  # bytes; a hundred bad lines have 150 kB at most
@@ -109,8 +110,9 @@ class CompiledIndex(EntryIndex):
         elif url.host in names and behind == len(HOST):
             yield Hit(Entry(Unit.HOST, url.host), value, ALL_FORMS)
         elif url.host in names:
+            further = further_readings(url.forms)
             for entry, line in self._pages(value):
-                forms = entry_matches(entry, url)
+                forms = entry_matches(entry, url, further)
                 if forms:
                     yield Hit(entry, line, forms)
 

@@ -67,9 +67,10 @@ class EntryIndex:
             line = self._trees.get(name)
             if line is not None:
                 hits.append(Hit(Entry(Unit.TREE, name), line, ALL_FORMS))
-            if self._others:
-                for entry, line in self._others.get(name, ()):
-                    forms = entry_matches(entry, url)
+            if self._others and name in self._others:
+                further = further_readings(url.forms)
+                for entry, line in self._others[name]:
+                    forms = entry_matches(entry, url, further)
                     if forms:
                         hits.append(Hit(entry, line, forms))
         return hits
@@ -88,8 +89,9 @@ class EntryIndex:
         return names
 
 
-def entry_matches(entry: Entry, url: Url) -> int:
-    """The forms of `url` that `entry` matches: 0, SENT, DECODED or ALL_FORMS. The one definition of a match."""
+def entry_matches(entry: Entry, url: Url, further: tuple[Form, ...] | None = None) -> int:
+    """The forms of `url` that `entry` matches: 0, SENT, DECODED or ALL_FORMS. The one definition of a match.
+    `further`: the URL's further readings, where they are known already."""
     if entry.scheme is not None and entry.scheme != url.scheme:
         return 0
     if entry.port is not None and entry.port != (url.port or _default_port(url)):
@@ -105,7 +107,8 @@ def entry_matches(entry: Entry, url: Url) -> int:
     found = _form_matches(entry.unit, entry.forms[0], url.sent) * SENT | (
         _form_matches(entry.unit, entry.forms[-1], url.decoded) * DECODED
     )
-    further = further_readings(url.forms)
+    if further is None:
+        further = further_readings(url.forms)
     return _with_readings(entry, url, further, found) if further or entry.readings else found
 
 
@@ -113,11 +116,13 @@ def _with_readings(entry: Entry, url: Url, further: tuple[Form, ...], found: int
     """The forms that match, where a server may read the URL or the entry in other ways too. One reading that matches
     is enough to match at all (it counts as decoded); one that does not is enough not to match in all forms."""
     own = (entry.forms[-1], *entry.readings)
-    hits = [any(_form_matches(entry.unit, one, form) for one in own) for form in further]
     if found == ALL_FORMS:
-        return found if all(hits) else SENT
-    if any(hits) or any(_form_matches(entry.unit, one, url.decoded) for one in entry.readings):
-        return found or DECODED
+        return found if all(any(_form_matches(entry.unit, one, form) for one in own) for form in further) else SENT
+    if not found:
+        for form in (url.decoded, *further):
+            for one in own:
+                if _form_matches(entry.unit, one, form):
+                    return DECODED
     return found
 
 

@@ -68,6 +68,7 @@ def test_letters_are_put_together_name_by_name_and_only_in_names_that_a_file_can
 def test_words_are_looked_for_in_bytes_of_another_charset_alone():
     assert readings_of_bytes(parse_url("http://h.test/日記;x").forms) == ()
     assert Form("/日記/", None) in readings_of_bytes(parse_url("http://h.test/%93%FA%8B%4C/").forms)
+    assert Form("/日記", None) in readings_of_bytes(parse_url("http://h.test/%U65e5%u8A18").forms)
     assert Form("/", "q=日本") in readings_of_bytes(parse_url("http://h.test/?q=%93%FA%96%7B").forms)
 
 
