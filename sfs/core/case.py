@@ -10,6 +10,7 @@ from sfs.core.ruleset import CategoryList, Ruleset
 from sfs.core.verdict import Action, Scope, Verdict
 from sfs.match.index import DECODED, SENT, Hit
 from sfs.match.words import Place, WordHit
+from sfs.text.unwrap import Wrapped
 
 
 class Case:
@@ -27,6 +28,15 @@ class Case:
         if not self.url.name_only:
             return self.facts.kind is Kind.DOCUMENT
         return not (self.policy.companions.match(self.url) or self.ruleset.system_hosts.match(self.url))
+
+    @cached_property
+    def wrapped(self) -> tuple[tuple[Wrapped, ...], ...]:
+        """The pages this URL carries, for each of its readings; nearly always none."""
+        wrappers = self.ruleset.wrappers
+        if self.url.name_only:
+            inside = wrappers.unwrap_name(self.url.host)
+            return () if inside is None else ((inside,),)
+        return tuple(wrappers.unwrap(self.url.host, form.path, form.query) for form in self.url.forms)
 
     @cached_property
     def search_words(self) -> tuple[str, ...]:

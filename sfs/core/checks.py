@@ -10,7 +10,6 @@ from sfs.core.verdict import Scope, Verdict
 from sfs.match.index import Hit, best
 from sfs.match.words import Place, WordHit
 from sfs.text.readings import readings_of_bytes
-from sfs.text.unwrap import Wrapped
 from sfs.text.url import Form
 
 Answer = Verdict | Need | None
@@ -99,20 +98,25 @@ def subscribed(case: Case) -> Answer:
 
 
 def _wrapper(case: Case) -> str | None:
-    """The wrapper that this URL uses, where the policy blocks wrappers; by name they cannot be unwrapped."""
+    """The wrapper that this URL uses, where the policy blocks wrappers; by name they cannot be unwrapped. One that
+    hides what it carries is blocked as ways around the filter are. A picture or a link is judged, never blocked for
+    being carried: a picture shows no page, and a link's target comes as a request of its own."""
     wrappers = case.ruleset.wrappers
+    circumvention = LEVELS[case.policy.level].circumvention
     if case.url.name_only:
-        blocks = LEVELS[case.policy.level].circumvention
-        return wrappers.is_wrapper_host(case.url.host) if blocks else None
-    if case.policy.bypass is not Bypass.BLOCK:
+        return wrappers.is_wrapper_host(case.url.host) if circumvention else None
+    if case.policy.bypass is Bypass.BLOCK:
+        page = next((one.name for found in case.wrapped for one in found if one.carries == "page"), None)
+        page = page or wrappers.is_wrapper_host(case.url.host)
+        if page:
+            return page
+    if not circumvention:
         return None
-    carried = wrapped_pages(case, case.url.sent) or wrapped_pages(case, case.url.decoded)
-    return carried[0].name if carried else wrappers.is_wrapper_host(case.url.host)
+    return next((name for form in case.url.forms if (name := _hidden_page(case, form))), None)
 
 
-def wrapped_pages(case: Case, form: Form) -> tuple[Wrapped, ...]:
-    """The pages that this URL carries in one reading of it, each with the name of the wrapper."""
-    return case.ruleset.wrappers.unwrap_all(case.url.host, form.path, form.query or "")
+def _hidden_page(case: Case, form: Form) -> str | None:
+    return case.ruleset.wrappers.hides(case.url.host, form.path, form.query)
 
 
 def only_allowed(case: Case) -> Answer:

@@ -4,10 +4,9 @@ The first row that answers ends the walk (design, section 3). A row that raises 
 for it. A page that carries another one (translator, archive, reader) gets the stricter verdict of both.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import count
 from pathlib import PurePath
 from traceback import extract_tb
 
@@ -18,13 +17,14 @@ from sfs.core.facts import Facts, Need
 from sfs.core.levels import Bypass, Unrated
 from sfs.core.policy import Policy
 from sfs.core.ruleset import Ruleset
-from sfs.core.verdict import Verdict
+from sfs.core.verdict import Scope, Verdict
 from sfs.errors import UrlError
-from sfs.text.unwrap import MAX_CARRIED
-from sfs.text.url import Url, parse_url
+from sfs.text.unwrap import MAX_FOUND
+from sfs.text.url import MAX_URL, Url, parse_url
 
 MAX_WRAPPERS = 4  # a page inside a page inside ...: deeper ones are blocked, nobody reads them
-MAX_PAGES = 16  # carried by one URL, at all depths; each asks for labels, and then the walk begins anew
+MAX_CARRIED = 16  # pages inside one URL, over all depths: each costs a whole walk; more are blocked
+MAX_CARRIED_TEXT = 2 * MAX_URL  # characters of them all and of the URL itself: what one request may cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,13 @@ class Step:
 def decide(facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None = None) -> Verdict | Need:
     """The verdict on a request, or the one fact that is missing. Asks for each fact at most once. Never raises:
     a check that does decides as the policy's `on_error` says, with check `error`."""
-    return _decide(facts, policy, ruleset, trace, 0, count(1))
+    return _decide(facts, policy, ruleset, trace, {facts.url}, 0)
 
 
 def _decide(
-    facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None, depth: int, carried: Iterator[int]
+    facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None, seen: set[Url], depth: int
 ) -> Verdict | Need:
+    """The stricter verdict of a page and of those it carries. `seen`: what was judged before, and blocked nothing."""
     case = Case(facts, policy, ruleset)
     outer = _walk(case, trace)
     if isinstance(outer, Need) or outer.blocked or outer.check in ("own", "help", "error"):
@@ -80,15 +81,36 @@ def _decide(
         inners = _inner_urls(case)
     except Exception as fault:
         return _failed(case, fault)
-    if inners and (depth >= MAX_WRAPPERS or len(inners) > MAX_CARRIED):
-        return case.block("subscribed", "wrapper")
     for url in inners:
-        if next(carried) > MAX_PAGES:
+        if url in seen:
+            continue
+        if url is None or depth >= MAX_WRAPPERS or _is_too_much(seen, url):
             return case.block("subscribed", "wrapper")
-        inner = _decide(replace(facts, url=url), _policy_inside(policy), ruleset, trace, depth + 1, carried)
-        if isinstance(inner, Need) or inner.blocked:
-            return inner if isinstance(inner, Need) else _private(case, inner)
+        seen.add(url)
+        inner = _decide(replace(facts, url=url), _policy_inside(policy), ruleset, trace, seen, depth + 1)
+        if isinstance(inner, Need):
+            return inner
+        if inner.blocked:  # what holds for the inner host holds for this one URL of the outer
+            return _private(case, replace(inner, scope=Scope.URL))
+        outer = _shown_with(outer, inner)
     return _private(case, outer)
+
+
+def _shown_with(outer: Verdict, inner: Verdict) -> Verdict:
+    """A page that is shown with one it carries: as long as both are, with the help lines of either; and a help line's
+    page is nobody's business through a translator either."""
+    ends = [end for end in (outer.valid_until, inner.valid_until) if end is not None]
+    return replace(
+        outer,
+        valid_until=min(ends, default=None),
+        notice=outer.notice or inner.notice,
+        record=outer.record and inner.record,
+        scope=Scope.URL,
+    )
+
+
+def _is_too_much(seen: set[Url], url: Url) -> bool:
+    return len(seen) > MAX_CARRIED or sum(len(one.text) for one in (*seen, url)) > MAX_CARRIED_TEXT
 
 
 def _walk(case: Case, trace: list[Step] | None) -> Verdict | Need:
@@ -107,19 +129,20 @@ def _walk(case: Case, trace: list[Step] | None) -> Verdict | Need:
     return checks.shown(case)
 
 
-def _inner_urls(case: Case) -> tuple[Url, ...]:
-    """The pages this URL carries, in each of its readings; one that no browser would open is none."""
-    if case.url.name_only or not case.walks("subscribed"):
-        return ()
-    urls: dict[str, Url] = {}
-    for wrapped in (one for form in case.url.forms for one in checks.wrapped_pages(case, form)):
+def _inner_urls(case: Case) -> list[Url | None]:
+    """The pages this URL carries, in each of its readings; one that no browser would open is none. None stands for
+    what cannot be judged: more of them than are looked for, or one coded too often, which a service may read yet."""
+    if not case.walks("subscribed"):
+        return []
+    urls: list[Url | None] = [None] if any(len(found) >= MAX_FOUND for found in case.wrapped) else []
+    for inner in {one.inner: None for found in case.wrapped for one in found}:
         try:
-            url = parse_url(wrapped.inner)
+            url = parse_url(inner)
         except UrlError:
-            continue
-        if url.host != case.url.host or url.sent != case.url.sent:
-            urls[url.text] = url
-    return tuple(urls.values())
+            urls += [None] if "%25" in inner or len(inner) > MAX_URL else []
+        else:
+            urls.append(url.by_name() if case.url.name_only else url)
+    return urls
 
 
 def _policy_inside(policy: Policy) -> Policy:

@@ -42,6 +42,17 @@ def test_json_has_the_fields_of_the_contract(config):
     assert [step["check"] for step in answer["trace"]] == ["own", "help", "mandatory", "entry"]
 
 
+def test_a_page_inside_another_is_judged_as_itself(config):
+    urls = (
+        "https://blocked-test.translate.goog/a",
+        "https://www.google.com/url?q=https%3A%2F%2Fweb.archive.org%2Fweb%2F2020%2Fhttp%3A%2F%2Fblocked.test%2F",
+        "https://blog.test/browse.php?u=aHR0cDovL2Jsb2NrZWQudGVzdC8&b=29",
+        "https://blog.test/share?url=http%3A%2F%2Fblocked.test%2F",
+    )
+    sources = [answer["source"] for answer in answers(config, "--https", "inspect", *urls)]
+    assert sources == [f"{config}:3 blocked.test"] * 3 + [None]
+
+
 def test_response_checks_say_not_asked_without_a_response(config):
     (answer,) = answers(config, "http://plain.test/")
     said = {step["check"]: step["said"] for step in answer["trace"]}

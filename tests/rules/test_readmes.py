@@ -4,11 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sfs.errors import RuleError, Where
 from sfs.match.entry import parse_entry
 from sfs.sources.yaml_nodes import MapNode, load_plain, parse_yaml
 from sfs.text.search import Engines
+from sfs.text.unwrap import Wrappers
+from sfs.text.url import parse_url
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules"
@@ -86,6 +89,16 @@ def test_yaml_shown_reads(folder: str) -> None:
     for block in blocks:
         document = parse_yaml(block.encode(), "README.md")
         assert isinstance(document.root, MapNode) and not document.faults
+
+
+def test_the_rows_of_wrappers_shown_find_the_url_in_the_one_above_them() -> None:
+    (block,) = _blocks(RULES / "README.md", "yml wrappers")
+    wrappers = Wrappers(yaml.safe_load(block))
+    urls = [parse_url(url) for url in re.findall(r"^# .*?(https?://\S+?)(?::? |$)", block, re.M)]
+    assert len(urls) == len(wrappers.wrappers) == 4
+    for url in urls:
+        found = wrappers.unwrap(url.host, url.sent.path, url.sent.query)
+        assert [one.inner for one in found] == ["https://other.example/"]
 
 
 def test_the_fault_shown_is_the_fault_given() -> None:
