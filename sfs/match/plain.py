@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from sfs.match.entry import Entry
 from sfs.match.index import Hit, entry_matches
-from sfs.match.words import Place, WordHit, WordRule, has_boundaries
+from sfs.match.runs import has_boundaries
+from sfs.match.words import Place, WordHit, WordRule
 from sfs.text.fold import fold, fold_kana
 from sfs.text.url import Url
 

@@ -12,6 +12,7 @@ are the business of match/disguise.py.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -45,7 +46,8 @@ _DECORATION: Final = re.compile(
     "[\u0334-\u0338\u0488\u0489\u20d0-\u20f0]+|[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\ufe20-\ufe2f]{3,}"
 )
 _KANA_VOICED: Final = re.compile("(?<=[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d])[\u309b\u309c]")
-_LOOSE_VOICED: Final = re.compile("[\u3099\u309a]+")
+# Marks that joined nothing: voiced marks of kana; others only on Latin, other scripts write with them.
+_LOOSE_MARKS: Final = re.compile("[\u3099\u309a]+|(?<=[a-z\u00df-\u024f\u1e00-\u1eff])[\u0300-\u036f]+")
 _KANA_ITERATION: Final = re.compile("[\u3041-\u3096\u30a1-\u30fa][\u309d\u309e\u30fd\u30fe]+")
 _BLACK: Final = {
     first + number: chr(ord("a") + number)
@@ -54,7 +56,7 @@ _BLACK: Final = {
 }
 _LONG_RUN: Final = re.compile("ーー+")
 _REFERENCE: Final = re.compile("&(?:amp;)*#(?:x([0-9a-f]{1,6})|([0-9]{1,7}));?")
-_KANA: Final = {code: code - 0x60 for code in range(0x30A1, 0x30F7)} | {0x30FD: 0x309D, 0x30FE: 0x309E}
+_KANA: Final = {chr(code): chr(code - 0x60) for code in range(0x30A1, 0x30F7)}
 _DASH_AS_LONG: Final = re.compile("(?<=[\u3041-\u3096\u30a1-\u30fa])[-~\u2010\u2012-\u2015\u2212\u2500\u301c]")
 
 
@@ -73,7 +75,15 @@ def fold(text: str) -> str:
 
 def fold_kana(folded: str) -> str:
     """Folded text with katakana written as hiragana; the length stays, so positions do too."""
-    return folded.translate(_KANA)
+    return folded if folded.isascii() else replaced(folded, _KANA)
+
+
+def replaced(text: str, table: Mapping[str, str]) -> str:
+    """`text` with the characters of `table` replaced, none of which may be an outcome: on Japanese text five times
+    faster than str.translate."""
+    for char in table.keys() & set(text):
+        text = text.replace(char, table[char])
+    return text
 
 
 def long_marks(folded: str) -> str | None:
@@ -110,7 +120,7 @@ def _settle(run: str) -> str:
     for _ in range(ROUNDS):
         folded = _DECORATION.sub("", _INVISIBLE.sub("", run))
         folded = _KANA_VOICED.sub(lambda mark: chr(ord(mark[0]) - 2), folded)
-        folded = _LOOSE_VOICED.sub("", _nfkc(folded)).translate(_BLACK).casefold()
+        folded = _LOOSE_MARKS.sub("", _nfkc(folded).translate(_BLACK).casefold())
         folded = _KANA_ITERATION.sub(_written_out, folded)
         if folded == run:
             break

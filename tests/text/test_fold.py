@@ -39,6 +39,7 @@ TRICKY = (
         ("w\u0336i\u0336d\u0336g\u0336e\u0336t\u0336", "widget"),
         ("w\u0300\u0301\u0302\u0303i\u035f\u0311\u0309d", "wid"),
         ("1\ufe0f\u20e3", "1"),
+        ("x\u0302y\u0316 İ", "xy i"),
         ("caf\u00e9 cafe\u0301", "caf\u00e9 caf\u00e9"),
         ("Việt Nam", "việt nam"),
         ("&#12450;&#x30A2;&#x30a2", "アアア"),
