@@ -1,4 +1,4 @@
-"""Script runs: where a word of Japanese or Latin letters ends, in text that mostly has no blanks (design, section 4)."""
+"""Script runs: where a word ends in text that mostly has no blanks (design, section 4)."""
 
 _OTHER, _KANJI, _HIRAGANA, _KATAKANA, _LATIN, _DIGIT, _LETTER, _LONG = range(8)
 _RUNS = (

@@ -5,10 +5,11 @@
     word + word     both, anywhere in the text
     !phrase         a guard: cancels a hit that it overlaps
     <tab> flags     sub (may continue in the same script run), kana (hiragana and katakana are one),
+                    leet, spaced, masked (disguised too, see disguise.py),
                     url, query, meta (where it is looked for; default all)
 
 One Aho-Corasick pass over the folded text finds every candidate; a second one over the text with kana folded,
-only where a word asks for it. Boundaries, guards and pairs are judged on the candidates.
+a third one for disguises, only where a word asks for it. Boundaries, guards and pairs are judged on the candidates.
 """
 
 import re
@@ -19,8 +20,10 @@ from enum import Flag, auto
 import ahocorasick
 
 from sfs.errors import RuleError, Where
+from sfs.match.disguise import hidden_places, may_be_spaced
+from sfs.match.disguised import DisguisedIndex, Wanted
 from sfs.match.runs import has_boundaries
-from sfs.text.fold import fold, fold_kana
+from sfs.text.fold import fold, fold_kana, long_marks
 
 MAX_WORD = 200  # characters of one line
 MAX_TEXT = 262_144  # characters searched; a longer text is cut: heads of pages and URLs are shorter
@@ -35,6 +38,7 @@ class Place(Flag):
 
 
 EVERYWHERE = Place.URL | Place.QUERY | Place.META
+FLAGS = ("sub", "kana", "leet", "spaced", "masked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,16 @@ class WordRule:
     guard: bool = False
     sub: bool = False
     kana: bool = False
+    leet: bool = False
+    spaced: bool = False
+    masked: bool = False
     places: Place = EVERYWHERE
     where: Where | None = None
+
+    @property
+    def disguised(self) -> bool:
+        """Whether it is looked for in disguise too."""
+        return self.leet or self.spaced or self.masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,44 +79,56 @@ def parse_word_line(line: str, rating: int | None, where: Where | None = None) -
         return None
     if len(text) > MAX_WORD:
         raise RuleError(f"word line of {len(text)} characters", where, f"a word has {MAX_WORD} at most")
-    sub, kana, places = _flags(flags, where)
+    ways, places = _flags(flags, where)
     guard = text.startswith("!")
     written = [text[1:]] if guard else _PLUS.split(text)
-    parts = tuple(fold(part).strip() for part in written)
+    parts = tuple(fold(part) for part in written)
     if not all(parts):
         raise RuleError(f"{text!r} has an empty word", where, "write a word on both sides of +, or one after !")
     if any(len(part) < 2 and part.isascii() for part in parts) and not guard:
         raise RuleError(f"{text!r} has a single letter", where, "a word of one letter is found everywhere: add to it")
-    return WordRule(parts, rating, guard, sub, kana, places or EVERYWHERE, where)
+    rule = WordRule(parts, rating, guard, places=places or EVERYWHERE, where=where, **dict.fromkeys(ways, True))
+    _check_disguises(rule)
+    return rule
 
 
-def _flags(text: str, where: Where | None) -> tuple[bool, bool, Place | None]:
-    sub = kana = False
+def _flags(text: str, where: Where | None) -> tuple[set[str], Place | None]:
+    ways: set[str] = set()
     places: Place | None = None
     for flag in filter(None, re.split(r"[,\s]+", text.partition("#")[0].strip().lower())):
-        if flag == "sub":
-            sub = True
-        elif flag == "kana":
-            kana = True
-        elif flag in ("url", "query", "meta"):
+        if flag in ("url", "query", "meta"):
             place = Place[flag.upper()]
             places = place if places is None else places | place
+        elif flag in FLAGS:
+            ways.add(flag)
         else:
-            raise RuleError(f"unknown flag {flag!r}", where, "flags are sub, kana, url, query, meta, after a tab")
-    return sub, kana, places
+            raise RuleError(
+                f"unknown flag {flag!r}", where, f"flags are {', '.join(FLAGS)}, url, query, meta, after a tab"
+            )
+    return ways, places
+
+
+def _check_disguises(rule: WordRule) -> None:
+    if rule.guard and rule.disguised:
+        raise RuleError("a guard is not looked for in disguise", rule.where, "leave out leet, spaced and masked")
+    if rule.masked and not all(hidden_places(part) for part in rule.parts):
+        raise RuleError("too short for masked", rule.where, "it takes four Latin letters, or three others")
+    if rule.spaced and not all(may_be_spaced(part) for part in rule.parts):
+        raise RuleError("not a word for spaced", rule.where, "it takes letters alone, of Latin ones three or more")
 
 
 class WordIndex:
     """Rules ready to be looked for. Built once, then only read: an automaton in use is never changed."""
 
-    __slots__ = ("_kana", "_plain", "_spaced", "rules")
+    __slots__ = ("_disguised", "_kana", "_phrases", "_plain", "rules")
 
     def __init__(self, rules: Iterable[WordRule] = ()) -> None:
         self.rules = tuple(rules)
         self._plain = _automaton(self.rules, kana=False)
         self._kana = _automaton(self.rules, kana=True)
         # Phrases of several Latin words stand in URLs with - _ + between them; without phrases no second pass.
-        self._spaced = any(" " in part for rule in self.rules for part in rule.parts)
+        self._phrases = any(" " in part for rule in self.rules for part in rule.parts)
+        self._disguised = _disguised(self.rules)
 
     def __len__(self) -> int:
         return sum(not rule.guard for rule in self.rules)
@@ -118,9 +142,11 @@ class WordIndex:
         if not self.rules:
             return ()
         folded = fold(text[:MAX_TEXT])
-        readings = [folded]
-        if place is Place.URL and self._spaced and (spaced := folded.translate(_SEPARATORS)) != folded:
-            readings.append(spaced)  # as long as the first, so that positions and guards hold for both
+        readings = [folded]  # all are as long as the first, so that positions and guards hold for each
+        if place is Place.URL and self._phrases and (phrases := folded.translate(SEPARATORS)) != folded:
+            readings.append(phrases)
+        if (long := long_marks(folded)) is not None:
+            readings.append(long)
         return tuple(sorted(self._find(readings, place, above), key=lambda hit: -(hit.rule.rating or 0)))
 
     def _find(self, readings: list[str], place: Place, above: int) -> tuple[WordHit, ...]:
@@ -156,6 +182,10 @@ class WordIndex:
                             _wanted(rule, place, above) and (rule.sub or has_boundaries(folded, start, end))
                         ):
                             yield number, part, start, end
+        disguised = self._disguised.get(place)
+        for number, part, start, end in disguised.find(readings[0]) if disguised is not None else ():
+            if _wanted(self.rules[number], place, above):
+                yield number, part, start, end
 
 
 def _wanted(rule: WordRule, place: Place, above: int) -> bool:
@@ -163,7 +193,23 @@ def _wanted(rule: WordRule, place: Place, above: int) -> bool:
 
 
 _PLUS = re.compile(r"(?:^|\s)\+(?=\s|$)")
-_SEPARATORS = str.maketrans(dict.fromkeys("-_+./&=?~,:;|!*'()", " "))
+SEPARATORS = str.maketrans(dict.fromkeys("-_+./&=?~,:;|!*'()", " "))
+
+
+def _disguised(rules: tuple[WordRule, ...]) -> dict[Place, DisguisedIndex]:
+    """What is looked for in disguise, by place: places with the same words share one index."""
+    made: dict[tuple[Wanted, ...], DisguisedIndex] = {}
+    by_place = {}
+    for place in Place:
+        parts = tuple(
+            Wanted(number, at, part, rule.sub, rule.kana, rule.leet, rule.spaced, rule.masked)
+            for number, rule in enumerate(rules)
+            if rule.disguised and rule.places & place
+            for at, part in enumerate(rule.parts)
+        )
+        if parts:
+            by_place[place] = made.get(parts) or made.setdefault(parts, DisguisedIndex(parts))
+    return by_place
 
 
 def _automaton(rules: tuple[WordRule, ...], *, kana: bool) -> "ahocorasick.Automaton | None":

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sfs.errors import RuleError, SfsError, Where
 from sfs.match.plain import find_plain, first_hits
-from sfs.match.words import Place, WordIndex, parse_word_line
+from sfs.match.words import Place, WordIndex, WordRule, parse_word_line
 
 
 def index(*lines: str, rating: int = 3) -> WordIndex:
@@ -48,6 +48,80 @@ def found(lines: list[str], text: str, place: Place = Place.META) -> bool:
 )
 def test_a_word_is_found_where_it_stands_alone(line, text, hit):
     assert found([line], text) is hit
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "hit"),
+    [
+        ("orange\tleet", "0range", True),
+        ("orange\tleet", "0r4ng3 juice", True),
+        ("orange\tleet", "оrаngе", True),  # Cyrillic о, а, е
+        ("orange\tleet", "ORΑNGE", True),  # Greek Alpha
+        ("orange\tleet", "orångé", True),
+        ("orange\tleet", "0ranges", False),
+        ("orange\tleet", "bl0od0range", False),
+        ("orange\tleet", "60range", False),
+        ("orange", "0range", False),
+        ("lime\tleet", "l1me!", True),
+        ("lime\tleet", "1ime", True),
+        ("lime\tleet", "iime", False),
+        ("lime\tleet", "s!ime", False),
+        ("lime\tleet", "sl1me", False),
+        ("ass\tleet", "p@ss", False),
+        ("ass\tleet", "a455", False),
+        ("sos\tleet", "505", False),
+        ("sos\tleet", "s0s", True),
+        ("sos\tleet", "s05", False),
+        ("ロカ\tleet", "口カの話", True),
+        ("ロカ\tleet", "入口カ", False),
+        ("ロカ\tleet", "施工口力", False),
+        ("ミェル\tleet", "ミエル", True),
+        ("みかん\tleet", "ミカン", False),
+        ("みかん\tleet,kana", "三カン", True),
+        ("国体\tleet", "國體", True),
+        ("orange\tspaced", "o.r.a.n.g.e", True),
+        ("orange\tspaced", "O R A N G E juice", True),
+        ("orange\tspaced", "o * r * a * n * g * e", True),
+        ("orange\tspaced", "o.r.a.n.g.e.s", False),
+        ("orange\tspaced", "an o r a n g e", True),
+        ("orange\tspaced", "or ange", False),
+        ("orange\tspaced", "o....r.a.n.g.e", False),
+        ("orange\tspaced", "0.r.a.n.g.e", False),
+        ("orange\tspaced,leet", "0.r.a.n.g.e", True),
+        ("ミカン\tspaced", "ミ・カ・ン", True),
+        ("ミカン\tspaced", "ミカ ンの話", True),
+        ("ミカン\tspaced", "ミ・カ・ン・バ", False),
+        ("ミカン\tspaced", "ミ、カ、ン", False),
+        ("orange\tmasked", "or*nge", True),
+        ("orange\tmasked", "or**ge", True),
+        ("orange\tmasked", "o*an*e", False),
+        ("orange\tmasked", "*range", False),
+        ("orange\tmasked", "orang*", False),
+        ("orange\tmasked", "or*nges", False),
+        ("ミカン\tmasked", "ミ○ン", True),
+        ("ミカン\tmasked", "ミカ●の話", True),
+        ("ミカン\tmasked", "○カン", True),
+        ("ミカン\tmasked", "☆カン", False),
+        ("ミカン\tmasked", "アミ○ン", False),
+        ("ミカン\tmasked", "ミカ○バ", False),
+        ("ミカン\tmasked", "ミ○○", False),
+        ("カード", "カ―ド カ〜ド", True),
+        ("カード", "ア-カ-ド", False),
+        ("アカ", "アカ-ド", True),
+    ],
+)
+def test_a_disguised_word_is_found_where_its_flags_allow_it(line, text, hit):
+    assert found([line], text) is hit
+
+
+def test_a_guard_covers_a_disguised_word_as_it_is_written():
+    assert found(["orange\tleet"], "model 0range 5")
+    assert not found(["orange\tleet", "!model 0range"], "model 0range 5")
+
+
+def test_a_disguised_word_is_found_where_it_stands():
+    (hit,) = index("orange\tspaced").find("Ａ・an o r a n g e", Place.META)
+    assert (hit.start, hit.end) == (5, 16)
 
 
 def test_a_guard_cancels_the_hits_it_overlaps_and_no_others():
@@ -93,6 +167,11 @@ def test_only_ratings_above_the_level_are_found_and_the_highest_comes_first():
         ("!", "f.txt:7: '!' has an empty word"),
         ("orange\tloud", "f.txt:7: unknown flag 'loud'"),
         ("x", "f.txt:7: 'x' has a single letter"),
+        ("!orange\tleet", "f.txt:7: a guard is not looked for in disguise"),
+        ("red\tmasked", "f.txt:7: too short for masked"),
+        ("蜜柑\tmasked", "f.txt:7: too short for masked"),
+        ("ab\tspaced", "f.txt:7: not a word for spaced"),
+        ("blue widget\tspaced", "f.txt:7: not a word for spaced"),
         ("y" * 300, "f.txt:7: word line of 300 characters"),
     ],
 )
@@ -112,17 +191,18 @@ def test_any_line_gives_a_rule_none_or_an_error(line):
         WordIndex([rule]).find("some text 日本 みかん", Place.META)
 
 
-LETTERS = "abAＡ 性男ミみかカン゛ー1１-"
+LETTERS = "abAlＡ 性男ミみかカえエロ゛ー1１０-@.*○工口пеあ"
+FLAGS = st.lists(st.sampled_from(["sub", "kana", "leet", "spaced", "masked", "query"]), unique=True, max_size=4)
 LINES = st.builds(
     lambda parts, guard, flags: ("!" if guard else "") + (parts[0] if guard else " + ".join(parts)) + "\t" + flags,
-    st.lists(st.text(alphabet=LETTERS.replace(" ", ""), min_size=2, max_size=4), min_size=1, max_size=2),
+    st.lists(st.text(alphabet=LETTERS.replace(" ", ""), min_size=2, max_size=5), min_size=1, max_size=2),
     st.booleans(),
-    st.sampled_from(["", "sub", "kana", "sub,kana", "query"]),
+    FLAGS.map(",".join),
 )
+PLACES = st.sampled_from(list(Place))
 
 
-@given(st.lists(LINES, max_size=6), st.text(alphabet=LETTERS, max_size=24), st.sampled_from([Place.META, Place.QUERY]))
-def test_the_automaton_agrees_with_its_plain_twin(lines, text, place):
+def rules_of(lines: list[str]) -> list[WordRule]:
     rules = []
     for number, line in enumerate(lines):
         try:
@@ -131,4 +211,50 @@ def test_the_automaton_agrees_with_its_plain_twin(lines, text, place):
             continue
         if rule is not None:
             rules.append(rule)
+    return rules
+
+
+@given(st.lists(LINES, max_size=6), st.text(alphabet=LETTERS, max_size=24), PLACES)
+def test_the_automaton_agrees_with_its_plain_twin(lines, text, place):
+    rules = rules_of(lines)
     assert first_hits(WordIndex(rules).find(text, place, above=1)) == find_plain(rules, text, place, above=1)
+
+
+# Random text hardly ever holds a word in disguise: here it is made of one, letter by letter.
+MASKS_AND_GAPS = {"": 6, "*": 1, "○": 1, ".": 1, " ": 2, "・": 1, " - ": 1, "、": 1, "....": 1}
+BETWEEN = st.sampled_from([sign for sign, times in MASKS_AND_GAPS.items() for _ in range(times)])
+SWAPS = {
+    "a": "@4а",
+    "b": "8ь",
+    "e": "3е",
+    "l": "1!",
+    "o": "0о○*",
+    "エ": "工ェえヱ",
+    "ロ": "口ろ○",
+    "ミ": "三み",
+    "体": "體",
+}
+
+
+@st.composite
+def disguised(draw):
+    part = draw(
+        st.sampled_from(["labello", "able", "beo", "ロエミ", "ロミカエロ体", "ミロ", "aミロ", "体エ", "l0be", "e-b o"])
+    )
+    text = "".join(
+        (draw(st.sampled_from(SWAPS.get(char, char))) if draw(st.integers(0, 3)) == 0 else char) + draw(BETWEEN)
+        for char in part
+    )
+    around = st.sampled_from(["", "", " ", "a", "エ", "o ", "み", "体", "8", "!", "ア ", "。"])
+    flags = draw(
+        st.sampled_from(["leet,spaced", "leet,masked", "leet,spaced,masked", "sub,kana,leet,spaced"])
+        | FLAGS.map(",".join)
+    )
+    return part + "\t" + flags, draw(around) + text + draw(around)
+
+
+@given(st.lists(disguised(), min_size=1, max_size=3), PLACES)
+def test_disguised_words_are_found_as_by_the_plain_twin(cases, place):
+    rules = rules_of([line for line, _ in cases])
+    text = " ".join(text for _, text in cases)
+    assert first_hits(WordIndex(rules).find(text, place)) == find_plain(rules, text, place)

@@ -1,0 +1,133 @@
+"""Looking for words in disguise, fast: one automaton over skeletons finds candidates, disguise.py judges each.
+
+The text is read as it stands, with masks as hidden letters, and with set-apart letters joined; each reading is made
+only where the text holds what it is for. plain.py is the twin that tries everything everywhere."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import ahocorasick
+
+from sfs.match.disguise import (
+    GAP,
+    MASKED,
+    goes_on_disguised,
+    goes_on_hidden,
+    goes_on_spaced,
+    has_gaps,
+    has_leet,
+    has_masks,
+    hidden_places,
+    hide,
+    is_mask,
+    may_be_spaced,
+    skeleton,
+    spells,
+)
+from sfs.match.runs import has_boundaries
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A part of a rule to be looked for in disguise: numbers of rule and part, its letters and flags."""
+
+    rule: int
+    number: int
+    part: str
+    sub: bool = False
+    kana: bool = False
+    leet: bool = False
+    spaced: bool = False
+    masked: bool = False
+
+
+class DisguisedIndex:
+    """Parts, one at least, ready to be looked for. Built once, then only read."""
+
+    __slots__ = ("_automaton", "_leet", "_masked", "_spaced")
+
+    def __init__(self, parts: Iterable[Wanted]) -> None:
+        owners: dict[str, dict[Wanted, None]] = {}
+        self._leet = self._spaced = self._masked = False
+        for wanted in parts:
+            shape = skeleton(wanted.part)
+            self._leet = self._leet or wanted.leet
+            self._spaced = self._spaced or wanted.spaced
+            self._masked = self._masked or wanted.masked
+            owners.setdefault(shape, {})[wanted] = None
+            for places in hidden_places(wanted.part) if wanted.masked else ():
+                key = "".join(MASKED if at in places else char for at, char in enumerate(shape))
+                owners.setdefault(key, {})[wanted] = None
+        self._automaton = ahocorasick.Automaton()
+        for key, value in owners.items():
+            self._automaton.add_word(key, (len(key), tuple(value)))
+        self._automaton.make_automaton()
+
+    def find(self, folded: str) -> Iterator[tuple[int, int, int, int]]:
+        """(rule, part, start, end) of every part that stands in `folded` in disguise, with its boundaries."""
+        masks = self._masked and has_masks(folded)
+        if masks or (self._leet and has_leet(folded)):
+            shape = skeleton(folded)
+            yield from self._whole(folded, hide(shape, folded) if masks else shape)
+        if self._spaced and has_gaps(folded):
+            yield from self._joined(folded)
+
+    def _whole(self, folded: str, shape: str) -> Iterator[tuple[int, int, int, int]]:
+        for last, (length, owners) in self._automaton.iter(shape):
+            start, end = last + 1 - length, last + 1
+            chars = folded[start:end]
+            for wanted in owners:
+                if chars != wanted.part and stands_whole(wanted, folded, start, end):
+                    yield wanted.rule, wanted.number, start, end
+
+    def _joined(self, folded: str) -> Iterator[tuple[int, int, int, int]]:
+        joined, gaps, shifts = _join(folded)
+        for last, (length, owners) in self._automaton.iter(skeleton(joined)):
+            first = last + 1 - length
+            after, before = bisect_right(gaps, last), bisect_right(gaps, first)
+            if after == before:
+                continue  # no gap inside
+            start, end = first + shifts[before], last + shifts[after] + 1
+            for wanted in owners:
+                if stands_apart(wanted, folded, joined[first : last + 1], start, end):
+                    yield wanted.rule, wanted.number, start, end
+
+
+def stands_whole(wanted: Wanted, folded: str, start: int, end: int) -> bool:
+    """Whether folded[start:end] is `wanted` with letters replaced or hidden, and goes on on neither side."""
+    chars = folded[start:end]
+    if not spells(wanted.part, chars, kana=wanted.kana, leet=wanted.leet, masked=wanted.masked):
+        return False
+    if wanted.sub:
+        return True
+    return (
+        has_boundaries(folded, start, end)
+        and not goes_on_disguised(folded, start, end)
+        and not ((is_mask(chars[0]) or is_mask(chars[-1])) and goes_on_hidden(folded, start, end))
+    )
+
+
+def stands_apart(wanted: Wanted, folded: str, chars: str, start: int, end: int) -> bool:
+    """Whether `chars`, the letters of folded[start:end], are `wanted` set apart, and go on on neither side."""
+    if not wanted.spaced or not may_be_spaced(wanted.part) or not chars.isalnum():
+        return False
+    if not spells(wanted.part, chars, kana=wanted.kana, leet=wanted.leet, masked=False):
+        return False
+    return wanted.sub or (has_boundaries(folded, start, end) and not goes_on_spaced(folded, start, end))
+
+
+def _join(folded: str) -> tuple[str, list[int], list[int]]:
+    """The text without its gaps, the places in it where they were, and how far what follows them was moved."""
+    pieces: list[str] = []
+    gaps: list[int] = []
+    shifts = [0]
+    at = length = 0
+    for gap in GAP.finditer(folded):
+        pieces.append(folded[at : gap.start()])
+        length += gap.start() - at
+        gaps.append(length)
+        shifts.append(gap.end() - length)
+        at = gap.end()
+    pieces.append(folded[at:])
+    return "".join(pieces), gaps, shifts
