@@ -170,17 +170,20 @@ class WordIndex:
 
     def _candidates(self, readings: list[str], place: Place, above: int) -> Iterable[tuple[int, int, int, int]]:
         """(rule number, part, start, end) of every wanted part that stands in the text with its boundaries."""
+        where, ascii_only = place.value, readings[0].isascii()
         for folded in readings:
             for automaton, kana in ((self._plain, False), (self._kana, True)):
-                if automaton is None:
+                if automaton is None or (kana and ascii_only):
                     continue
-                for last, owners in automaton.iter(fold_kana(folded) if kana else folded):
-                    for number, part, length in owners:
-                        rule = self.rules[number]
-                        start, end = last - length + 1, last + 1
-                        if rule.guard or (
-                            _wanted(rule, place, above) and (rule.sub or has_boundaries(folded, start, end))
-                        ):
+                for last, (length, owners) in automaton.iter(fold_kana(folded) if kana else folded):
+                    start, end = last - length + 1, last + 1
+                    stands: bool | None = None  # looked at once for all owners: "movie" stands in many pairs
+                    for number, part, places, rating, free in owners:
+                        if not places & where or rating <= above:
+                            continue
+                        if not free and stands is None:
+                            stands = has_boundaries(folded, start, end)
+                        if free or stands:
                             yield number, part, start, end
         disguised = self._disguised.get(place)
         for number, part, start, end in disguised.find(readings[0]) if disguised is not None else ():
@@ -192,6 +195,7 @@ def _wanted(rule: WordRule, place: Place, above: int) -> bool:
     return bool(rule.places & place) and (rule.rating is None or rule.rating > above)
 
 
+ALWAYS = 99  # above every level: guards and help words
 _PLUS = re.compile(r"(?:^|\s)\+(?=\s|$)")
 SEPARATORS = str.maketrans(dict.fromkeys("-_+./&=?~,:;|!*'()", " "))
 
@@ -213,16 +217,20 @@ def _disguised(rules: tuple[WordRule, ...]) -> dict[Place, DisguisedIndex]:
 
 
 def _automaton(rules: tuple[WordRule, ...], *, kana: bool) -> "ahocorasick.Automaton | None":
-    owners: dict[str, list[tuple[int, int, int]]] = {}
+    """Key -> its length and its owners, as plain numbers: an enum compared for each of them would cost most. The one
+    for kana holds nothing but parts with kana or kanji, so that no ASCII text need be looked for in it."""
+    owners: dict[str, list[tuple[int, int, int, int, bool]]] = {}
     for number, rule in enumerate(rules):
-        if rule.kana is kana:
-            for part_number, part in enumerate(rule.parts):
+        places = EVERYWHERE.value if rule.guard else rule.places.value
+        rating = ALWAYS if rule.guard or rule.rating is None else rule.rating
+        for part_number, part in enumerate(rule.parts):
+            if (rule.kana and not part.isascii()) is kana:
                 key = fold_kana(part) if kana else part
-                owners.setdefault(key, []).append((number, part_number, len(key)))
+                owners.setdefault(key, []).append((number, part_number, places, rating, rule.guard or rule.sub))
     if not owners:
         return None
     automaton = ahocorasick.Automaton()
     for key, value in owners.items():
-        automaton.add_word(key, tuple(value))
+        automaton.add_word(key, (len(key), tuple(value)))
     automaton.make_automaton()
     return automaton
