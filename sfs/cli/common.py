@@ -1,6 +1,6 @@
 """What several commands share: the options that name a configuration, and loading it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,16 @@ def load(arguments: Mapping[str, object], ask_level: Callable[[], int | None] | 
 
 def print_warnings(filter_: Filter) -> None:
     """What was skipped and what does not act yet, to standard error."""
-    for warning in (*filter_.config.warnings, *filter_.report.skipped[:20]):
+    for warning in filter_.config.warnings:
         click.echo(f"warning: {warning}", err=True)
-    left = len(filter_.report.skipped) - 20
+    print_skipped(filter_.report.skipped)
+
+
+def print_skipped(skipped: Sequence[SfsError]) -> None:
+    """The lines that were skipped, to standard error."""
+    for fault in skipped[:20]:
+        click.echo(f"warning: {fault}", err=True)
+    left = len(skipped) - 20
     if left > 0:
         click.echo(f"warning: {left} more lines were skipped; `sfs check` shows them", err=True)
 

@@ -141,32 +141,47 @@ class WordIndex:
         """The rules with a rating above `above` (help words always) that stand in `text`, highest rating first."""
         if not self.rules:
             return ()
-        folded = fold(text[:MAX_TEXT])
-        readings = [folded]  # all are as long as the first, so that positions and guards hold for each
+        found = self._whole_rules(self._uncovered(self._readings(fold(text[:MAX_TEXT]), place), place, above))
+        hits = [WordHit(self.rules[number], *spans[0]) for number, spans in sorted(found.items())]
+        return tuple(sorted(hits, key=lambda hit: -(hit.rule.rating or 0)))
+
+    def find_all(self, folded: str, place: Place, above: int = 0) -> list[WordHit]:
+        """Every place where a rule stands in a folded text of any length, in the order of the text; a rule of several
+        parts once. For those who count: `find` says only that it stands there."""
+        hits = []
+        for number, spans in self._whole_rules(self._uncovered(self._readings(folded, place), place, above)).items():
+            rule = self.rules[number]
+            hits += [WordHit(rule, *span) for span in sorted(set(spans))[: None if len(rule.parts) == 1 else 1]]
+        return sorted(hits, key=lambda hit: (hit.start, hit.end))
+
+    def _readings(self, folded: str, place: Place) -> list[str]:
+        """All are as long as the first, so that positions and guards hold for each."""
+        readings = [folded]
         if place is Place.URL and self._phrases and (phrases := folded.translate(SEPARATORS)) != folded:
             readings.append(phrases)
         if (long := long_marks(folded)) is not None:
             readings.append(long)
-        return tuple(sorted(self._find(readings, place, above), key=lambda hit: -(hit.rule.rating or 0)))
+        return readings
 
-    def _find(self, readings: list[str], place: Place, above: int) -> tuple[WordHit, ...]:
+    def _uncovered(self, readings: list[str], place: Place, above: int) -> list[tuple[int, int, int, int]]:
+        """The candidates that no guard phrase overlaps."""
         candidates: list[tuple[int, int, int, int]] = []
         covered = bytearray()  # 1 where a guard phrase stands
-        for rule_number, part, start, end in self._candidates(readings, place, above):
-            if not self.rules[rule_number].guard:
-                candidates.append((rule_number, part, start, end))
+        for candidate in self._candidates(readings, place, above):
+            number, _, start, end = candidate
+            if not self.rules[number].guard:
+                candidates.append(candidate)
                 continue
             covered = covered or bytearray(len(readings[0]))
             covered[start:end] = b"\1" * (end - start)
-        found: dict[tuple[int, int], tuple[int, int]] = {}
-        for rule_number, part, start, end in candidates:
-            if (rule_number, part) not in found and covered.find(1, start, end) < 0:
-                found[rule_number, part] = (start, end)
-        return tuple(
-            WordHit(self.rules[number], *found[number, 0])
-            for number in sorted({number for number, _ in found})
-            if all((number, part) in found for part in range(len(self.rules[number].parts)))
-        )
+        return [one for one in candidates if covered.find(1, one[2], one[3]) < 0] if covered else candidates
+
+    def _whole_rules(self, candidates: list[tuple[int, int, int, int]]) -> dict[int, list[tuple[int, int]]]:
+        """Of each rule of which every part was found, where its first part stands."""
+        found: dict[int, dict[int, list[tuple[int, int]]]] = {}
+        for number, part, start, end in candidates:
+            found.setdefault(number, {}).setdefault(part, []).append((start, end))
+        return {number: parts[0] for number, parts in found.items() if len(parts) == len(self.rules[number].parts)}
 
     def _candidates(self, readings: list[str], place: Place, above: int) -> Iterable[tuple[int, int, int, int]]:
         """(rule number, part, start, end) of every wanted part that stands in the text with its boundaries."""

@@ -53,7 +53,7 @@ def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS) -> Rules:
     used."""
     folder = rules_dir()
     report = RulesReport()
-    words = WordIndex(_words(folder / "keywords", report))
+    words = WordIndex(load_words(report))
     report.words = len(words)
     helplines = helplines_from(load_plain(folder / "helplines.yaml"))
     loaded = load_lists(config, levels)
@@ -71,6 +71,11 @@ def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS) -> Rules:
         locks=Locks(_rows(folder / "safesearch.yaml")),
     )
     return Rules(ruleset, tuple(_rating_files(folder / "ratings", report)), helplines, report)
+
+
+def load_words(report: RulesReport) -> tuple[WordRule, ...]:
+    """The words of rules/keywords that suggest a rating, and their guards."""
+    return tuple(_words(rules_dir() / "keywords", report))
 
 
 def _words(folder: Path, report: RulesReport) -> Iterator[WordRule]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sfs.errors import RuleError, SfsError, Where
 from sfs.match.plain import find_plain, first_hits
 from sfs.match.words import Place, WordIndex, WordRule, parse_word_line
+from sfs.text.fold import fold
 
 
 def index(*lines: str, rating: int = 3) -> WordIndex:
@@ -258,3 +259,27 @@ def test_disguised_words_are_found_as_by_the_plain_twin(cases, place):
     rules = rules_of([line for line, _ in cases])
     text = " ".join(text for _, text in cases)
     assert first_hits(WordIndex(rules).find(text, place)) == find_plain(rules, text, place)
+
+
+@given(st.lists(disguised(), min_size=1, max_size=3), PLACES)
+def test_counting_finds_the_same_words_as_looking(cases, place):
+    words = WordIndex(rules_of([line for line, _ in cases]))
+    text = fold(" ".join(text for _, text in cases))
+    counted = words.find_all(text, place)
+    assert first_hits(counted) == first_hits(words.find(text, place))
+    assert [hit.start for hit in counted] == sorted(hit.start for hit in counted)
+
+
+def test_every_place_counts_but_a_pair_counts_once():
+    words = index("orange", "lemon + juice")
+    text = "orange, lemon juice, lemon, orange"
+    found = words.find_all(text, Place.META)
+    assert [text[hit.start : hit.end] for hit in found] == ["orange", "lemon", "orange"]
+
+
+@given(st.text(alphabet="ab か゛ー\u3099\u200bＡ&#65;", max_size=40))
+def test_what_is_found_does_not_depend_on_how_long_the_text_around_it_is(text):
+    words = index("ab", "か\tsub")
+    short = words.find_all(fold(text), Place.META)
+    filler = "x " * 400
+    assert len(words.find_all(fold(f"{filler}。{text}"), Place.META)) == len(short)
