@@ -38,7 +38,9 @@ GAP: Final = re.compile(
 )
 _ASCII_GAPS: Final = re.compile(f"(?<![{_L}])[{_L}]{_SIGNS}[{_L}]{_SIGNS}[{_L}](?![{_L}])")
 _HAS_MASK: Final = re.compile(f"(?<=[{_J}{_L}])[{''.join(sorted(_MASKS))}]|[{''.join(sorted(_CIRCLES))}](?=[{_J}])")
-_HAS_LEET_ASCII: Final = re.compile("[a-z][0-9@$!|]|[0-9@$!|][a-z]")
+# Two plain letters, and something typed for a third: no word of MIN_PLAIN plain letters is written without.
+_HAS_LEET_ASCII: Final = re.compile("[a-z]{2}[0-9@$!|]|[0-9@$!|][a-z]{2}|[a-z][0-9@$!|]+[a-z]")
+_WORDS: Final = re.compile(r"[^\W_]+")
 
 _SIGN_LETTERS: Final = "@$!|€£¥¢"
 # Same place, same look, each letter's representative second. 1 is i and l, which are one therefore.
@@ -145,9 +147,15 @@ def spells(part: str, chars: str, *, kana: bool, leet: bool, masked: bool) -> bo
             return False
     if hidden and tuple(hidden) not in hidden_places(part):
         return False
-    if typed:
-        return len(plain) >= MIN_PLAIN and any(at - 1 in plain or at + 1 in plain for at in typed)
+    if typed and any(_mostly_typed(word.span(), plain, typed) for word in _WORDS.finditer(part)):
+        return False
     return bool(plain) or not latin
+
+
+def _mostly_typed(span: tuple[int, int], plain: list[int], typed: list[int]) -> bool:
+    """Whether a word has something typed for a letter of it and too few letters that stand as they are."""
+    places = range(*span)
+    return any(at in places for at in typed) and sum(at in places for at in plain) < MIN_PLAIN
 
 
 def goes_on_disguised(folded: str, start: int, end: int) -> bool:
@@ -165,12 +173,15 @@ def goes_on_disguised(folded: str, start: int, end: int) -> bool:
     return before or after
 
 
-def goes_on_hidden(folded: str, start: int, end: int) -> bool:
-    """Whether a match whose first or last letter is hidden goes on beside it: in what the letter next to it is written
-    in, or with another mask."""
-    shown = [char for char in folded[start:end] if not is_mask(char)]
-    before = start > 0 and is_mask(folded[start]) and _hides_on(folded[start - 1], shown[0])
-    return before or (end < len(folded) and is_mask(folded[end - 1]) and _hides_on(folded[end], shown[-1]))
+def intended(part: str, chars: str, kana: bool) -> str:
+    """`part` as its letters are meant to stand in a text that spells it `chars`: with the text's own kana, with letters
+    for their look-alikes. Where nothing stands undisguised, the first letter is what it is: 工 in 施工口 is no エ."""
+    meant = [
+        char if char == letter or (kana and fold_kana(char) == fold_kana(letter)) else letter
+        for letter, char in zip(part, chars, strict=True)
+    ]
+    nothing_plain = all(char != shown for char, shown in zip(meant, chars, strict=True))
+    return (chars[0] if nothing_plain else meant[0]) + "".join(meant[1:])
 
 
 def goes_on_spaced(folded: str, start: int, end: int) -> bool:
@@ -190,10 +201,6 @@ def _gap_ends(folded: str, at: int, end: int) -> bool:
 def _single(folded: str, at: int, step: int) -> bool:
     beside = at + step
     return not (0 <= beside < len(folded)) or script(folded[beside]) != script(folded[at])
-
-
-def _hides_on(outside: str, inside: str) -> bool:
-    return is_mask(outside) or script(outside) == script(inside) != 0
 
 
 def _latin(char: str) -> bool:

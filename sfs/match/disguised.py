@@ -13,13 +13,13 @@ from sfs.match.disguise import (
     GAP,
     MASKED,
     goes_on_disguised,
-    goes_on_hidden,
     goes_on_spaced,
     has_gaps,
     has_leet,
     has_masks,
     hidden_places,
     hide,
+    intended,
     is_mask,
     may_be_spaced,
     skeleton,
@@ -101,11 +101,10 @@ def stands_whole(wanted: Wanted, folded: str, start: int, end: int) -> bool:
         return False
     if wanted.sub:
         return True
-    return (
-        has_boundaries(folded, start, end)
-        and not goes_on_disguised(folded, start, end)
-        and not ((is_mask(chars[0]) or is_mask(chars[-1])) and goes_on_hidden(folded, start, end))
+    hidden_on = (is_mask(chars[0]) and is_mask(folded[start - 1 : start])) or (
+        is_mask(chars[-1]) and is_mask(folded[end : end + 1])
     )
+    return not hidden_on and _bounded(wanted, folded, chars, start, end) and not goes_on_disguised(folded, start, end)
 
 
 def stands_apart(wanted: Wanted, folded: str, chars: str, start: int, end: int) -> bool:
@@ -114,7 +113,17 @@ def stands_apart(wanted: Wanted, folded: str, chars: str, start: int, end: int) 
         return False
     if not spells(wanted.part, chars, kana=wanted.kana, leet=wanted.leet, masked=False):
         return False
-    return wanted.sub or (has_boundaries(folded, start, end) and not goes_on_spaced(folded, start, end))
+    return wanted.sub or (
+        _bounded(wanted, folded, chars, start, end)
+        and not goes_on_disguised(folded, start, end)
+        and not goes_on_spaced(folded, start, end)
+    )
+
+
+def _bounded(wanted: Wanted, folded: str, chars: str, start: int, end: int) -> bool:
+    """Boundaries by the scripts of the letters that are meant: the ロ in エ口動画 is no kanji."""
+    before, meant = folded[max(0, start - 2) : start], intended(wanted.part, chars, wanted.kana)
+    return has_boundaries(before + meant + folded[end : end + 1], len(before), len(before) + len(meant))
 
 
 def _join(folded: str) -> tuple[str, list[int], list[int]]:
