@@ -29,17 +29,22 @@ _MASKS: Final = frozenset("*#○●◯〇◎×✕✖■□☆★♥♡")
 _CIRCLES: Final = frozenset("○●◯〇◎")  # hide a letter at the ends too; the others stand there as decoration
 _J: Final = "々\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u9fff"
 _L: Final = "a-z0-9"
-_SIGNS: Final = r"(?:(?![、。])[\W_])" + f"{{1,{MAX_GAP}}}"
-# What stands between two letters that are set apart. Of Latin letters each must stand alone.
+_SIGN: Final = r"[\W_](?<![、。])"
+_MORE: Final = f"(?:{_SIGN}){{0,{MAX_GAP - 1}}}"
+# What stands between two letters that are set apart. Of Latin letters each must stand alone. These expressions begin
+# with a plain class and look back from there: a search for a class is quick, one for what stands before it is not.
 GAP: Final = re.compile(
-    f"(?:(?<=[{_J}]){_SIGNS}(?=[{_J}{_L}])"
-    f"|(?<=[{_L}]){_SIGNS}(?=[{_J}])"
-    f"|(?<=(?<![{_L}])[{_L}]){_SIGNS}(?=[{_L}](?![{_L}])))"
+    f"{_SIGN}(?:(?<=[{_J}].){_MORE}(?=[{_J}{_L}])"
+    f"|(?<=[{_L}].){_MORE}(?=[{_J}])"
+    f"|(?<=(?<![{_L}])[{_L}].){_MORE}(?=[{_L}](?![{_L}])))",
+    re.DOTALL,
 )
-_ASCII_GAPS: Final = re.compile(f"(?<![{_L}])[{_L}]{_SIGNS}[{_L}]{_SIGNS}[{_L}](?![{_L}])")
-_HAS_MASK: Final = re.compile(f"(?<=[{_J}{_L}])[{''.join(sorted(_MASKS))}]|[{''.join(sorted(_CIRCLES))}](?=[{_J}])")
+_ASCII_GAPS: Final = re.compile(f"{_SIGN}(?<=(?<![{_L}])[{_L}].){_MORE}[{_L}]{_SIGN}{_MORE}[{_L}](?![{_L}])", re.DOTALL)
+_HAS_MASK: Final = re.compile(
+    f"[{''.join(sorted(_MASKS))}](?:(?<=[{_J}{_L}].)|(?<=[{''.join(sorted(_CIRCLES))}])(?=[{_J}]))", re.DOTALL
+)
 # Two plain letters, and something typed for a third: no word of MIN_PLAIN plain letters is written without.
-_HAS_LEET_ASCII: Final = re.compile("[a-z]{2}[0-9@$!|]|[0-9@$!|][a-z]{2}|[a-z][0-9@$!|]+[a-z]")
+_HAS_LEET_ASCII: Final = re.compile("[0-9@$!|](?:(?<=[a-z]{2}.)|(?=[a-z]{2})|(?<=[a-z].)[0-9@$!|]*[a-z])", re.DOTALL)
 _WORDS: Final = re.compile(r"[^\W_]+")
 
 _SIGN_LETTERS: Final = "@$!|€£¥¢"

@@ -67,11 +67,15 @@ class DisguisedIndex:
     def find(self, folded: str) -> Iterator[tuple[int, int, int, int]]:
         """(rule, part, start, end) of every part that stands in `folded` in disguise, with its boundaries."""
         masks = self._masked and has_masks(folded)
-        if masks or (self._leet and has_leet(folded)):
-            shape = skeleton(folded)
+        whole = masks or (self._leet and has_leet(folded))
+        gaps = self._spaced and has_gaps(folded)
+        if not whole and not gaps:
+            return
+        shape = skeleton(folded)
+        if whole:
             yield from self._whole(folded, hide(shape, folded) if masks else shape)
-        if self._spaced and has_gaps(folded):
-            yield from self._joined(folded)
+        if gaps:
+            yield from self._joined(folded, shape)
 
     def _whole(self, folded: str, shape: str) -> Iterator[tuple[int, int, int, int]]:
         for last, (length, owners) in self._automaton.iter(shape):
@@ -81,16 +85,18 @@ class DisguisedIndex:
                 if chars != wanted.part and stands_whole(wanted, folded, start, end):
                     yield wanted.rule, wanted.number, start, end
 
-    def _joined(self, folded: str) -> Iterator[tuple[int, int, int, int]]:
-        joined, gaps, shifts = _join(folded)
-        for last, (length, owners) in self._automaton.iter(skeleton(joined)):
+    def _joined(self, folded: str, shape: str) -> Iterator[tuple[int, int, int, int]]:
+        pieces, gaps, shifts = _without_gaps(folded)
+        letters = "".join(folded[first:last] for first, last in pieces)
+        joined = "".join(shape[first:last] for first, last in pieces)
+        for last, (length, owners) in self._automaton.iter(joined):
             first = last + 1 - length
-            after, before = bisect_right(gaps, last), bisect_right(gaps, first)
+            before, after = bisect_right(gaps, first), bisect_right(gaps, last)
             if after == before:
                 continue  # no gap inside
             start, end = first + shifts[before], last + shifts[after] + 1
             for wanted in owners:
-                if stands_apart(wanted, folded, joined[first : last + 1], start, end):
+                if stands_apart(wanted, folded, letters[first : last + 1], start, end):
                     yield wanted.rule, wanted.number, start, end
 
 
@@ -126,17 +132,18 @@ def _bounded(wanted: Wanted, folded: str, chars: str, start: int, end: int) -> b
     return has_boundaries(before + meant + folded[end : end + 1], len(before), len(before) + len(meant))
 
 
-def _join(folded: str) -> tuple[str, list[int], list[int]]:
-    """The text without its gaps, the places in it where they were, and how far what follows them was moved."""
-    pieces: list[str] = []
+def _without_gaps(folded: str) -> tuple[list[tuple[int, int]], list[int], list[int]]:
+    """The pieces of the text between gaps, the places of the gaps in the pieces joined, and how far what follows each
+    of them was moved; before the first of them by nothing."""
+    pieces: list[tuple[int, int]] = []
     gaps: list[int] = []
     shifts = [0]
     at = length = 0
     for gap in GAP.finditer(folded):
-        pieces.append(folded[at : gap.start()])
+        pieces.append((at, gap.start()))
         length += gap.start() - at
-        gaps.append(length)
-        shifts.append(gap.end() - length)
         at = gap.end()
-    pieces.append(folded[at:])
-    return "".join(pieces), gaps, shifts
+        gaps.append(length)
+        shifts.append(at - length)
+    pieces.append((at, len(folded)))
+    return pieces, gaps, shifts
