@@ -57,7 +57,7 @@ class Block:
     @property
     def file(self) -> str | None:
         """The name of the file that this block is, by its first line."""
-        found = re.match(r"# ([\w-]+\.(?:yaml|txt))\n", self.text)
+        found = re.match(r"(?:# |<!-- )([\w-]+\.(?:yaml|txt|html))(?: -->)?\n", self.text)
         return found[1] if found else None
 
 
@@ -225,6 +225,11 @@ def test_the_ready_line_shown_is_the_one_printed(folder):
     more = shown.count("\n") - 1
     with started(on_free_port(command), folder, environment_of(folder), more=more) as (printed, _):
         assert without_figures(printed) == without_figures(shown)
+
+
+def test_the_page_shown_is_not_shown_for_its_text(folder):
+    command = next(line for line in OTHERS if "page.html" in line)
+    assert "body-words: body-words, rating 3" in run(command, folder).stdout
 
 
 def test_the_explanation_shown_is_the_one_printed(folder):

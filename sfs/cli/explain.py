@@ -12,8 +12,8 @@ from typing import IO, Final
 import click
 
 from sfs.cli.common import config_options, load
+from sfs.core.body import MAX_BODY
 from sfs.core.facts import Https, Kind
-from sfs.core.page import MAX_HEAD
 from sfs.core.sight import kind_of
 from sfs.errors import SfsError
 from sfs.sources.explained import Asked, Explained, explain_url
@@ -185,7 +185,7 @@ def _read(path: Path | None) -> bytes | None:
     if path is None:
         return None
     with path.open("rb") as file:
-        return file.read(MAX_HEAD)
+        return file.read(MAX_BODY)
 
 
 def _printable(text: str) -> str:

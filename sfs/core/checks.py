@@ -1,6 +1,7 @@
 """The checks, one small function each: a Verdict, a Need, or None for "no opinion". Their order, with reasons,
 is the table in decide.py; what they look at is prepared in case.py."""
 
+from sfs.core.body import SCRIPT_FACTOR, rating_of, score
 from sfs.core.case import Case
 from sfs.core.facts import Fact, Need
 from sfs.core.levels import LEVELS, Bypass, Unrated
@@ -213,6 +214,27 @@ def metadata_words(case: Case) -> Answer:
         return None if case.facts.page_asked else Need(Fact.PAGE, case.url)
     hit = case.words("\n".join(page.texts), Place.META)
     return _words_verdict(case, "metadata-words", [] if hit is None else [hit])
+
+
+def body_words(case: Case) -> Answer:
+    """Weighted phrases in the whole text, where the policy asks for it and nobody has rated this page."""
+    if not case.policy.scan_body or case.page_level or not _response_counts(case):
+        return None
+    page = case.facts.page
+    if page is None or page.body is None:
+        asked = case.facts.page_asked if page is None else page.body_asked
+        return None if asked else Need(Fact.BODY, case.url)
+    limit = case.policy.body_limit
+    for part, phrases, most in (
+        ("text", page.body.visible, limit),
+        ("scripts", page.body.script, limit * SCRIPT_FACTOR),
+    ):
+        suggested = rating_of(phrases, case.policy.level, most)
+        if suggested is not None:
+            found = score(phrases, case.policy.level)
+            source = f"{part}: {found.points} points, limit {most}: {found.lines}"
+            return case.block("body-words", "body-words", rating=suggested, source=source)
+    return None
 
 
 def unrated(case: Case) -> Answer:

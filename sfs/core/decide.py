@@ -48,6 +48,7 @@ ROWS = (
     Row("url-words", checks.url_words, "words are for pages nobody has rated; the URL is known before the page"),
     Row("self-label", checks.self_label, "a page's own word can only raise, so it waits until nothing blocked"),
     Row("metadata-words", checks.metadata_words, "needs the response, and only where nobody has rated the page"),
+    Row("body-words", checks.body_words, "needs the whole page, which takes time; only where the policy asks for it"),
     Row("unrated", checks.unrated, "last: it is what is left when nobody knows anything"),
 )
 CHECKS = tuple(row.name for row in ROWS)
@@ -55,7 +56,7 @@ CHECKS = tuple(row.name for row in ROWS)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one row said: `said` is allow, block, no opinion, needs labels, needs page, not asked or off."""
+    """What one row said: `said` is allow, block, no opinion, needs labels, needs page, needs body, not asked or off."""
 
     check: str
     said: str
@@ -182,8 +183,13 @@ def _step(row: Row, answer: Answer, case: Case) -> Step:
         return _plain_step(row.name, f"needs {answer.fact}")
     if answer is not None:
         return Step(row.name, str(answer.action), answer.reason, answer.source)
-    response = row.name in ("self-label", "metadata-words")
-    unseen = response and case.facts.page is None and case.facts.page_asked
+    page, unseen = case.facts.page, False
+    if row.name in ("self-label", "metadata-words"):
+        unseen = page is None and case.facts.page_asked
+    elif row.name == "body-words":
+        if not case.policy.scan_body:
+            return _plain_step(row.name, "off")
+        unseen = case.facts.page_asked if page is None else page.body is None and page.body_asked
     return _plain_step(row.name, "not asked" if unseen else "no opinion")
 
 

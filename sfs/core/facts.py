@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from sfs.core.label import LabelAnswer
+from sfs.match.phrases import Phrase
 from sfs.pics.selflabels import SelfLabel
 from sfs.text.url import Url
 
@@ -31,6 +32,7 @@ class Fact(StrEnum):
 
     LABELS = "labels"  # of a URL: own ratings, rating files, label bureaus
     PAGE = "page"  # what the response says of itself
+    BODY = "body"  # what stands in its text
 
 
 class Need(NamedTuple):
@@ -43,13 +45,24 @@ class Need(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """The phrases found in what a reader sees of a page, and in its scripts and data, each once; never its text."""
+
+    visible: tuple[Phrase, ...] = ()
+    script: tuple[Phrase, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """What a response says of itself in its header and the head of its HTML. `cut`: the head did not end within
-    the bounds, so nobody knows what it would have said. `texts`: title, description, keywords, Open Graph."""
+    the bounds, so nobody knows what it would have said. `texts`: title, description, keywords, Open Graph.
+    `body`: of its whole text, where a policy asks for it; `body_asked`: there is no text to look at."""
 
     texts: tuple[str, ...] = ()
     self_labels: tuple[SelfLabel, ...] = ()
     cut: bool = False
+    body: Body | None = None
+    body_asked: bool = False
 
 
 _NOTHING: Mapping[str, LabelAnswer] = MappingProxyType({})
@@ -80,3 +93,7 @@ class Facts:
     def with_page(self, page: Page | None) -> "Facts":
         """These facts and what the response says; None where there is no response to look at."""
         return replace(self, page=page, page_asked=True)
+
+    def with_body(self, body: Body | None) -> "Facts":
+        """These facts and what the text of the response holds; None where there is none to look at."""
+        return self.with_page(replace(self.page or Page(), body=body, body_asked=True))

@@ -44,15 +44,16 @@ class Level:
     bureau_away: Unrated
     on_error: Unrated  # what a check that raises means
     circumvention: bool  # whether proxies, VPN sites and the like are blocked
+    body_limit: int  # points of phrases (core/body.py) from which the text of a page is too much
 
 
 _SHOW, _BLOCK = Unrated.SHOW, Unrated.BLOCK
 _OFF, _MODERATE, _STRICT = Strictness.OFF, Strictness.MODERATE, Strictness.STRICT
 
 LEVELS = (
-    Level(0, "to 5", _BLOCK, _STRICT, _STRICT, Bypass.BLOCK, _BLOCK, _BLOCK, True),
-    Level(1, "6 to 11", _SHOW, _STRICT, _STRICT, Bypass.UNWRAP, _SHOW, _BLOCK, True),
-    Level(2, "12 to 17", _SHOW, _STRICT, _MODERATE, Bypass.UNWRAP, _SHOW, _BLOCK, True),
-    Level(3, "adults, without the extreme", _SHOW, _OFF, _OFF, Bypass.UNWRAP, _SHOW, _SHOW, False),
-    Level(4, "adults, no rating limit", _SHOW, _OFF, _OFF, Bypass.LISTS, _SHOW, _SHOW, False),
+    Level(0, "to 5", _BLOCK, _STRICT, _STRICT, Bypass.BLOCK, _BLOCK, _BLOCK, True, 60),
+    Level(1, "6 to 11", _SHOW, _STRICT, _STRICT, Bypass.UNWRAP, _SHOW, _BLOCK, True, 100),
+    Level(2, "12 to 17", _SHOW, _STRICT, _MODERATE, Bypass.UNWRAP, _SHOW, _BLOCK, True, 120),
+    Level(3, "adults, without the extreme", _SHOW, _OFF, _OFF, Bypass.UNWRAP, _SHOW, _SHOW, False, 150),
+    Level(4, "adults, no rating limit", _SHOW, _OFF, _OFF, Bypass.LISTS, _SHOW, _SHOW, False, 1000),
 )

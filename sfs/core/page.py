@@ -15,6 +15,8 @@ MAX_HEAD = 256 * 1024  # bytes, decompressed: how much of a page is looked at (i
 HTML_TYPES = frozenset(
     {"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml", "application/xml", "text/xml"}
 )
+# What a browser shows as text where it is opened by itself: no page, but read as one is where bodies are scanned.
+TEXT_TYPES = frozenset({"text/plain", "text/markdown", "text/csv", "application/json", "text/json"})
 MAX_TYPE = 4096  # characters of Content-Type
 _TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")  # MIME Sniffing 4.4: what else is none
 _UNKNOWN = frozenset({"", "unknown/unknown", "application/unknown"})  # says nothing: browsers look at the bytes
@@ -43,6 +45,16 @@ def may_be_html(content_type: str | None) -> bool:
     return _essence(content_type) in _UNKNOWN | HTML_TYPES
 
 
+def may_be_text(content_type: str | None) -> bool:
+    """Whether a browser shows this as plain text or JSON."""
+    return _essence(content_type) in TEXT_TYPES
+
+
+def is_json(content_type: str | None) -> bool:
+    """Whether this is JSON by its type."""
+    return _essence(content_type).endswith("/json")
+
+
 def looks_like_html(first_bytes: bytes) -> bool:
     """Whether bytes without a type begin as a page does (WHATWG MIME Sniffing, 7.1)."""
     start = first_bytes[:1024].lstrip(b"\xef\xbb\xbf\t\n\x0c\r ").lower()
@@ -55,10 +67,15 @@ def _essence(content_type: str | None) -> str:
     return next((part for part in reversed(list(parts)) if _TYPE.fullmatch(part) and part != "*/*"), "")
 
 
+def content_type_of(headers: Headers) -> str | None:
+    """The value of Content-Type; of several fields the first."""
+    return next((value for name, value in headers if name == "content-type"), None)
+
+
 def page_from(url: Url, headers: Headers, body: bytes | None, now: datetime, *, cut: bool = False) -> Page:
     """The facts of a response. `body`: the held bytes of an HTML page, decompressed; None where it is no page."""
     if body is None:
         return Page(self_labels=read_self_labels((), headers, url.text, now))
-    content_type = next((value for name, value in headers if name == "content-type"), None)
+    content_type = content_type_of(headers)
     head = head_from_html(decode_html(body[:MAX_HEAD], content_type).text)
     return Page(head.texts(), read_self_labels(head.metas, headers, url.text, now), cut)

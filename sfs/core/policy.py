@@ -8,6 +8,7 @@ from types import MappingProxyType
 from sfs.core.levels import LEVELS, Bypass, Strictness, Unrated
 from sfs.match.entry import Entry
 from sfs.match.index import EntryIndex
+from sfs.match.phrases import PhraseIndex
 from sfs.match.words import WordIndex
 
 _NO_ENTRIES = EntryIndex()
@@ -51,6 +52,9 @@ class Policy:
     record: str = "blocked"
     owners: tuple[Owner, ...] = ()
     words: WordIndex | None = None
+    scan_body: bool = False
+    body_limit: int = LEVELS[0].body_limit
+    phrases: PhraseIndex | None = None
     companions: EntryIndex = _NO_ENTRIES
     never_decrypt: EntryIndex = _NO_ENTRIES
     checks: frozenset[str] | None = None
@@ -74,6 +78,8 @@ def paused(policy: Policy, until: datetime) -> Policy:
         only_allowed=False,
         owners=tuple(Owner(o.name, o.file, block=o.final, final=o.final) for o in policy.owners if len(o.final)),
         words=None,
+        scan_body=False,
+        phrases=None,
         valid_until=until,
         stands_for=policy,
     )
@@ -91,6 +97,7 @@ def policy_of_level(level: int, **changes: object) -> Policy:
         "on_error": row.on_error,
         "safesearch": row.safesearch,
         "youtube": row.youtube,
+        "body_limit": row.body_limit,
     } | changes
     if values.get("only_allowed"):
         values["on_error"] = Unrated.BLOCK

@@ -5,12 +5,14 @@ from enum import StrEnum
 
 from sfs.core.safesearch import Locks
 from sfs.match.index import EntryIndex
+from sfs.match.phrases import PhraseIndex
 from sfs.match.words import WordIndex
 from sfs.text.search import Engines
 from sfs.text.unwrap import Wrappers
 
 _NO_ENTRIES = EntryIndex()
 _NO_WORDS = WordIndex()
+_NO_PHRASES = PhraseIndex()
 OWN_HOSTS = frozenset({"sfs.home.arpa", "check.sfs.home.arpa"})  # home.arpa: RFC 8375, never in the public DNS
 
 
@@ -50,6 +52,7 @@ class Ruleset:
 
     words: WordIndex = _NO_WORDS
     help_words: WordIndex = _NO_WORDS
+    phrases: PhraseIndex = _NO_PHRASES  # for the text of whole pages
     help_hosts: EntryIndex = _NO_ENTRIES
     system_hosts: EntryIndex = _NO_ENTRIES
     mandatory: tuple[MandatoryList, ...] = ()

@@ -1,7 +1,9 @@
-"""The head of a page while it is held: decompressed within bounds, until its end, the cap, or the time is up."""
+"""A page while it is held: its head, and where a policy asks for it its whole text. Decompressed within bounds, until
+what is needed is there, the cap is reached, or the time is up."""
 
+from sfs.core.body import MAX_BODY
 from sfs.core.page import MAX_HEAD, is_html
-from sfs.proxy.decode import BoundedDecoder
+from sfs.proxy.decode import SLACK, BoundedDecoder
 from sfs.text.charset import html_charset
 from sfs.text.metadata import HeadScan
 
@@ -48,3 +50,23 @@ class HeldHead:
         if self._decoder.broken:
             return True
         return not self.ended and (self._decoder.full or not whole)
+
+
+class HeldBody:
+    """Fed with the bytes of a whole body as they come from upstream, from the first one on."""
+
+    __slots__ = ("_body", "_decoder", "most")
+
+    def __init__(self, encoding: str | None) -> None:
+        self._decoder = BoundedDecoder(encoding, MAX_BODY)
+        self._body = bytearray()
+        self.most = MAX_BODY + SLACK  # bytes as sent: what does not compress, and endless empty blocks, end here
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take a chunk; whether no more of the body is needed, since it is too long or cannot be decompressed."""
+        self._body += self._decoder.feed(chunk)
+        return self._decoder.full or self._decoder.broken
+
+    def body(self) -> bytes:
+        """What was held, decompressed."""
+        return bytes(self._body)

@@ -1,17 +1,22 @@
 """The verdict on a response: pages are held until their head is there, all else is judged by its header and streams."""
 
+import asyncio
+from dataclasses import replace
+
 from mitmproxy import http
 
-from sfs.core.page import may_be_html, page_from
-from sfs.core.verdict import Verdict
+from sfs.core.body import body_from
+from sfs.core.facts import Body, Facts, Need
+from sfs.core.page import Headers, may_be_html, may_be_text, page_from
 from sfs.proxy import stock
 from sfs.proxy.faults import Guard
-from sfs.proxy.held import HeldHead
+from sfs.proxy.held import HeldBody, HeldHead
 from sfs.proxy.marks import OPEN, OURS, Open
 from sfs.proxy.pages import Pages, local_now
 from sfs.proxy.verdicts import Verdicts
 
 BUFFERED = 65_536  # bytes: shorter bodies cost less buffered than streamed (measured in mitmproxy: 849 to 1,091 us)
+AT_ONCE = 65_536  # bytes of a body that are searched on the loop; longer ones in a thread, so that nobody waits
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})  # those a browser follows; of any other it shows the body
 
 
@@ -39,39 +44,64 @@ class Responses:
             flow.metadata[stock.HOLD] = head
             return
         self._judge(flow, opened, None, cut=False)
-        if stock.ANSWER not in flow.metadata:
+        if stock.ANSWER not in flow.metadata and stock.HOLD not in flow.metadata:
             response.stream = _streams(response)
 
     async def html_head(self, flow: http.HTTPFlow) -> None:
-        """Judge the held head of a page."""
+        """Judge the held head of a page, or its whole text."""
         opened, head = flow.metadata.get(OPEN), flow.metadata.pop(stock.HOLD, None)
-        assert isinstance(opened, Open) and isinstance(head, HeldHead)
+        assert isinstance(opened, Open) and isinstance(head, HeldHead | HeldBody)
         if flow.metadata.get(stock.ENDED) == "error":
             raise RuntimeError("the head could not be read")
+        if isinstance(head, HeldBody):
+            await self._judge_body(flow, opened, head.body())
+            return
         body = head.body()
         whole = flow.metadata.get(stock.ENDED) == "end"
         self._judge(flow, opened, body, cut=body is not None and head.is_cut(whole=whole))
 
     async def whole(self, flow: http.HTTPFlow) -> None:
-        """Judge a page that is complete, where nothing could be held."""
-        head, response = flow.metadata.get(stock.HOLD), flow.response
-        if isinstance(head, HeldHead) and response is not None:
-            head.feed(response.raw_content or b"")
-            flow.metadata[stock.ENDED] = "end"
-            await self.html_head(flow)
+        """Judge a page that is complete, where nothing could be held: its head, then its text where that is asked."""
+        for _ in range(2):
+            held, response = flow.metadata.get(stock.HOLD), flow.response
+            if isinstance(held, HeldHead | HeldBody) and response is not None:
+                held.feed(response.raw_content or b"")
+                flow.metadata[stock.ENDED] = "end"
+                await self.html_head(flow)
 
     def _judge(self, flow: http.HTTPFlow, opened: Open, body: bytes | None, *, cut: bool) -> None:
         assert flow.response is not None
-        headers = tuple((name.lower(), value) for name, value in flow.response.headers.items(multi=True))
-        page = page_from(opened.facts.url, headers, body, local_now(), cut=cut)
-        verdict, facts = opened.filter.judge(opened.facts.with_page(page), opened.policy)
-        assert isinstance(verdict, Verdict)
+        page = page_from(opened.facts.url, _headers(flow.response), body, local_now(), cut=cut)
+        facts = opened.facts.with_page(page)
+        if not self._decided(flow, opened, facts):
+            if body is None and not (_has_body(flow) and may_be_text(flow.response.headers.get("content-type"))):
+                self._decided(flow, opened, facts.with_body(None))
+                return
+            flow.metadata[OPEN] = replace(opened, facts=facts)
+            flow.metadata[stock.HOLD] = HeldBody(flow.response.headers.get("content-encoding"))
+
+    async def _judge_body(self, flow: http.HTTPFlow, opened: Open, body: bytes) -> None:
+        assert flow.response is not None
+        asked = (_headers(flow.response), body, opened.policy, opened.filter.ruleset)
+        found: Body = body_from(*asked) if len(body) <= AT_ONCE else await asyncio.to_thread(body_from, *asked)
+        self._decided(flow, opened, opened.facts.with_body(found))
+
+    def _decided(self, flow: http.HTTPFlow, opened: Open, facts: Facts) -> bool:
+        """Carry out the verdict; False where the text of the page is needed for one."""
+        verdict, facts = opened.filter.judge(facts, opened.policy)
+        if isinstance(verdict, Need):
+            return False
         code = self._verdicts.note(verdict, facts.url, opened.policy)
         if verdict.blocked:
             flow.metadata[OURS] = True
             flow.metadata[stock.ANSWER] = self._guard.made(
                 lambda: self._pages.blocked(flow.request, facts.url, verdict, code)
             )
+        return True
+
+
+def _headers(response: http.Response) -> Headers:
+    return tuple((name.lower(), value) for name, value in response.headers.items(multi=True))
 
 
 def _streams(response: http.Response) -> bool:

@@ -62,8 +62,8 @@ class GroupConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The configuration in effect. Where `unrated`, `safesearch`, `youtube`, `bypass` and `bureau_away` are None, the
-    level says what holds. `level` is None where no layer names one: the command decides what then.
+    """The configuration in effect. Where `unrated`, `safesearch`, `youtube`, `bypass`, `body_limit` and `bureau_away`
+    are None, the level says what holds. `level` is None where no layer names one: the command decides what then.
 
     `layers`: command line, page, config, profile (page first where asked for); those that say nothing are there too.
     `profiles`: the layers of all profiles that are named anywhere, by their files. `warnings`: what works, but not as
@@ -93,6 +93,8 @@ class Config:
     youtube: Strictness | None
     bypass: Bypass | None
     self_labels: bool
+    scan_body: bool
+    body_limit: int | None
     https: HttpsMode
     never_decrypt: tuple[OwnEntry, ...]
     bureaus: tuple[BureauSource, ...]

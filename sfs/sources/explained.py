@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from sfs.core.body import body_from
 from sfs.core.decide import Step
-from sfs.core.facts import Facts, Https, Kind, Need, Page
+from sfs.core.facts import Fact, Facts, Https, Kind, Need, Page
 from sfs.core.page import page_from
 from sfs.core.policy import Policy
 from sfs.core.sight import as_seen
@@ -66,6 +67,9 @@ def explain_url(text: str, filter_: Filter, asked: Asked, *, with_trace: bool = 
     answer, facts = filter_.judge(facts, policy, trace)
     if isinstance(answer, Need):
         answer, facts = filter_.judge(facts.with_page(_page(url, asked)), policy, trace)
+    if isinstance(answer, Need) and answer.fact is Fact.BODY:
+        body = None if asked.html is None else body_from(asked.headers, asked.html, policy, filter_.ruleset)
+        answer, facts = filter_.judge(facts.with_body(body), policy, trace)
     assert isinstance(answer, Verdict)
     return Explained(text, url.text, answer, tuple(trace or ()), policy)
 

@@ -47,6 +47,7 @@ class Filter:
 def load_filter(config: Config) -> Filter:
     """The filter that a configuration means. ConfigError or SfsError where a list or rule file cannot be used."""
     policies = policies_from(config)
-    rules = load_rules(config, levels_in_use(policies))
+    scans = any(policy.scan_body for policy in policies.policies())
+    rules = load_rules(config, levels_in_use(policies), bodies=scans)
     labels = AllSources((OwnRatings(), *rules.ratings, UnlockedEngines(rules.ruleset.locks)))
     return Filter(config, policies, rules.ruleset, labels, rules.helplines, rules.report)

@@ -20,6 +20,7 @@ from sfs.text.address import ReachEntry, parse_reach
 LEAST_RETENTION, MOST_RETENTION = timedelta(hours=1), timedelta(days=400)
 GROUP_KEYS: Final = ("name", "clients", "users", "port", "schedule")
 MAX_LOGIN: Final = 256  # characters
+MOST_LIMIT: Final = 10_000  # points
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ _READERS: Final[Mapping[Kind, Callable[[Node, Reader], Any]]] = {
     Kind.LISTEN: lambda node, reader: values.listen_of(node),
     Kind.FOLDER: lambda node, reader: values.path_of(node, reader.base),
     Kind.FILE: lambda node, reader: values.file_of(node, reader.base),
+    Kind.NUMBER: lambda node, reader: values.number_of(node, 1, MOST_LIMIT),
     Kind.DURATION: lambda node, reader: values.duration_of(node, LEAST_RETENTION, MOST_RETENTION),
     Kind.FLAG: lambda node, reader: values.flag_of(node),
     Kind.ALLOW: entries.allow_of,

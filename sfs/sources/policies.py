@@ -17,6 +17,7 @@ from sfs.errors import SfsError
 from sfs.lists.files import read_entries
 from sfs.match.entry import Entry
 from sfs.match.index import EntryIndex
+from sfs.match.phrases import PhraseIndex, phrases_of_words
 from sfs.match.words import WordIndex
 from sfs.sources import places
 from sfs.sources.config import Config, GroupConfig, joined, nearest
@@ -28,6 +29,7 @@ from sfs.sources.timetables import TimedRow
 
 MANDATORY_ONLY: Final = frozenset({"own", "help", "mandatory"})
 _PLAIN_KEYS: Final = ("unrated", "bypass", "bureau_away", "safesearch", "youtube", "self_labels", "only_allowed")
+_BODY_KEYS: Final = ("scan_body", "body_limit")
 
 
 def policies_from(config: Config) -> PolicyTable:
@@ -54,6 +56,7 @@ class _Maker:
     never_decrypt: tuple[tuple[Entry, int], ...]
     owners: dict[int, Owner] = field(default_factory=dict)
     words: dict[tuple[int, ...], WordIndex | None] = field(default_factory=dict)
+    phrases: dict[tuple[int, ...], PhraseIndex | None] = field(default_factory=dict)
     hosts: dict[tuple[object, ...], EntryIndex] = field(default_factory=dict)
 
     def group(self, group: GroupConfig) -> Group:
@@ -80,11 +83,13 @@ class _Maker:
         else:
             stack = (*layers, profile_layer, *base)
         owning = (*layers, *base, profile_layer)
-        changes = _changes(stack) | {
+        changes = _changes(stack)
+        changes |= {
             "name": name,
             "profile": self.config.profile if profile is None else profile.name,
             "owners": tuple(owner for owner in map(self._owner, owning) if owner is not None),
             "words": self._words(owning),
+            "phrases": self._phrases(owning) if changes.get("scan_body") else None,
             "companions": self._hosts(owning, "companions", ()),
             "never_decrypt": self._hosts(owning, "never_decrypt", self.never_decrypt),
         }
@@ -104,6 +109,13 @@ class _Maker:
             rules = joined(layers, "keywords")
             self.words[saying] = WordIndex(rules) if rules else None
         return self.words[saying]
+
+    def _phrases(self, layers: tuple[Layer, ...]) -> PhraseIndex | None:
+        saying = tuple(id(layer) for layer in layers if "keywords" in layer.values)
+        if saying not in self.phrases:
+            found = phrases_of_words(joined(layers, "keywords"), own=True)
+            self.phrases[saying] = PhraseIndex(found) if found else None
+        return self.phrases[saying]
 
     def _hosts(self, layers: tuple[Layer, ...], key: str, shipped: tuple[tuple[Entry, int], ...]) -> EntryIndex:
         saying = (key, *(id(layer) for layer in layers if key in layer.values))
@@ -141,7 +153,7 @@ def _level(stack: tuple[Layer, ...], name: str) -> int:
 
 def _changes(stack: tuple[Layer, ...]) -> dict[str, Any]:
     """What the layers say beyond the level."""
-    said = {key: found.value for key in _PLAIN_KEYS if (found := nearest(stack, key)) is not None}
+    said = {key: found.value for key in (*_PLAIN_KEYS, *_BODY_KEYS) if (found := nearest(stack, key)) is not None}
     record, checks = nearest(stack, "record"), nearest(stack, "checks")
     if record is not None:
         said["record"] = str(record.value)

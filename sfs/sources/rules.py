@@ -12,6 +12,7 @@ from sfs.lists.files import ListFile, check_start, read_list, too_many_bad
 from sfs.lists.store import ListState
 from sfs.match.entry import Entry, parse_entry
 from sfs.match.index import EntryIndex
+from sfs.match.phrases import Phrase, PhraseIndex, parse_phrase_line, phrases_of_words
 from sfs.match.words import WordIndex, WordRule, parse_word_line
 from sfs.sources.choice import ALL_LEVELS
 from sfs.sources.config import Config
@@ -48,9 +49,9 @@ class Rules:
     report: RulesReport
 
 
-def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS) -> Rules:
-    """Read rules/ and the lists of `config` that act at these levels. SfsError where a file as a whole cannot be
-    used."""
+def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS, *, bodies: bool = False) -> Rules:
+    """Read rules/ and the lists of `config` that act at these levels. `bodies`: phrases for whole pages too. SfsError
+    where a file as a whole cannot be used."""
     folder = rules_dir()
     report = RulesReport()
     words = WordIndex(load_words(report))
@@ -59,8 +60,10 @@ def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS) -> Rules:
     loaded = load_lists(config, levels)
     report.lists, report.skipped = loaded.files, [*report.skipped, *loaded.skipped]
     report.states, report.missing = tuple(loaded.states), tuple(loaded.missing)
+    phrases = (*phrases_of_words(words.rules), *_phrases(folder / "phrases", report)) if bodies else ()
     ruleset = Ruleset(
         words=words,
+        phrases=PhraseIndex(phrases),
         help_words=WordIndex(_help_words(folder / "keywords", report)),
         help_hosts=_help_hosts(helplines, report),
         system_hosts=_entries(folder / "system-hosts.txt", report),
@@ -81,6 +84,21 @@ def load_words(report: RulesReport) -> tuple[WordRule, ...]:
 def _words(folder: Path, report: RulesReport) -> Iterator[WordRule]:
     for path in sorted(folder.glob("*-[1-4].txt")):
         yield from _word_file(path, int(path.stem[-1]), report)
+
+
+def _phrases(folder: Path, report: RulesReport) -> Iterator[Phrase]:
+    """rules/phrases/NAME-3.txt suggest rating 3; those of other files only take away."""
+    for path in sorted(folder.glob("*.txt")):
+        stem, name = path.stem, _shown(path)
+        rating = int(stem[-1]) if stem[-2:-1] == "-" and stem[-1] in RATINGS else None
+        for number, line in enumerate(_read(path).splitlines(), 1):
+            try:
+                phrase = parse_phrase_line(line, rating, Where(name, number))
+            except RuleError as fault:
+                report.skipped.append(fault)
+                continue
+            if phrase is not None:
+                yield phrase
 
 
 def _help_words(folder: Path, report: RulesReport) -> Iterator[WordRule]:

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     FILE = "file"
     DURATION = "duration"
     CHOICE = "choice"
+    NUMBER = "number"
     FLAG = "flag"
     ALLOW = "allow"
     BLOCK = "block"
@@ -211,6 +212,23 @@ SETTINGS: Final = (
     ),
     S("self_labels", K.FLAG, "true", "whether labels in pages count", "ページ自身のラベルを見るか", per_group=True),
     S(
+        "scan_body",
+        K.FLAG,
+        "false",
+        "whether the whole text of pages is searched for words too; such a page is held until it is there",
+        "ページの本文ぜんぶの言葉も調べるか。調べるページは、全部とどいてから表示される",
+        per_group=True,
+    ),
+    S(
+        "body_limit",
+        K.NUMBER,
+        None,
+        "points of words in a text from which it is not shown: 60 at level 0, 100, 120, 150 at level 3",
+        "本文の言葉の点数がここまで来たら見せない。レベル0は60、1は100、2は120、3は150",
+        by_level=True,
+        per_group=True,
+    ),
+    S(
         "https",
         K.CHOICE,
         "auto",
@@ -307,6 +325,8 @@ OLD_NAMES: Final = {  # what people write who know another filter, and what it i
     "mode": "https",
     "no_decrypt": "never_decrypt",
     "data": "state",
+    "naughtynesslimit": "body_limit",
+    "scan": "scan_body",
 }
 
 _VALUES: Final[dict[Kind, tuple[str, str]]] = {
@@ -317,6 +337,7 @@ _VALUES: Final[dict[Kind, tuple[str, str]]] = {
     Kind.FILE: ("path", "パス"),
     Kind.DURATION: ("as 7 days, 12 hours", "7 days、12 hours など"),
     Kind.FLAG: ("true, false", "true, false"),
+    Kind.NUMBER: ("1 to 10000", "1から10000"),
     Kind.ALLOW: ("entries", "エントリー"),
     Kind.BLOCK: ("entries", "エントリー"),
     Kind.KEYWORDS: ("rating: words", "レーティング: 語"),

@@ -124,6 +124,15 @@ def flag_of(node: Node) -> bool:
     return text == "true"
 
 
+def number_of(node: Node, least: int, most: int) -> int:
+    """A whole number within bounds."""
+    text = text_of(node, "a number")
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        mend = f"write a whole number from {least} to {most}"
+        raise SfsError(f"{text[:80]!r} is not a number from {least} to {most}", node.where, mend)
+    return int(text)
+
+
 def choice_of[T: StrEnum](node: Node, words: type[T]) -> T:
     """One of the words of an enum."""
     allowed = ", ".join(words)

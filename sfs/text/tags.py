@@ -45,8 +45,8 @@ _SCRIPT_DOUBLE = re.compile(r"-->|</script(?=[\t\n\f\r />])", re.I | re.A)
 
 
 class Tag(NamedTuple):  # made by the ten thousand: a dataclass costs three times as much
-    """One whole tag. `name` is lower case, cut at 16; `text[start:end]` is the tag in all that was fed, as sent.
-    `words`: letters outside of tags and raw text before it."""
+    """One whole tag. `name` is lower case, cut at 16, "" for a comment; `text[start:end]` is the tag in all that was
+    fed, as sent. `words`: letters outside of tags and raw text before it."""
 
     name: str
     closing: bool
@@ -65,10 +65,12 @@ def attributes(text: str, tag: Tag) -> dict[str, str]:
 
 
 class TagScan:
-    """Feed it text, get the tags that became whole. `words` counts the letters outside of tags and raw text."""
+    """Feed it text, get the tags that became whole, where asked for with the comments, declarations and the like
+    between them. `words` counts the letters outside of tags and raw text."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, comments: bool = False) -> None:
         self.words = 0
+        self._comments = comments
         self._rest = ""
         self._base = 0
         self._state: Callable[[str, int], int | None] = self._data
@@ -84,7 +86,13 @@ class TagScan:
     @property
     def inside_tag(self) -> bool:
         """Whether a tag has begun that is not whole yet."""
-        return self._state not in (self._data, self._raw, self._script_text, self._plaintext) or "<" in self._rest
+        return self.open_at is not None or "<" in self._rest
+
+    @property
+    def open_at(self) -> int | None:
+        """Where the tag or comment begins that is not whole yet, in all that was fed; None outside of one."""
+        outside = (self._data, self._raw, self._script_text, self._plaintext)
+        return None if self._state in outside else self._start
 
     def feed(self, text: str) -> list[Tag]:
         """The tags that end in this piece, in order. Never raises."""
@@ -121,6 +129,7 @@ class TagScan:
         if after == "!":
             return self._declaration(buf, less)
         if after == "?":
+            self._begin(less, False, "")
             return self._to(self._bogus, less + 2)
         return self._open(buf, less, 1, False)
 
@@ -132,10 +141,13 @@ class TagScan:
         if after.isascii() and after.isalpha():
             self._begin(less, closing, "")
             return self._to(self._tag_name, less + skip)
+        if closing:
+            self._begin(less, False, "")
         return self._to(self._bogus if closing else self._data, less + skip)
 
     def _declaration(self, buf: str, less: int) -> int | None:
         ahead = buf[less : less + 4]
+        self._begin(less, False, "")
         if ahead == "<!--":
             return self._to(self._comment_start, less + 4)
         if "<!--".startswith(ahead):
@@ -144,20 +156,25 @@ class TagScan:
 
     def _bogus(self, buf: str, at: int) -> int | None:
         end = buf.find(">", at)
-        return len(buf) if end < 0 else self._to(self._data, end + 1)
+        return len(buf) if end < 0 else self._end_comment(end + 1)
+
+    def _end_comment(self, end: int) -> int:
+        if self._comments:
+            self._tags.append(Tag("", False, self._start, self._base + end, self.words))
+        return self._to(self._data, end)
 
     def _comment_start(self, buf: str, at: int) -> int | None:
         """ "<!-->" and "<!--->" are whole comments."""
         ahead = buf[at : at + 2]
         if ahead[0] == ">" or ahead == "->":
-            return self._to(self._data, at + ahead.index(">") + 1)
+            return self._end_comment(at + ahead.index(">") + 1)
         if ahead == "-":
             return None
         return self._to(self._comment, at)
 
     def _comment(self, buf: str, at: int) -> int | None:
         found = self._search(_COMMENT_END, buf, at)
-        return self._to(self._data, found.end()) if found else None
+        return self._end_comment(found.end()) if found else None
 
     def _raw(self, buf: str, at: int) -> int | None:
         found = self._search(self._closer, buf, at)

@@ -24,6 +24,7 @@ REASONS: Final = (
     "url-words",
     "self-label",
     "metadata-words",
+    "body-words",
     "unrated",
     "cut",
     "error",

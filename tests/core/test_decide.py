@@ -97,6 +97,7 @@ def test_the_order_of_checks_is_the_contract():
         "url-words",
         "self-label",
         "metadata-words",
+        "body-words",
         "unrated",
     )
     assert all(row.why for row in ROWS)

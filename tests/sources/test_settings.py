@@ -19,11 +19,11 @@ from sfs.sources.settings import (
     values_text,
 )
 
-DESIGN = (  # design, section 4, two keys that profiles need, and what step 2 added
+DESIGN = (  # design, section 4, two keys that profiles need, and what steps 2 and 3 added
     *("level", "profile", "listen", "admin", "state", "allow", "block", "keywords", "ratings", "lists", "groups"),
     *("reach", "companions", "unrated", "safesearch", "youtube", "bypass", "self_labels", "https", "never_decrypt"),
     *("bureaus", "bureau_away", "record", "retention", "upstream_ca", "language"),
-    *("only_allowed", "checks", "pauses", "default_lists"),
+    *("only_allowed", "checks", "pauses", "default_lists", "scan_body", "body_limit"),
 )
 
 
@@ -39,7 +39,8 @@ def test_every_key_is_a_field_of_the_configuration():
 def test_keys_by_level_are_columns_of_the_table_of_levels():
     for one in SETTINGS:
         if one.by_level:
-            assert {str(getattr(level, one.name)) for level in LEVELS} <= set(one.choices or ())
+            of_levels = {str(getattr(level, one.name)) for level in LEVELS}
+            assert all(map(str.isdigit, of_levels)) if one.kind is Kind.NUMBER else of_levels <= set(one.choices or ())
             assert default_text(one) == "by level"
 
 

@@ -39,6 +39,7 @@ _OPENABLE: Final = frozenset(
         "url-words",
         "self-label",
         "metadata-words",
+        "body-words",
         "unrated",
         "cut",
     )

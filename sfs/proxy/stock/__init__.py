@@ -47,7 +47,8 @@ _log = logging.getLogger(__name__)
 
 
 class Hold(Protocol):
-    """What the addon puts under HOLD."""
+    """What the addon puts under HOLD in responseheaders; and again in html_head, where it needs more of the body than
+    it has: that one is fed from the first byte on. `most`: bytes as sent that are held, where that is not as ever."""
 
     def feed(self, chunk: bytes) -> bool:
         """Take the next body bytes as sent; True: enough is here to judge."""
@@ -55,7 +56,7 @@ class Hold(Protocol):
 
 @dataclass
 class HtmlHeadHook(commands.StartHook):
-    """Calls `html_head(flow)` of every addon, plain or async: once for each held response, unless the client left."""
+    """Calls `html_head(flow)` of every addon, plain or async: once for each Hold, unless the client left."""
 
     flow: http.HTTPFlow
 

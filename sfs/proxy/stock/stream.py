@@ -4,7 +4,8 @@
           |  "sfs.hold"
           v   body chunks are kept and shown to Hold.feed
         held ---- enough | too much | end | 10 s ----> hook html_head(flow)
-                                                         |  "sfs.answer" set: our page, upstream cancelled
+          ^                                              |  "sfs.answer" set: our page, upstream cancelled
+          '---- "sfs.hold" set anew: more is needed -----|
                                                          `- else: what was held is sent, the rest streams
 
 Stock mitmproxy streams (the status is then sent before anybody saw the body) or buffers (a page without end is never
@@ -148,7 +149,8 @@ class HeldStream(core.HttpStream):
                 _told.add(name)
                 _log.error("Hold.feed raised %s", name)  # no values: they may be a page's words
             return "error"
-        return "cap" if len(self.response_body_buf) >= HOLD_BYTES else None
+        most: int = getattr(hold, "most", HOLD_BYTES)
+        return "cap" if len(self.response_body_buf) >= most else None
 
     def _start_timer(self) -> Gen[None]:
         self._timer = commands.RequestWakeup(HOLD_SECONDS)
@@ -166,17 +168,31 @@ class HeldStream(core.HttpStream):
             yield from self.server_state(ResponseData(self.stream_id, held))
 
     def _ask(self, why: str) -> Gen[bool]:
-        """Call html_head; True when nothing more of this response is needed."""
-        self._held = None
+        """Call html_head; True where the response is not to be released: it is answered, or held on."""
+        judged, self._held, self._timer = self._held, None, None
         self.flow.metadata[ENDED] = why
         yield HtmlHeadHook(self.flow)
         if (yield from super().check_killed(True)):
             # The client left, or the addon killed the flow. Stock would let an HTTP/2 server send to the end.
             yield self._cancel()
             return True
-        if ANSWER not in self.flow.metadata:
-            return False
-        yield from self._replace(cancel=why != "end")
+        if ANSWER in self.flow.metadata:
+            yield from self._replace(cancel=why != "end")
+            return True
+        more = self.flow.metadata.get(HOLD)
+        if more is not None and more is not judged:
+            return (yield from self._hold_on(more, why))
+        return False
+
+    def _hold_on(self, more: Hold, why: str) -> Gen[bool]:
+        """Hold the body further. Where it ended, or is too slow, what is here is judged at once."""
+        self._held = more
+        enough = self._enough(more, bytes(self.response_body_buf))
+        if enough != "error" and why in ("end", "time"):
+            enough = why
+        if enough:
+            return (yield from self._ask(enough))
+        yield from self._start_timer()
         return True
 
     def _replace(self, cancel: bool) -> Gen[None]:

@@ -1,0 +1,82 @@
+"""Find all of many keys in one text, in one pass: Aho-Corasick, by whichever library is there.
+
+pyahocorasick is in the base. ahocorasick-rs (`pip install 'sfs-filter[fast]'`) finds the same some ten times faster,
+which counts where whole pages are searched, and lets other threads run meanwhile. Nothing else of the two is used.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, Protocol
+
+import ahocorasick
+
+try:
+    import ahocorasick_rs
+except ImportError:  # the extra [fast] is not installed
+    ahocorasick_rs = None  # type: ignore[assignment]
+
+# Characters that are searched at once: pyahocorasick holds the GIL while it finds nothing, and ahocorasick-rs makes a
+# list of all it finds.
+PIECE: Final = 64 * 1024
+
+
+class Automaton(Protocol):
+    """Keys that are looked for together. Built once, then only read, also by several threads at a time."""
+
+    name: str  # of the library
+
+    def find(self, text: str) -> Iterable[tuple[int, int]]:
+        """(number of the key, end of the match, exclusive) of every place where a key stands, overlapping ones too, in
+        any order."""
+
+
+class PyAutomaton:
+    """By pyahocorasick."""
+
+    name = "pyahocorasick"
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._automaton = ahocorasick.Automaton()
+        for number, key in enumerate(keys):
+            self._automaton.add_word(key, number)
+        self._automaton.make_automaton()
+
+    def find(self, text: str) -> Iterator[tuple[int, int]]:
+        found: Any = None
+        for at in range(0, len(text), PIECE):
+            piece = text[at : at + PIECE]
+            if found is None:
+                found = self._automaton.iter(piece)
+            else:
+                found.set(piece)  # goes on in the state and at the position where the last piece ended
+            for last, number in found:
+                yield number, last + 1
+
+
+class RustAutomaton:
+    """By ahocorasick-rs."""
+
+    name = "ahocorasick-rs"
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        # Of 3,400 keys the DFA is built twelve times slower and searches 1.6 times faster than this.
+        kind = ahocorasick_rs.Implementation.ContiguousNFA
+        self._automaton = ahocorasick_rs.AhoCorasick(list(keys), implementation=kind, store_patterns=False)
+        self._overlap = max(map(len, keys), default=1) - 1
+
+    def find(self, text: str) -> Iterator[tuple[int, int]]:
+        for at in range(0, len(text), PIECE):
+            start = max(0, at - self._overlap)  # a key may begin in the piece before
+            window = text[start : at + PIECE]
+            for number, _, end in self._automaton.find_matches_as_indexes(window, overlapping=True):
+                if start + end > at:  # else it ended in that piece, and was found there
+                    yield number, start + end
+
+
+INSTALLED: Final[tuple[Callable[[Sequence[str]], Automaton], ...]] = (
+    (PyAutomaton,) if ahocorasick_rs is None else (RustAutomaton, PyAutomaton)
+)
+
+
+def automaton(keys: Sequence[str]) -> Automaton:
+    """An automaton of these keys, which differ and are not empty; by the fastest library that is installed."""
+    return INSTALLED[0](keys)
