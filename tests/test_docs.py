@@ -228,7 +228,7 @@ def test_the_ready_line_shown_is_the_one_printed(folder):
 
 
 def test_the_page_shown_is_not_shown_for_its_text(folder):
-    command = next(line for line in OTHERS if "page.html" in line)
+    command = next(line for line in OTHERS if "--html page.html" in line)
     assert "body-words: body-words, rating 3" in run(command, folder).stdout
 
 

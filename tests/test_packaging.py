@@ -98,11 +98,11 @@ def test_every_dependency_is_imported():
     assert BASE.union(*EXTRAS.values()) - used == set()
 
 
-def test_the_filter_starts_without_the_packages_of_the_page():
+def test_the_filter_starts_without_the_packages_of_its_extras():
     """What `sfs run` imports before and beside the page; the long test below runs it in an environment without."""
     code = f"""
 import sys
-for name in {sorted(module_names(EXTRAS["admin"] - BASE_OF_MITMPROXY))!r}:
+for name in {sorted(module_names((EXTRAS["admin"] | EXTRAS["fast"]) - BASE_OF_MITMPROXY))!r}:
     sys.modules[name] = None  # an import of it fails
 import sfs.cli.run, sfs.cli.beside, sfs.proxy.run, sfs.cli.admin
 from sfs.cli.beside import AdminPage

@@ -1,11 +1,12 @@
 """Find all of many keys in one text, in one pass: Aho-Corasick, by whichever library is there.
 
 pyahocorasick is in the base. ahocorasick-rs (`pip install 'sfs-filter[fast]'`) finds the same some ten times faster,
-which counts where whole pages are searched, and lets other threads run meanwhile. Nothing else of the two is used.
+which counts where whole pages are searched, and lets other threads run meanwhile. Nothing else of the two is used: the
+`set` of pyahocorasick's iterators, which would go on from one piece of a text to the next, crashes the interpreter.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import ahocorasick
 
@@ -35,21 +36,17 @@ class PyAutomaton:
     name = "pyahocorasick"
 
     def __init__(self, keys: Sequence[str]) -> None:
+        self._overlap = max(map(len, keys)) - 1
         self._automaton = ahocorasick.Automaton()
         for number, key in enumerate(keys):
             self._automaton.add_word(key, number)
         self._automaton.make_automaton()
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
-        found: Any = None
-        for at in range(0, len(text), PIECE):
-            piece = text[at : at + PIECE]
-            if found is None:
-                found = self._automaton.iter(piece)
-            else:
-                found.set(piece)  # goes on in the state and at the position where the last piece ended
-            for last, number in found:
-                yield number, last + 1
+        for start, at, window in _windows(text, self._overlap):
+            for last, number in self._automaton.iter(window):
+                if start + last >= at:
+                    yield number, start + last + 1
 
 
 class RustAutomaton:
@@ -58,17 +55,15 @@ class RustAutomaton:
     name = "ahocorasick-rs"
 
     def __init__(self, keys: Sequence[str]) -> None:
+        self._overlap = max(map(len, keys)) - 1
         # Of 3,400 keys the DFA is built twelve times slower and searches 1.6 times faster than this.
         kind = ahocorasick_rs.Implementation.ContiguousNFA
         self._automaton = ahocorasick_rs.AhoCorasick(list(keys), implementation=kind, store_patterns=False)
-        self._overlap = max(map(len, keys), default=1) - 1
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
-        for at in range(0, len(text), PIECE):
-            start = max(0, at - self._overlap)  # a key may begin in the piece before
-            window = text[start : at + PIECE]
+        for start, at, window in _windows(text, self._overlap):
             for number, _, end in self._automaton.find_matches_as_indexes(window, overlapping=True):
-                if start + end > at:  # else it ended in that piece, and was found there
+                if start + end > at:
                     yield number, start + end
 
 
@@ -78,5 +73,13 @@ INSTALLED: Final[tuple[Callable[[Sequence[str]], Automaton], ...]] = (
 
 
 def automaton(keys: Sequence[str]) -> Automaton:
-    """An automaton of these keys, which differ and are not empty; by the fastest library that is installed."""
+    """An automaton of these keys, at least one; they differ and are not empty. By the fastest library there is."""
     return INSTALLED[0](keys)
+
+
+def _windows(text: str, overlap: int) -> Iterator[tuple[int, int, str]]:
+    """The text in pieces, as (start of the window, start of the piece, window). A window begins before its piece, since
+    a key may; what ends before the piece was found with the piece before."""
+    for at in range(0, len(text), PIECE):
+        start = max(0, at - overlap)
+        yield start, at, text[start : at + PIECE]

@@ -17,7 +17,8 @@ from typing import Final
 
 from sfs.errors import RuleError, Where
 from sfs.match.automaton import Automaton, automaton
-from sfs.match.words import MAX_WORD, Place, WordRule, has_boundaries
+from sfs.match.runs import has_boundaries
+from sfs.match.words import MAX_WORD, Place, WordRule
 from sfs.text.fold import fold, fold_kana
 
 # What a listed word weighs in the text of a page, by its rating. Four different words of rating 4 reach the limits of
@@ -57,10 +58,9 @@ def parse_phrase_line(line: str, rating: int | None, where: Where | None = None)
     text = text.strip()
     if not text or text.startswith("#"):
         return None
-    weight, *flags = filter(None, re.split(r"[,\s]+", rest.partition("#")[0].strip())) or [""]
     guard = text.startswith("!")
-    if guard and weight:
-        flags, weight = [weight, *flags], ""
+    flags = [flag for flag in re.split(r"[,\s]+", rest.partition("#")[0]) if flag]
+    weight = flags.pop(0) if flags and not guard else ""
     unknown = [flag for flag in flags if flag not in ("sub", "kana")]
     if unknown:
         raise RuleError(f"unknown flag {unknown[0][:80]!r}", where, "flags are sub and kana, after the weight")

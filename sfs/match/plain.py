@@ -7,6 +7,7 @@ from sfs.match.disguise import MAX_GAP
 from sfs.match.disguised import Wanted, stands_apart, stands_whole
 from sfs.match.entry import Entry
 from sfs.match.index import Hit, entry_matches
+from sfs.match.phrases import Part, Phrase
 from sfs.match.runs import has_boundaries
 from sfs.match.words import SEPARATORS, Place, WordHit, WordRule
 from sfs.text.fold import fold, fold_kana, long_marks
@@ -35,6 +36,22 @@ def find_plain(rules: Iterable[WordRule], text: str, place: Place, above: int = 
         if all(spans):
             found.add(rule)
     return found
+
+
+def find_phrases_plain(phrases: Iterable[Phrase], folded: str) -> tuple[Phrase, ...]:
+    """Every phrase's every part tried at every position."""
+    phrases = list(phrases)
+    guards = [span for phrase in phrases if phrase.guard for span in _part_spans(phrase, phrase.parts[0], folded)]
+
+    def stands(phrase: Phrase, part: Part) -> bool:
+        return any(
+            not _cancelled((start, end), guards)
+            and (not part.starts or has_boundaries(folded[:end], start, end))
+            and (not part.ends or has_boundaries(folded, 0, end))
+            for start, end in _part_spans(phrase, part, folded)
+        )
+
+    return tuple(p for p in phrases if not p.guard and all(stands(p, part) for part in p.parts))
 
 
 def first_hits(hits: Iterable[WordHit]) -> set[WordRule]:
@@ -104,6 +121,11 @@ def _is_japanese(char: str) -> bool:
     return (
         char in "々ー" or "\u3041" <= char <= "\u3096" or "\u30a1" <= char <= "\u30fa" or "\u3400" <= char <= "\u9fff"
     )
+
+
+def _part_spans(phrase: Phrase, part: Part, folded: str) -> list[tuple[int, int]]:
+    text, key = (fold_kana(folded), fold_kana(part.text)) if phrase.kana else (folded, part.text)
+    return [(i, i + len(key)) for i in range(len(text)) if text.startswith(key, i)]
 
 
 def _cancelled(span: tuple[int, int], guards: list[tuple[int, int]]) -> bool:

@@ -1,0 +1,40 @@
+"""Both libraries behind the interface find the same, in whatever pieces the text is searched."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfs.match import automaton
+from sfs.match.automaton import INSTALLED, PyAutomaton, RustAutomaton
+
+KEYS = st.lists(st.text(alphabet="abあ𠮷", min_size=1, max_size=5), min_size=1, max_size=8, unique=True)
+TEXT = st.text(alphabet="abあ𠮷 ", max_size=60)
+
+
+def plain(keys: list[str], text: str) -> list[tuple[int, int]]:
+    return sorted(
+        (number, at + len(key))
+        for number, key in enumerate(keys)
+        for at in range(len(text))
+        if text.startswith(key, at)
+    )
+
+
+@pytest.mark.parametrize("made", [PyAutomaton, RustAutomaton])
+@given(keys=KEYS, text=TEXT, piece=st.integers(1, 70))
+def test_every_place_of_every_key_is_found_whatever_the_pieces(made, keys, text, piece):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(automaton, "PIECE", piece)
+        assert sorted(made(keys).find(text)) == plain(keys, text)
+
+
+def test_an_automaton_may_search_several_texts_at_a_time():
+    for made in (PyAutomaton, RustAutomaton):
+        one = made(["ab"])
+        first, second = iter(one.find("ab ab ab")), iter(one.find("xab"))
+        assert [next(first), next(second), next(first), next(first)] == [(0, 2), (0, 3), (0, 5), (0, 8)]
+
+
+def test_the_fastest_that_is_installed_is_taken():
+    assert list(INSTALLED) == [RustAutomaton, PyAutomaton]
+    assert automaton.automaton(["a"]).name == "ahocorasick-rs"
