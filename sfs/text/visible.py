@@ -18,6 +18,7 @@ MAX_DEPTH: Final = 2  # pages in srcdoc inside of srcdoc; deeper ones are not lo
 _SHOWN_RAW: Final = frozenset({"title", "textarea", "xmp", "plaintext"})  # raw text that is shown
 _CODED_RAW: Final = frozenset({"title", "textarea"})  # of these with entities
 _DROPPED: Final = frozenset({"style", "iframe", "noembed", "noframes", "noscript"})
+_RAW: Final = _SHOWN_RAW | _DROPPED | {"script"}
 # HTML "phrasing content" that browsers lay out inside a line, obsolete ones too. Names are cut at 16 letters.
 _INLINE: Final = frozenset(
     [
@@ -54,10 +55,11 @@ class PageText:
             return
         held, base, at = "".join(self._new), self._base, self._base
         for tag in tags:
-            self._text(held[at - base : tag.start - base])
-            if tag.name:
-                self._tag(tag, held[tag.start - base : tag.end - base])
+            if tag.start > at:
+                self._text(held[at - base : tag.start - base])
             at = tag.end
+            if tag.name:
+                self._tag(tag, held, base)
         self._new, self._base = [held[at - base :]], at
 
     def finish(self) -> None:
@@ -88,16 +90,16 @@ class PageText:
         else:
             self._visible.append(_decoded(text))
 
-    def _tag(self, tag: Tag, written: str) -> None:
+    def _tag(self, tag: Tag, held: str, base: int) -> None:
         if tag.name not in _INLINE:
             self._visible.append("\n")
         if tag.closing:
             self._inside = "" if tag.name == self._inside else self._inside
             return
-        if tag.name == "script" or tag.name in _DROPPED or tag.name in _SHOWN_RAW:
+        if tag.name in _RAW:
             self._inside = tag.name
-        if _HAS_SHOWN.search(written):
-            self._attributes(tag, written)
+        if _HAS_SHOWN.search(held, tag.start - base, tag.end - base):
+            self._attributes(tag, held[tag.start - base : tag.end - base])
 
     def _attributes(self, tag: Tag, written: str) -> None:
         found = attributes(written, tag._replace(start=0, end=len(written)))

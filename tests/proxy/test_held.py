@@ -5,8 +5,10 @@ import random
 
 import pytest
 
+from sfs.core.body import MAX_BODY
 from sfs.core.page import MAX_HEAD, looks_like_html
-from sfs.proxy.held import HeldHead
+from sfs.proxy.decode import SLACK
+from sfs.proxy.held import HeldBody, HeldHead
 
 PAGE = b"<!doctype html><html><head><title>T</title></head><body>" + b"x" * 5000
 
@@ -84,3 +86,23 @@ def test_how_pages_begin():
     assert looks_like_html(b"<HTML>")
     assert not looks_like_html(b'{"a": "<html>"}')
     assert not looks_like_html(b"")
+
+
+@pytest.mark.parametrize("size", [1000, 65_536])
+def test_a_body_is_held_whole_up_to_its_bound(size):
+    body = HeldBody("gzip")
+    assert not body.feed(gzip.compress(PAGE))
+    assert body.body() == PAGE
+    bomb = HeldBody("gzip")
+    assert fed(bomb, gzip.compress(b"x" * (MAX_BODY + 1)), size)
+    assert len(bomb.body()) == MAX_BODY
+    assert bomb.most == MAX_BODY + SLACK
+
+
+def test_a_body_that_cannot_be_decompressed_is_judged_by_what_could_be():
+    body = HeldBody("gzip")
+    assert body.feed(gzip.compress(random.Random(1).randbytes(5000))[:4000] + b"no gzip" * 1000)
+    assert len(body.body()) > 3000
+    unknown = HeldBody("x-none")
+    assert unknown.feed(PAGE)
+    assert unknown.body() == PAGE
