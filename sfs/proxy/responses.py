@@ -1,12 +1,13 @@
 """The verdict on a response: pages are held until their head is there, all else is judged by its header and streams."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from mitmproxy import http
 
 from sfs.core.body import body_from
-from sfs.core.facts import Body, Facts, Need
+from sfs.core.facts import Facts, Need
 from sfs.core.page import Headers, may_be_html, may_be_text, page_from
 from sfs.proxy import stock
 from sfs.proxy.faults import Guard
@@ -17,6 +18,7 @@ from sfs.proxy.verdicts import Verdicts
 
 BUFFERED = 65_536  # bytes: shorter bodies cost less buffered than streamed (measured in mitmproxy: 849 to 1,091 us)
 AT_ONCE = 65_536  # bytes of a body that are searched on the loop; longer ones in a thread, so that nobody waits
+SEARCHES = 2  # long bodies that are searched at a time: each takes some ten times its size while it is
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})  # those a browser follows; of any other it shows the body
 
 
@@ -27,6 +29,7 @@ class Responses:
         self._pages = pages
         self._verdicts = verdicts
         self._guard = guard
+        self._searches = ThreadPoolExecutor(SEARCHES, "sfs-body")  # starts no thread before the first long body
 
     async def headers(self, flow: http.HTTPFlow) -> None:
         """Hold a page, or judge the header and let the body stream."""
@@ -83,7 +86,10 @@ class Responses:
     async def _judge_body(self, flow: http.HTTPFlow, opened: Open, body: bytes) -> None:
         assert flow.response is not None
         asked = (_headers(flow.response), body, opened.policy, opened.filter.ruleset)
-        found: Body = body_from(*asked) if len(body) <= AT_ONCE else await asyncio.to_thread(body_from, *asked)
+        if len(body) <= AT_ONCE:
+            found = body_from(*asked)
+        else:
+            found = await asyncio.get_running_loop().run_in_executor(self._searches, body_from, *asked)
         self._decided(flow, opened, opened.facts.with_body(found))
 
     def _decided(self, flow: http.HTTPFlow, opened: Open, facts: Facts) -> bool:

@@ -593,6 +593,159 @@ def test_html_head_may_wait_and_what_comes_meanwhile_is_bounded(proxy: Proxy) ->
     assert handler.MAX_BACKLOG < most[0] <= handler.MAX_BACKLOG + 65536
 
 
+# Held on: html_head asks for more of the body
+
+
+class Bounded(Until):
+    """A Hold with a bound of its own."""
+
+    most = 100_000
+
+
+def hold_on(addon: Addon, more: Until, page: http.Response | None = None) -> list[str]:
+    """Hold every response to its head, then by `more`; answer with the page, or release. Why each hold ended."""
+    addon.hold()
+    ended: list[str] = []
+
+    def judge(flow: http.HTTPFlow) -> None:
+        ended.append(flow.metadata[stock.ENDED])
+        if len(ended) == 1:
+            flow.metadata[stock.HOLD] = more
+        elif page:
+            flow.metadata[stock.ANSWER] = page.copy()
+
+    addon.on["html_head"] = judge
+    return ended
+
+
+END = REST + b"</html>"
+
+
+@FRAMINGS
+@pytest.mark.parametrize("page", [None, PAGE])
+@pytest.mark.parametrize("mark", [b"</html>", b"never"])
+def test_a_page_is_held_on_until_it_is_enough_or_ends(
+    proxy: Proxy, framing: str, page: http.Response | None, mark: bytes
+) -> None:
+    more = Until(mark)
+    ended = hold_on(proxy.addon, more, page)
+
+    def serve(peer: Peer) -> None:
+        head, _, end = framed(framing, HEAD + END)
+        cut = chunk if framing == "chunked" else bytes
+        peer.send(head + cut(HEAD))
+        proxy.addon.wait("html_head")
+        peer.send(cut(END[:3000]))
+        peer.send(cut(END[3000:]) + end)
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == ((403, b"blocked") if page else (200, HEAD + END))
+        proxy.addon.wait("response")
+    assert ended == ["head", "head" if mark == b"</html>" else "end"]
+    assert more.seen == HEAD + END
+
+
+@FRAMINGS
+def test_a_page_that_is_there_already_is_judged_again_at_once(proxy: Proxy, framing: str) -> None:
+    more = Until(b"</html>")
+    ended = hold_on(proxy.addon, more, PAGE)
+    with (
+        origin(lambda peer: peer.send(b"".join(framed(framing, HEAD + END)))) as server,
+        closing(proxy.get(server)) as client,
+    ):
+        assert client.response() == (403, b"blocked")
+    assert (ended, more.seen) == (["head", "head"], HEAD + END)
+
+
+@pytest.mark.parametrize("page", [None, PAGE])
+def test_a_page_that_ended_in_its_head_is_judged_twice_at_its_end(proxy: Proxy, page: http.Response | None) -> None:
+    more = Until(b"never")
+    ended = hold_on(proxy.addon, more, page)
+    proxy.addon.on["responseheaders"] = lambda flow: flow.metadata.update({stock.HOLD: Until(b"never")})
+
+    def serve(peer: Peer) -> None:
+        peer.send(b"".join(framed("length", HEAD)))
+        if page:  # the upstream connection was not cancelled
+            assert b"GET /2" in peer.until(b"\r\n\r\n")
+            peer.send(b"".join(framed("length", HEAD)))
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == ((403, b"blocked") if page else (200, HEAD))
+        if page:
+            client.send(f"GET http://127.0.0.1:{server.port}/2 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            assert client.response() == (403, b"blocked")
+    assert ended[:2] == ["end", "end"]
+    assert more.seen == HEAD
+
+
+@pytest.mark.parametrize("page", [None, PAGE])
+def test_a_page_that_stalls_while_it_is_held_on_is_judged_when_time_is_up(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, page: http.Response | None
+) -> None:
+    monkeypatch.setattr(stream, "HOLD_SECONDS", 0.05)
+    ended = hold_on(proxy.addon, Until(b"never"), page)
+    judged = threading.Event()
+    judge = proxy.addon.on["html_head"]
+    proxy.addon.on["html_head"] = lambda flow: (judge(flow), judged.set() if len(ended) == 2 else None)[1]
+
+    def serve(peer: Peer) -> None:
+        peer.send(framed("length", HEAD + REST)[0] + HEAD)
+        assert judged.wait(LONG)
+        peer.send(REST)
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == ((403, b"blocked") if page else (200, HEAD + REST))
+    assert ended == ["head", "time"]
+
+
+@pytest.mark.parametrize("page", [None, PAGE])
+def test_a_page_without_end_is_held_on_to_the_bound_of_its_hold(proxy: Proxy, page: http.Response | None) -> None:
+    more = Bounded(b"never")
+    ended = hold_on(proxy.addon, more, page)
+    size = 2 * stream.HOLD_BYTES
+
+    def serve(peer: Peer) -> None:
+        peer.send(framed("length", HEAD + b"x" * size)[0] + HEAD + b"x" * size)
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == ((403, b"blocked") if page else (200, HEAD + b"x" * size))
+    assert ended == ["head", "cap"]
+    assert more.most <= len(more.seen) <= more.most + 65536
+
+
+@pytest.mark.parametrize("page", [None, PAGE])
+def test_a_server_that_dies_while_its_page_is_held_on_is_judged(proxy: Proxy, page: http.Response | None) -> None:
+    ended = hold_on(proxy.addon, Until(b"never"), page)
+
+    def serve(peer: Peer) -> None:
+        head, body, _ = framed("chunked", HEAD + REST)
+        peer.send(head + body[:1000])
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        if page:
+            assert client.response() == (403, b"blocked")
+        else:
+            assert client.head()[0] == 200
+            assert HEAD in client.rest()
+        proxy.addon.wait("response" if page else "error")
+    assert ended == ["head", "end"]
+
+
+def test_a_second_hold_that_raises_is_judged_as_an_error(proxy: Proxy, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Until):
+        def feed(self, chunk: bytes) -> bool:
+            raise OverflowError("a page's words")
+
+    ended = hold_on(proxy.addon, Broken(), PAGE)
+    with (
+        origin(lambda peer: peer.send(b"".join(framed("length", HEAD)))) as server,
+        closing(proxy.get(server)) as client,
+    ):
+        assert client.response() == (403, b"blocked")
+    assert ended == ["head", "error"]
+    assert "words" not in caplog.text
+
+
 def test_an_answer_to_head_has_no_body(proxy: Proxy) -> None:
     proxy.addon.on["request"] = lambda flow: setattr(flow, "response", PAGE.copy())
     with origin(lambda peer: None) as server, closing(proxy.get(server, "HEAD")) as client:
