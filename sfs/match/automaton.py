@@ -27,7 +27,7 @@ class Automaton(Protocol):
 
     def find(self, text: str) -> Iterable[tuple[int, int]]:
         """(number of the key, end of the match, exclusive) of every place where a key stands, overlapping ones too, in
-        any order."""
+        the order of their ends."""
 
 
 class PyAutomaton:

@@ -24,6 +24,9 @@ from sfs.text.fold import fold, fold_kana
 # What a listed word weighs in the text of a page, by its rating. Four different words of rating 4 reach the limits of
 # levels 1 and 2 (core/levels.py).
 WEIGHTS: Final = {1: 5, 2: 10, 3: 20, 4: 30}
+# "word + word" means both in a title or a search. Somewhere in a long text both stand by chance, so there they must
+# stand near: so many characters from the end of the one to the end of the other at most.
+NEAR: Final = 40
 OWN_WEIGHT: Final = 50  # a word of one's own configuration: two of them reach the limit of level 1
 MOST_WEIGHT: Final = 1000
 MAX_PARTS: Final = 16
@@ -41,7 +44,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """All `parts` must be found. `rating`: what it suggests; None where the weight is negative, which counts at every
-    level. A guard weighs 0."""
+    level. A guard weighs 0. `near`: the characters that may lie between the ends of its parts; None for any."""
 
     parts: tuple[Part, ...]
     weight: int
@@ -49,6 +52,7 @@ class Phrase:
     guard: bool = False
     kana: bool = False
     where: Where | None = None
+    near: int | None = None
 
 
 def parse_phrase_line(line: str, rating: int | None, where: Where | None = None) -> Phrase | None:
@@ -91,7 +95,8 @@ def phrases_of_words(rules: Iterable[WordRule], own: bool = False) -> tuple[Phra
         if rule.guard or (rule.rating and rule.places & Place.META):
             parts = tuple(Part(part, not rule.sub, not rule.sub) for part in rule.parts)
             weight = 0 if rule.guard else OWN_WEIGHT if own else WEIGHTS[rule.rating or 1]
-            found.append(Phrase(parts, weight, rule.rating, rule.guard, rule.kana, rule.where))
+            near = NEAR if len(parts) > 1 else None
+            found.append(Phrase(parts, weight, rule.rating, rule.guard, rule.kana, rule.where, near))
     return tuple(found)
 
 
@@ -137,15 +142,21 @@ class PhraseIndex:
         for _, _, start, end in _places(self._guards, folded):
             covered = covered or bytearray(len(folded))
             covered[start:end] = b"\1" * (end - start)
-        found: set[tuple[int, int]] = set()
+        found: set[int] = set()
+        ends: dict[int, dict[int, int]] = {}  # of phrases of several parts: where each part was seen last
         for number, at, start, end in _places(self._searches, folded):
-            if (number, at) not in found and _stands(self.phrases[number].parts[at], folded, start, end, covered):
-                found.add((number, at))
-        return tuple(
-            self.phrases[number]
-            for number in sorted({number for number, _ in found})
-            if all((number, at) in found for at in range(len(self.phrases[number].parts)))
-        )
+            phrase = self.phrases[number]
+            if number in found or not _stands(phrase.parts[at], folded, start, end, covered):
+                continue
+            if len(phrase.parts) > 1:
+                seen = ends.setdefault(number, {})
+                seen[at] = end
+                if len(seen) < len(phrase.parts) or (
+                    phrase.near is not None and end - min(seen.values()) > phrase.near
+                ):
+                    continue
+            found.add(number)
+        return tuple(self.phrases[number] for number in sorted(found))
 
 
 _Owners = tuple[tuple[int, int], ...]  # (number of the phrase, of its part) of one key
@@ -175,7 +186,8 @@ def _searches(phrases: Iterable[tuple[int, Phrase]]) -> tuple[_Search, ...]:
 
 
 def _places(searches: tuple[_Search, ...], folded: str) -> Iterable[tuple[int, int, int, int]]:
-    """(number of the phrase, of its part, start, end) of every place where a part stands, inside of words too."""
+    """(number of the phrase, of its part, start, end) of every place where a part stands, inside of words too; those of
+    one phrase in the order of their ends."""
     for search in searches:
         for key, end in search.automaton.find(fold_kana(folded) if search.kana else folded):
             start = end - len(search.keys[key])

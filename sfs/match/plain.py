@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import product
 
 from sfs.match.disguise import MAX_GAP
 from sfs.match.disguised import Wanted, stands_apart, stands_whole
@@ -43,15 +44,21 @@ def find_phrases_plain(phrases: Iterable[Phrase], folded: str) -> tuple[Phrase, 
     phrases = list(phrases)
     guards = [span for phrase in phrases if phrase.guard for span in _part_spans(phrase, phrase.parts[0], folded)]
 
-    def stands(phrase: Phrase, part: Part) -> bool:
-        return any(
-            not _cancelled((start, end), guards)
+    def ends(phrase: Phrase, part: Part) -> list[int]:
+        return [
+            end
+            for start, end in _part_spans(phrase, part, folded)
+            if not _cancelled((start, end), guards)
             and (not part.starts or has_boundaries(folded[:end], start, end))
             and (not part.ends or has_boundaries(folded, 0, end))
-            for start, end in _part_spans(phrase, part, folded)
-        )
+        ]
 
-    return tuple(p for p in phrases if not p.guard and all(stands(p, part) for part in p.parts))
+    def stands(phrase: Phrase) -> bool:
+        near = len(folded) if phrase.near is None else phrase.near
+        choices = product(*(ends(phrase, part) for part in phrase.parts))
+        return any(max(chosen) - min(chosen) <= near for chosen in choices)
+
+    return tuple(phrase for phrase in phrases if not phrase.guard and stands(phrase))
 
 
 def first_hits(hits: Iterable[WordHit]) -> set[WordRule]:

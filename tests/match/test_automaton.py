@@ -25,7 +25,9 @@ def plain(keys: list[str], text: str) -> list[tuple[int, int]]:
 def test_every_place_of_every_key_is_found_whatever_the_pieces(made, keys, text, piece):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(automaton, "PIECE", piece)
-        assert sorted(made(keys).find(text)) == plain(keys, text)
+        found = list(made(keys).find(text))
+    assert sorted(found) == plain(keys, text)
+    assert [end for _, end in found] == sorted(end for _, end in found)
 
 
 def test_an_automaton_may_search_several_texts_at_a_time():

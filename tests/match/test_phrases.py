@@ -1,11 +1,14 @@
 """Weighted phrases: what a line means, and which phrases stand in a text."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sfs.errors import RuleError, SfsError, Where
 from sfs.match.phrases import (
+    NEAR,
     OWN_WEIGHT,
     WEIGHTS,
     Part,
@@ -100,6 +103,15 @@ def test_words_weigh_by_their_rating_and_own_ones_alike():
     assert [p.rating for p in PhraseIndex(phrases).find("blue, redwidgets")] == [4, 4]
 
 
+def test_both_words_of_a_pair_must_stand_near_one_another():
+    index = PhraseIndex(phrases_of_words([parse_word_line("red + widget", 3)]))
+    near, far = f" {'x' * (NEAR - 5)} red", f" {'x' * (NEAR - 4)} red"
+    assert index.find("a widget" + near) == index.phrases
+    assert index.find("a widget" + far) == ()
+    assert index.find("a red, a widget" + far) == index.phrases
+    assert index.find("a widget" + far + " widget") == index.phrases
+
+
 def test_a_phrase_of_another_filter_stands_inside_of_words_unless_a_blank_stands_at_its_edge():
     inside, word = phrase_of(["Blue", "widg"], 50, 3), phrase_of([" blue "], 50, 3)
     starts = phrase_of([" blue"], -50, None)
@@ -127,8 +139,8 @@ LINES = st.builds(
 )
 
 
-@given(st.lists(LINES, max_size=6), st.text(alphabet=LETTERS, max_size=24))
-def test_the_index_agrees_with_its_plain_twin(lines, text):
+@given(st.lists(LINES, max_size=6), st.text(alphabet=LETTERS, max_size=24), st.sampled_from([None, 3, 8]))
+def test_the_index_agrees_with_its_plain_twin(lines, text, near):
     phrases = []
     for number, line in enumerate(lines):
         try:
@@ -136,5 +148,5 @@ def test_the_index_agrees_with_its_plain_twin(lines, text):
         except RuleError:
             continue
         if phrase is not None:
-            phrases.append(phrase)
+            phrases.append(replace(phrase, near=near))
     assert PhraseIndex(phrases).find(fold(text)) == find_phrases_plain(phrases, fold(text))
