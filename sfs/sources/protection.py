@@ -63,6 +63,8 @@ def _lines(filter_: Filter, policy: Policy, now: datetime) -> list[Line]:
         lines.insert(at, ("lists_age", max(ages), 0))
     if policy.self_labels and policy.level < 4:
         lines.append(("self_labels", 0, 0))
+    if policy.scan_body and policy.level < 4:
+        lines.append(("scan_body", 0, 0))
     if policy.unrated is Unrated.BLOCK:
         lines.append(("unrated", 0, 0))
     if policy.only_allowed:
@@ -130,6 +132,7 @@ _READY = {
     "own": "{0} own entr{y}",
     "ratings": "{0} own rating{s}",
     "self_labels": "what pages say of themselves",
+    "scan_body": "words in the whole text of pages",
     "unrated": "unrated pages stay closed",
     "only_allowed": "only allowed sites are open",
     "mandatory": "{0} mandatory list{s}",

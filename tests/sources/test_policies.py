@@ -11,6 +11,7 @@ from sfs.core.levels import LEVELS, Bypass, Strictness, Unrated
 from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Verdict
 from sfs.errors import SfsError
+from sfs.match.phrases import OWN_WEIGHT
 from sfs.match.words import Place
 from sfs.sources import places
 from sfs.sources.config import load_config
@@ -259,3 +260,15 @@ def test_example_of_the_school_profile_works(load):
     table = policies_from(load(example))
     assert len(table.groups) >= 2
     assert table.default.profile == "school"
+
+
+def test_bodies_are_scanned_where_a_layer_says_so_and_own_words_are_looked_for_in_them(policies):
+    text = "level: 1\nkeywords: {3: [blue widget]}\n"
+    off = policies(text).default
+    assert (off.scan_body, off.body_limit, off.phrases) == (False, 100, None)
+    table = policies(text + "groups:\n- {name: a, clients: [192.0.2.1], scan_body: true, body_limit: 80, level: 2}\n")
+    [group] = table.groups
+    assert (group.policy.scan_body, group.policy.body_limit, table.default.scan_body) == (True, 80, False)
+    assert [phrase.weight for phrase in group.policy.phrases.phrases] == [OWN_WEIGHT]
+    on = policies("level: 3\nscan_body: true\n").default
+    assert (on.scan_body, on.body_limit, on.phrases) == (True, 150, None)

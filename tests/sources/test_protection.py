@@ -175,3 +175,11 @@ def test_a_pause_is_no_reason_to_say_that_lists_are_missing(house):
     shield = protection(filter_, policy, NOW)
     assert shield == protection(filter_, filter_.policies.default, NOW)
     assert "no_lists" not in [key for key, _, _ in shield.warnings]
+
+
+def test_that_whole_texts_are_searched_is_said(house):
+    assert ("scan_body", 0, 0) not in protection(house(text="")).lines
+    shield = protection(house(text="scan_body: true\n"))
+    assert ("scan_body", 0, 0) in shield.lines
+    assert "words in the whole text of pages" in shield.ready
+    assert ("scan_body", 0, 0) not in protection(house(4, text="scan_body: true\n")).lines
