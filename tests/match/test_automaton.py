@@ -1,5 +1,8 @@
 """Both libraries behind the interface find the same, in whatever pieces the text is searched."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,3 +43,15 @@ def test_an_automaton_may_search_several_texts_at_a_time():
 def test_the_fastest_that_is_installed_is_taken():
     assert list(INSTALLED) == [RustAutomaton, PyAutomaton]
     assert automaton.automaton(["a"]).name == "ahocorasick-rs"
+
+
+def test_without_the_extra_the_base_finds_the_same():
+    code = """
+import sys
+sys.modules["ahocorasick_rs"] = None  # an import of it fails
+from sfs.match.automaton import automaton
+made = automaton(["ab", "b"])
+print(made.name, sorted(made.find("xab")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "pyahocorasick [(0, 3), (1, 3)]\n", done.stderr
