@@ -80,11 +80,11 @@ def phrase_of(
 ) -> Phrase:
     """A phrase of another filter's list. A part is found inside of words too, unless a blank stands at its start or
     end. RuleError as of a line."""
-    made = [(fold(part), part) for part in parts]
-    kept = tuple(Part(text.strip(), text[:1] == " ", text[-1:] == " ") for text, _ in made)
+    written = list(parts)
+    kept = tuple(Part(fold(part), part[:1].isspace(), part[-1:].isspace()) for part in written)
     number = 0 if guard else _weight(str(weight), rating, where)
     phrase = Phrase(kept, number, None if number <= 0 else rating, guard, where=where)
-    return _checked(phrase, ", ".join(part for _, part in made))
+    return _checked(phrase, ", ".join(written))
 
 
 def phrases_of_words(rules: Iterable[WordRule], own: bool = False) -> tuple[Phrase, ...]:
