@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from sfs.errors import SfsError, Where
+from sfs.lists.formats import pihole
 from sfs.lists.packed import PIECE, packing_of, unpacked
 from sfs.lists.tar import BLOCK, Name, Source, is_tar, members, parts_of, skip_padding
 
@@ -26,13 +27,16 @@ MAX_DIRECTORY: Final = 4 * 1024 * 1024  # bytes of a zip's directory
 MAX_DEPTH: Final = 32  # folders inside one another
 MAX_LINKS: Final = 16  # that are followed one after the other
 LIST: Final = "list.txt"  # what a single file is called when it is unpacked
-_PARTS: Final = ("domains", "urls", "expressions", "usage")  # of squidGuard's and UT1's folders
-_ENDS: Final = (".txt", ".list", ".hosts", ".conf", ".rpz", ".zone")
+# Of squidGuard's and UT1's folders, and of Pi-hole's export.
+_PARTS: Final = ("domains", "urls", "expressions", "usage", *pihole.FILES)
+_WHOLE: Final = ("domains", "urls", *pihole.FILES)  # one of which makes a folder a list
+_ENDS: Final = (".txt", ".list", ".hosts", ".conf", ".rpz", ".zone", ".csv", "adguardhome.yaml")
 _NO_LISTS: Final = ("readme", "license", "licence", "copying", "changelog")
 
 
 def unpack(source: Path, folder: Path, member: str | None = None) -> Path:
-    """The list inside `source`: a file, or a folder with domains and urls. What is not packed is `source` itself.
+    """The list inside `source`: a file, or a folder with domains and urls, or with what Pi-hole exports. What is not
+    packed is `source` itself.
 
     `folder` is made where it is missing; all that is unpacked goes there, under names of ours. `member`: the file or
     folder to take where an archive holds several. Told by the first bytes, not by the name: gzip, xz, bzip2 and zstd,
@@ -164,8 +168,8 @@ class _Unpacking:
         return self.folder / LIST if name in self.files else self.folder
 
     def _only(self) -> Name:
-        """The one list of an archive: its folder with domains or urls, else its file."""
-        folders = {name[:-1] for name in self.files if name[-1] in ("domains", "urls")}
+        """The one list of an archive: its folder with domains, urls or Pi-hole's files, else its file."""
+        folders = {name[:-1] for name in self.files if name[-1] in _WHOLE}
         names = folders or {name for name in self.files if name[-1] not in _PARTS}
         if not names:
             raise self._fault("holds no list", "an archive holds domains and urls, or one text file")
@@ -186,7 +190,7 @@ class _Unpacking:
         return found.pop() or ()
 
     def _parts_of(self, name: Name) -> dict[str, Path]:
-        """The files of squidGuard in a folder of the archive."""
+        """The files of squidGuard or Pi-hole in a folder of the archive."""
         found = {part: self._resolved((*name, part)) for part in _PARTS}
         return {part: self.files[path] for part, path in found.items() if path in self.files}
 

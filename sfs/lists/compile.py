@@ -33,7 +33,8 @@ from typing import Final
 import marisa_trie
 
 from sfs.errors import RuleError, SfsError, Where
-from sfs.lists.files import Reading, read_into
+from sfs.lists.files import How, Reading, read_into
+from sfs.lists.notes import Reason
 from sfs.lists.tables import is_plain
 from sfs.match.entry import Entry, Unit
 
@@ -48,7 +49,8 @@ MAX_ENTRIES: Final = 1 << 32  # bytes of entries.txt; places in it have 32 bits
 class Compiled:
     """What was compiled. `folder` holds it; `count`: its entries, `size`: what remains when doubles are one;
     `skipped`: the first bad lines, `skipped_count` all of them; `passed_over`: lines that are right but say nothing
-    that is judged here (cosmetic rules, expressions); `sha256` in hex, of the source's bytes; `made`: UTC."""
+    that is judged here (cosmetic rules, expressions); `sha256` in hex, of the source's bytes; `made`: UTC;
+    `reasons`: why lines were not taken whole."""
 
     folder: Path
     format: str
@@ -59,11 +61,12 @@ class Compiled:
     passed_over: int
     sha256: str
     made: datetime
+    reasons: tuple[Reason, ...] = ()
 
 
-def compile_list(source: Path, format: str, folder: Path, shown: str | None = None) -> Compiled:
-    """Compile the list in `source`, a file or (squidguard) a folder, into `folder`, which must not exist yet: it is
-    there whole or not at all. `shown`: how errors name the source, else its path.
+def compile_list(source: Path, format: str, folder: Path, shown: str | None = None, how: How | None = None) -> Compiled:
+    """Compile the list in `source`, a file or (squidguard, pihole) a folder, into `folder`, which must not exist yet:
+    it is there whole or not at all. `shown`: how errors name the source, else its path; `how`: all that can be said.
 
     RuleError where the source as a whole is no list of that format (`read_list`), SfsError where it cannot be
     written. An empty list is compiled: whoever replaces an old list by it judges that. Takes 6 s and a core for a
@@ -74,7 +77,7 @@ def compile_list(source: Path, format: str, folder: Path, shown: str | None = No
     work: Path | None = None
     try:
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}-", suffix=".tmp", dir=folder.parent))
-        compiled = _compile(source, format, work, folder, shown)
+        compiled = _compile(source, format, work, folder, how or How(shown))
         _sync_folder(work)
         work.rename(folder)
         _sync_folder(folder.parent)
@@ -87,10 +90,10 @@ def compile_list(source: Path, format: str, folder: Path, shown: str | None = No
     return compiled
 
 
-def _compile(source: Path, format: str, work: Path, folder: Path, shown: str | None) -> Compiled:
+def _compile(source: Path, format: str, work: Path, folder: Path, how: How) -> Compiled:
     with tempfile.TemporaryFile(dir=work) as keys:
         spill = _Spill(keys)
-        reading = read_into(source, format, spill, shown)
+        reading = read_into(source, format, spill, how)
         groups = spill.write_entries(work / ENTRIES)
         trie = marisa_trie.Trie(spill.keys(groups), order=marisa_trie.WEIGHT_ORDER)
         _write(work / LINES, spill.lines_by_id(trie, groups))
@@ -101,7 +104,8 @@ def _compile(source: Path, format: str, work: Path, folder: Path, shown: str | N
     _write_meta(work, reading, size, spill.head, made)
     skipped = tuple(reading.skipped)
     of_lines = (skipped, reading.skipped_count, reading.passed_over)
-    return Compiled(folder, format, reading.count, size, *of_lines, reading.sha256, made)
+    reasons = tuple(reading.notes.by_count())
+    return Compiled(folder, format, reading.count, size, *of_lines, reading.sha256, made, reasons)
 
 
 class _Spill:

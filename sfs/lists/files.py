@@ -1,37 +1,35 @@
 """Reading a list from disk: a bad line is skipped and counted, too many refuse the file, so that the old one stays."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import BufferedReader
+from io import BufferedIOBase
 from os import fstat
 from pathlib import Path
 from typing import Final
 
 from sfs.errors import RuleError, SfsError, Where
-from sfs.lists.formats import FOLDERS, format_named
+from sfs.lists.formats import INCLUDING, pihole
 from sfs.lists.formats.guess import MAX_START, guess_format
-from sfs.lists.lines import LineFormat, Said, odd_names
+from sfs.lists.includes import Includes
+from sfs.lists.lines import LineFormat, Phrase, Said, odd_names
+from sfs.lists.notes import BAD, LEFT, PART, Note, Notes, shown
+from sfs.lists.opening import MAX_FILE, check_start, files_of, opened
 from sfs.lists.tables import NameIndex, Sink, Tables
-from sfs.match.entry import MAX_LINE, Entry
+from sfs.match.entry import MAX_LINE, Entry, Unit
 from sfs.match.index import EntryIndex
+from sfs.text.url import parents
 
-MAX_FILE: Final = 200 * 1024 * 1024  # bytes: ten million names
 MAX_BYTES: Final = MAX_LINE * 4  # of a line
 MAX_SHOWN: Final = 100  # bad lines that are kept to be shown
 MOST_BAD: Final = 0.05  # of the lines that say something; more is no list, or one of another format
 FEW_BAD: Final = 20  # lines; so few refuse no file, however short it is
 HOPELESS: Final = 2000  # bad lines, most of all: the rest is not read, since parsing a bad line is slow
 _CHUNK: Final = 1 << 20
-_HTML: Final = (b"<!doctype", b"<html", b"<head", b"<body", b"<script", b"<?xml", b"<!--")
-_PACKED: Final = {
-    b"\x1f\x8b": "gzip",
-    b"\xfd7zXZ": "xz",
-    b"BZh": "bzip2",
-    b"PK\x03\x04": "zip",
-    b"\x28\xb5\x2f\xfd": "zstd",
-}
+_QUOTED: Final = re.compile(r"(['\"]).*\1 ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +63,29 @@ def read_entries(path: Path) -> tuple[tuple[tuple[Entry, int], ...], tuple[RuleE
     return tuple(tables.entries()), tuple(reading.skipped)
 
 
-def read_into(path: Path, format: str, sink: Sink, shown: str | None = None) -> "Reading":
-    """Read the list at `path` into `sink`; RuleError as `read_list`. `shown`: how errors name it, else its path."""
-    files = _files(path, format, Where(shown or str(path)))
-    reading = Reading(shown or str(path), format, sink)
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a list is read. `shown`: how errors name it, else its path; `only`: the part of it that is taken
+    (`format_named`); `each` is called with every line that was not taken whole."""
+
+    shown: str | None = None
+    only: tuple[str, ...] = ()
+    each: Callable[[Note], None] | None = None
+
+
+def read_into(path: Path, format: str, sink: Sink, how: How = How()) -> "Reading":
+    """Read the list at `path` into `sink`; RuleError as `read_list`."""
+    name = how.shown or str(path)
+    files = files_of(path, format, Where(name), how.only)
+    reading = Reading(name, format, sink, Notes(how.each))
+    reading.includes = Includes(path) if format in INCLUDING and path.is_file() else None
+    if reading.includes is not None:
+        reading.includes.start(files[0][1])
     for file, line_format in files:
-        with _opened(file, reading.shown if file == path else f"{reading.shown}/{file.name}") as opened:
-            changed = datetime.fromtimestamp(fstat(opened.fileno()).st_mtime, UTC)
-            reading.mtime = changed if reading.mtime is None else max(reading.mtime, changed)
-            reading.read(opened, line_format)
+        reading.open(file, name if file == path else f"{name}/{file.name}", line_format)
+    while reading.includes is not None and reading.includes.waiting:
+        file, line_format = reading.includes.waiting.pop(0)
+        reading.open(file, reading.includes.shown(file), line_format)
     reading.judge()
     return reading
 
@@ -83,55 +95,6 @@ def too_many_bad(bad: int, said: int) -> bool:
     return bad > FEW_BAD and bad > MOST_BAD * said
 
 
-def check_start(start: bytes, shown: str) -> None:
-    """RuleError where the first bytes of the file `shown` are plainly something else than lines of text."""
-    where = Where(shown, 1, 1)
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:20].lower().startswith(_HTML):
-        mend = "open its address in a browser: it may have moved, or ask for a login"
-        raise RuleError("this is a web page, not a list", where, mend)
-    packed = next((name for magic, name in _PACKED.items() if start.startswith(magic)), None)
-    if packed is not None:
-        raise RuleError(f"this is packed with {packed}", where, "unpack it first")
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise RuleError("this is UTF-16, not UTF-8", where, "save it as UTF-8")
-    if b"\0" in start[:4096]:
-        raise RuleError("this is not text", where, "name a list of lines")
-
-
-def _files(path: Path, format: str, shown: Where) -> list[tuple[Path, LineFormat]]:
-    """The files of a list, each with the format of its lines."""
-    line_format = format_named(format)
-    names = FOLDERS.get(format)
-    if names is None or not path.is_dir():
-        return [(path, line_format)]
-    folder = path
-    if not any((folder / name).is_file() for name in names):
-        inside = [child for child in sorted(path.iterdir()) if child.is_dir()]
-        folder = inside[0] if len(inside) == 1 else folder
-    found: list[tuple[Path, LineFormat]] = [
-        (folder / name, lines) for name, lines in names.items() if (folder / name).is_file()
-    ]
-    if not any(file.name in ("domains", "urls") for file, _ in found):
-        raise RuleError("no such list: a folder without domains and urls", shown, "name the folder that holds them")
-    return found
-
-
-def _opened(path: Path, name: str) -> BufferedReader:
-    shown = Where(name)
-    try:
-        if not path.is_file():  # a pipe would never end
-            raise RuleError("there is no such file", shown, "check the path")
-        file = path.open("rb")
-    except OSError as fault:
-        mend = "check the path and who may read it"
-        raise RuleError(f"cannot be read: {fault.strerror}", shown, mend) from None
-    size = fstat(file.fileno()).st_size
-    if size > MAX_FILE:
-        file.close()
-        raise RuleError(f"a list of {size} bytes", shown, f"at most {MAX_FILE} are read: split it")
-    return file
-
-
 @dataclass(slots=True)
 class Reading:
     """A list while it is read, and what is known of it then."""
@@ -139,6 +102,9 @@ class Reading:
     shown: str
     format: str
     sink: Sink
+    notes: Notes = field(default_factory=Notes)
+    includes: Includes | None = None
+    phrases: list[Phrase] = field(default_factory=list)
     count: int = 0
     passed_over: int = 0
     skipped: list[RuleError] = field(default_factory=list)
@@ -146,6 +112,11 @@ class Reading:
     mtime: datetime | None = None
     lines: int = 0  # read so far
     start: bytes = b""
+    size: int = 0  # bytes read so far
+    _file: str = ""  # that is read, and how many lines were read before it
+    _before: int = 0
+    _spared: list[tuple[Entry, int]] = field(default_factory=list)
+    _important: dict[str, Unit] = field(default_factory=dict)  # names that hold against exceptions
     hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     @property
@@ -159,8 +130,19 @@ class Reading:
         skipped = tuple(self.skipped)
         return ListFile(index, self.count, skipped, self.skipped_count, self.sha256, changed, self.passed_over)
 
-    def read(self, file: BufferedReader, line_format: LineFormat) -> None:
-        """Read one file to its end; its lines count on."""
+    def open(self, path: Path, name: str, line_format: LineFormat) -> None:
+        """Read one file to its end; its lines count on. `name`: how errors name it."""
+        with opened(path, name) as file:
+            changed = datetime.fromtimestamp(fstat(file.fileno()).st_mtime, UTC)
+            self.mtime = changed if self.mtime is None else max(self.mtime, changed)
+            self._file, self._before = name, self.lines
+            if line_format is pihole.PIHOLE:
+                self.read(io.BytesIO(pihole.as_lines(path, Where(name))), line_format)
+            else:
+                self.read(file, line_format)
+
+    def read(self, file: BufferedIOBase, line_format: LineFormat) -> None:
+        """Read what is open to its end."""
         for block in self._blocks(file):
             lower, at = block.lower(), 0
             while at < len(block):
@@ -196,21 +178,52 @@ class Reading:
     def _line(self, line: bytes, line_format: LineFormat, number: int) -> None:
         if not line or line.isspace():
             return
-        where = Where(self.shown, number)
+        where = Where(self._file, number - self._before)
         try:
             said: Said = line_format.line(line, where)
+            again = said.include is not None and not self._include(said, where)
         except SfsError as fault:
-            self._skip(fault, where)
+            self._skip(fault, where, line)
             return
-        self.count += len(said.entries)
+        self.count += len(said.entries) + len(said.phrases)
         self.passed_over += said.passed_over
+        for why in said.why:
+            self.notes.add(Note(LEFT if said.passed_over else PART, why, where, shown(line), said.means))
+        if again:
+            self.notes.add(Note(PART, "a file that was named before: read once", where, shown(line)))
         for entry in said.entries:
             self.sink.entry(entry, number)
+            if said.important:
+                self._important[entry.host] = min(entry.unit, self._important.get(entry.host, entry.unit))
+        self._spare(said, number)
+        self.phrases.extend(said.phrases)
+
+    def _include(self, said: Said, where: Where) -> bool:
+        """Have an included file read; False where it was read already."""
+        assert said.include is not None
+        if self.includes is None:
+            raise RuleError("a list in several files", where, "name the file itself, in the folder of the others")
+        return self.includes.add(said.include, where)
+
+    def _spare(self, said: Said, number: int) -> None:
         for entry in said.spared:
-            self.sink.spare(entry, number)
+            if said.important:
+                self.sink.spare(entry, number)
+            else:
+                self._spared.append((entry, number))
+
+    def _spare_what_is_not_important(self) -> None:
+        """Hand on the exceptions that no important rule above them makes void."""
+        for entry, number in self._spared:
+            names = parents(entry.host) if self._important else ()
+            units = [self._important[name] for name in names if name in self._important]
+            if Unit.TREE not in units and self._important.get(entry.host) is not Unit.HOST:
+                self.sink.spare(entry, number)
+        self._spared.clear()
 
     def judge(self) -> None:
-        """RuleError where too much of the list was bad, or where it is plainly written in another format."""
+        """The end of the list. RuleError where too much of it was bad, or where it is plainly in another format."""
+        self._spare_what_is_not_important()
         said = self.count + self.passed_over + self.skipped_count
         if too_many_bad(self.skipped_count, said):
             self._refuse()
@@ -221,7 +234,8 @@ class Reading:
     def likely(self) -> str | None:
         """Another format that the list looks like."""
         guess = guess_format(self.start)
-        return None if guess == self.format or (guess == "plain" and self.format == "squidguard") else guess
+        names = guess in ("plain", "entries") and self.format in ("squidguard", "e2guardian", "v2fly")
+        return None if guess == self.format or names else guess
 
     def _refuse(self) -> None:
         lines = self.count + self.passed_over + self.skipped_count
@@ -237,14 +251,16 @@ class Reading:
             return where, f"its lines look like format: {self.likely}"
         return where, f"name the right format, or mend it: {(bad[0].mend if bad else None) or ''}"
 
-    def _skip(self, fault: SfsError, where: Where) -> None:
+    def _skip(self, fault: SfsError, where: Where, line: bytes) -> None:
         self.skipped_count += 1
+        why = _QUOTED.sub("", fault.what, count=1)  # without the line itself, so that alike ones are counted together
+        self.notes.add(Note(BAD, why, fault.where or where, shown(line), mend=fault.mend))
         if len(self.skipped) < MAX_SHOWN:
             self.skipped.append(RuleError(fault.what, fault.where or where, fault.mend))
         if self.skipped_count >= HOPELESS and self.skipped_count > self.count + self.passed_over:
             self._refuse()
 
-    def _blocks(self, file: BufferedReader) -> Iterator[bytes]:
+    def _blocks(self, file: BufferedIOBase) -> Iterator[bytes]:
         """The file in blocks of whole lines. A line past the bound loses its end, and then no parser takes it."""
         rest, size = b"", 0
         while chunk := file.read(_CHUNK):
@@ -252,8 +268,9 @@ class Reading:
                 check_start(chunk, self.shown)
                 self.start = self.start or chunk[: MAX_START + 1]
             size += len(chunk)
-            if size > MAX_FILE:
-                raise RuleError("the list grows while it is read", Where(self.shown), "try again")
+            self.size += len(chunk)
+            if self.size > MAX_FILE:
+                raise RuleError(f"a list of more than {MAX_FILE} bytes", Where(self.shown), "split it")
             self.hash.update(chunk)
             data = rest + (chunk if size > len(chunk) else chunk.removeprefix(b"\xef\xbb\xbf"))
             cut = data.rfind(b"\n") + 1

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from sfs.errors import RuleError, Where
 from sfs.match.entry import Entry, Unit, parse_entry
@@ -32,19 +32,50 @@ OF_THE_MACHINE: Final = frozenset(  # lines that every hosts file has
 )
 
 
+class Phrase(NamedTuple):
+    """A phrase of a list of words: all `parts` must stand in a text, in any order; a blank at the end of a part is the
+    border of a word. `weight` counts towards a limit, below 0 away from it. `category`: what its list calls it."""
+
+    parts: tuple[str, ...]
+    weight: int
+    category: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """Another file whose lines belong to the list. `name`: its path as written; `lines`: how it is read."""
+
+    name: str
+    lines: "LineFormat"
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What one line says. `spared`: exceptions, trees or hosts, to the other lines of the list. `passed_over`: it is
-    right in its format, and says nothing that is judged here."""
+    """What one line says. `spared`: exceptions, trees or hosts, to the other lines of the list. `important`: its
+    entries hold against exceptions, or its exceptions against such entries. `why`: what of a line that is right in its
+    format cannot be said here, each a short text of a few dozen; `means`: what that would be in other words."""
 
     entries: tuple[Entry, ...] = ()
     spared: tuple[Entry, ...] = ()
-    passed_over: bool = False
+    why: tuple[str, ...] = ()
+    means: str = ""
+    important: bool = False
+    phrases: tuple[Phrase, ...] = ()
+    include: Include | None = None
+
+    @property
+    def passed_over(self) -> bool:
+        """Whether the line is right, and nothing of it is judged here."""
+        return bool(self.why) and not (self.entries or self.spared or self.phrases)
 
 
 NOTHING: Final = Said()
-PASSED_OVER: Final = Said(passed_over=True)
 type LineReader = Callable[[bytes, Where | None], Said]
+
+
+def left_out(*why: str, means: str = "") -> Said:
+    """A line that is right in its format and says nothing that is judged here."""
+    return Said(why=why, means=means)
 
 
 class LineFormat(Protocol):

@@ -8,7 +8,8 @@ from pathlib import Path
 from sfs.core.ruleset import Ruleset
 from sfs.core.safesearch import Locks
 from sfs.errors import RuleError, SfsError, Where
-from sfs.lists.files import ListFile, check_start, read_list, too_many_bad
+from sfs.lists.files import ListFile, read_list, too_many_bad
+from sfs.lists.opening import check_start
 from sfs.lists.store import ListState
 from sfs.match.entry import Entry, parse_entry
 from sfs.match.index import EntryIndex

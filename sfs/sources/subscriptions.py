@@ -47,8 +47,14 @@ class ListFormat(StrEnum):
     PLAIN = "plain"  # one domain a line
     ADBLOCK = "adblock"  # ||name^
     DNSMASQ = "dnsmasq"  # address=/name/0.0.0.0, server=/name/
+    UNBOUND = "unbound"  # local-zone: "name" always_nxdomain
     RPZ = "rpz"  # a zone for resolvers: name CNAME .
     SQUIDGUARD = "squidguard"  # a folder with domains and urls, as UT1's
+    E2GUARDIAN = "e2guardian"  # names and URLs, .Include<file>
+    V2FLY = "v2fly"  # full:name, include:file
+    CSV = "csv"  # a table with a column url, host or domain
+    ADGUARD = "adguard"  # AdGuardHome.yaml: the rules of its user
+    PIHOLE = "pihole"  # what Pi-hole exports
 
 
 class Ask(StrEnum):

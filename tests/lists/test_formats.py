@@ -8,13 +8,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sfs.errors import RuleError
-from sfs.lists.formats import FORMATS, format_named, squidguard
+from sfs.lists.formats import FORMATS, WORD_FORMATS, format_named, squidguard
 from sfs.lists.formats.rpz import MAX_INSIDE
 from sfs.lists.lines import LineFormat, odd_names
 from sfs.match.entry import Entry, Unit, parse_entry
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "lists"
-FILES = ("plain", "hosts", "adblock", "dnsmasq", "rpz", "squidguard-urls")
+FILES = tuple(sorted(path.stem for path in VECTORS.glob("*.txt")))
 # How a format writes one name; what it means.
 WRITTEN = {
     "entries": "{}",
@@ -22,13 +22,27 @@ WRITTEN = {
     "hosts": "0.0.0.0 {}",
     "adblock": "||{}^",
     "dnsmasq": "server=/{}/",
+    "unbound": 'local-zone: "{}" always_nxdomain',
     "rpz": "*.{} CNAME .",
     "squidguard": "{}",
+    "e2guardian": "{}",
+    "v2fly": "{}",
+    "csv": "{},a note",
+    "adguard": "- '||{}^'",
+    "pihole": "regex-deny\t(^|\\.){}$",
 }
+ABOVE = {"adguard": b"user_rules:"}  # a line without which it is read as something else
+NO_RUNS = {"csv", "adguard", "pihole"}
 
 
 def read_as(name: str) -> LineFormat:
-    return squidguard.FILES["urls"] if name == "squidguard-urls" else format_named(name)
+    if name == "squidguard-urls":
+        return squidguard.FILES["urls"]
+    format, at, only = name.partition("@")
+    found = format_named(format, (f"@{only}",) if at else ())
+    if format in ABOVE:
+        found.line(ABOVE[format], None)
+    return found
 
 
 def said(line_format: LineFormat, line: bytes) -> str:
@@ -39,7 +53,12 @@ def said(line_format: LineFormat, line: bytes) -> str:
         assert fault.mend
         return "bad"
     words = [entry.text for entry in found.entries] + [f"!{entry.text}" for entry in found.spared]
-    return "~" if found.passed_over else " ".join(words) or "-"
+    words += ["important"] * found.important + ([] if found.include is None else [f"-> {found.include.name}"])
+    words += [
+        f"{'|'.join(f'<{part}>' for part in parts)} {weight} {category}" for parts, weight, category in found.phrases
+    ]
+    words += [f"~ {', '.join(found.why)}"] * bool(found.why) + [f"= {found.means}"] * bool(found.means)
+    return " ".join(words) or "-"
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -53,13 +72,18 @@ def test_lines_say_what_the_vectors_tell(name):
     assert wrong == []
 
 
+def test_every_format_has_a_file_of_cases():
+    assert {name.partition("@")[0].partition("-")[0] for name in FILES} == {*FORMATS, *WORD_FORMATS} - {"entries"}
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_reads_a_name_it_writes(name):
     assert set(WRITTEN) == set(FORMATS)
-    assert said(format_named(name), WRITTEN[name].format("example.com").encode()) == "example.com"
+    found = said(read_as(name), WRITTEN[name].format("example.com").encode())
+    assert found == "example.com"
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - NO_RUNS))
 def test_every_format_takes_runs_of_names_at_once(name):
     block = "".join(WRITTEN[name].format(f"site{n}.example.com").lower() + "\n" for n in range(100)).encode()
     names, end = format_named(name).run(block, 0)
@@ -97,7 +121,7 @@ def test_name_taken_by_the_fast_way_is_what_the_parser_reads(name, format):
     if found and not odd_names(found):
         assert end == len(line) + 1
         assert found == [name]
-        assert format_named(format).line(line, None).entries == (Entry(Unit.TREE, name),)
+        assert read_as(format).line(line, None).entries == (Entry(Unit.TREE, name),)
 
 
 @settings(max_examples=100)
@@ -111,6 +135,8 @@ def test_host_of_a_zone_taken_by_the_fast_way_is_what_the_parser_reads(name):
 
 
 PIECES = r"""
+local-zone: local-data: static "example.com" ' server: < > <blue> <50> .Include<a> ** *ip #listcategory: + full: domain:
+keyword: regexp: include:a @ads @-cn & url, , ; (^|\.)example\.com$ (a|b) - user_rules: filters: deny regex-deny | 1
 || @@ ^ $ , / # ## ! [ ] = * . .. example.com co.jp 0.0.0.0 :: :80 address server local CNAME A IN SOA ( ) ; @ $ORIGIN
 $TTL rpz-passthru. rpz-ip important third-party % %2F \ 日本 xn-- http:// 60
 """
@@ -123,7 +149,7 @@ lines = st.one_of(
 
 
 @settings(max_examples=200)
-@given(st.lists(lines, max_size=6), st.sampled_from((*FORMATS, "squidguard-urls")))
+@given(st.lists(lines, max_size=6), st.sampled_from(sorted({*FILES, *FORMATS, *WORD_FORMATS})))
 def test_any_line_says_something_or_is_a_rule_error(written, name):
     line_format = read_as(name)
     for line in written:

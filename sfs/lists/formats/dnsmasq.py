@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from sfs.errors import RuleError, Where
-from sfs.lists.lines import END, NAME, NOTHING, PASSED_OVER, Lines, Said, text_of, tree_name
+from sfs.lists.lines import END, NAME, NOTHING, Lines, Said, left_out, text_of, tree_name
 from sfs.match.entry import Entry
 from sfs.text.address import Kind, address_class, parse_address
 
@@ -31,16 +31,16 @@ def dnsmasq_line(line: bytes, where: Where | None) -> Said:
     key, _, value = text.partition("=")
     key, (start, *names) = key.strip().lower(), value.strip().split("/")
     if key in _ELSEWHERE:
-        return PASSED_OVER
+        return left_out(f"{key}: closes nothing")
     target = names.pop() if names else ""
     if key not in ("address", "server", "local") or start or not names:
         raise RuleError(f"{text[:80]!r} closes no name", where, "a line is address=/name/0.0.0.0 or server=/name/")
     if key != "address" and target not in ("", "#"):
-        return PASSED_OVER  # another server is asked for these names
+        return left_out("names that another server is asked for")
     entries = tuple(_entry(name, where) for name in names)
     if target == "#" and key != "address":
         return Said(spared=entries)
-    _check_target(target, where)
+    check_target(target, where)
     return Said(entries)
 
 
@@ -50,7 +50,7 @@ def _entry(name: str, where: Where | None) -> Entry:
     return tree_name(name, where)
 
 
-def _check_target(target: str, where: Where | None) -> None:
+def check_target(target: str, where: Where | None) -> None:
     """RuleError for what leads to a machine of the house: that is no name somebody closed."""
     if target in ("", "#"):
         return

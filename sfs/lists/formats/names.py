@@ -28,10 +28,15 @@ def hosts_line(line: bytes, where: Where | None) -> Said:
     words = text_of(line, where).partition("#")[0].split()
     if not words:
         return NOTHING
-    if words[0] not in _SINKS or len(words) < 2:
+    if not is_sink(words[0]) or len(words) < 2:
         what = f"{words[0][:80]!r} is not an address that leads nowhere"
         raise RuleError(what, where, "a line is 0.0.0.0 and a name; for bare names use format: plain")
     return Said(tuple(bare_name(word, where) for word in words[1:] if word.lower() not in OF_THE_MACHINE))
+
+
+def is_sink(word: str) -> bool:
+    """Whether a word is an address that leads nowhere, as those in front of the names of hosts files."""
+    return word in _SINKS
 
 
 def _without_stars(run: str) -> list[str]:

@@ -2,7 +2,7 @@
 
     example.com      CNAME .              this host        *.example.com   CNAME .   all below it
     example.com      CNAME rpz-passthru.  an exception     rpz-drop. and local data (A, AAAA, a CNAME) close a name too
-    32.1.2.0.192.rpz-ip  CNAME .          addresses and name servers: passed over, a proxy sees neither
+    32.1.2.0.192.rpz-ip  CNAME .          addresses and name servers: counted, a proxy sees neither
 
 *.example.com is taken with example.com itself: the two stand together in all lists, and a zone has no other word for
 a whole site. Own reader: a parser of whole zones takes 100 times as long.
@@ -13,7 +13,7 @@ import re
 from typing import Final
 
 from sfs.errors import RuleError, Where
-from sfs.lists.lines import END, NAME, NOTHING, PASSED_OVER, Said, text_of, tree_name
+from sfs.lists.lines import END, NAME, NOTHING, Said, left_out, text_of, tree_name
 from sfs.match.entry import Entry, parse_entry
 
 MAX_INSIDE: Final = 20  # lines inside one pair of parentheses; an SOA has 7
@@ -22,7 +22,12 @@ _RUN: Final = re.compile(
 )
 _OWNERS: Final = re.compile(r"^[^ \t\n]++", re.MULTILINE)
 _TTL: Final = re.compile(r"[0-9]{1,10}[smhdw]?", re.IGNORECASE)
-_TRIGGERS: Final = (".rpz-ip", ".rpz-client-ip", ".rpz-nsdname", ".rpz-nsip")
+_TRIGGERS: Final = {
+    "rpz-ip": "rpz-ip: an address in an answer",
+    "rpz-client-ip": "rpz-client-ip: who asks",
+    "rpz-nsdname": "rpz-nsdname: the name of a name server",
+    "rpz-nsip": "rpz-nsip: the address of a name server",
+}
 _OF_THE_ZONE: Final = frozenset({"SOA", "NS", "RRSIG", "DNSKEY", "NSEC", "NSEC3", "NSEC3PARAM", "ZONEMD"})
 _OTHER_DATA: Final = frozenset({"TXT", "MX", "SRV", "PTR", "DNAME", "HTTPS", "SVCB", "CAA", "NAPTR", "SPF"})
 
@@ -95,13 +100,16 @@ class Zone:
         if kind in _OF_THE_ZONE:
             return NOTHING
         name = self._relative(written.lower(), where)
-        if not name or kind in _OTHER_DATA or name.endswith(_TRIGGERS):
-            return PASSED_OVER
+        trigger = _TRIGGERS.get(name.rpartition(".")[2])
+        if not name or trigger is not None or kind in _OTHER_DATA:
+            return left_out(
+                trigger or ("a record of the zone itself" if not name else f"{kind}: not asked for by a page")
+            )
         target = data[0].lower() if kind == "CNAME" and len(data) == 1 else ""
         if kind == "CNAME" and not target:
             raise RuleError("a CNAME without its one target", where, "write: name CNAME .")
         if target == "rpz-tcp-only.":
-            return PASSED_OVER
+            return left_out("rpz-tcp-only: closes nothing")
         entry = _entry(name, where)
         spared = target in ("rpz-passthru.", f"{name}.")  # a name that leads to itself: as it was first written
         return Said(spared=(entry,)) if spared else Said((entry,))

@@ -2,7 +2,7 @@
 
     domains       one name a line: the name and all below it
     urls          host/path a line: the page and all below it
-    expressions   regular expressions: passed over, since one of somebody else can make every page slow
+    expressions   regular expressions: counted, since one of somebody else can make every page slow
 
 squidGuard takes a leading www. off what is asked for, so example.com/a stands for www.example.com/a too.
 The lines of urls count on where those of domains end.
@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Final
 
 from sfs.errors import RuleError, Where
+from sfs.lists.formats.expressions import expression_line
 from sfs.lists.formats.names import PLAIN
-from sfs.lists.lines import NOTHING, PASSED_OVER, Lines, Said
+from sfs.lists.lines import NOTHING, Lines, Said
 from sfs.match.entry import Entry, Unit, parse_entry
 from sfs.text.url import is_address
 
@@ -30,7 +31,7 @@ def url_line(line: bytes, where: Where | None) -> Said:
     entry = parse_entry(_as_entry(_SCHEME.sub("", text, count=1)), where)
     if entry is None:
         raise RuleError(f"{text[:80]!r} is no address", where, "a line is host/path")
-    return Said((entry, *_at_www(entry)))
+    return Said((entry, *at_www(entry)))
 
 
 def _as_entry(text: str) -> str:
@@ -40,19 +41,16 @@ def _as_entry(text: str) -> str:
     return text if "?" in path or path.endswith("/") else f"{text}/"
 
 
-def _at_www(entry: Entry) -> tuple[Entry, ...]:
+def at_www(entry: Entry) -> tuple[Entry, ...]:
+    """The same below www. of its host, where that is another host."""
     if entry.host.startswith("www.") or is_address(entry.host) or len(entry.host) > 249 or entry.unit is Unit.TREE:
         return ()
     return (replace(entry, host=f"www.{entry.host}"),)
-
-
-def _expression(line: bytes, where: Where | None) -> Said:
-    return NOTHING if not line.strip() or line.startswith(b"#") else PASSED_OVER
 
 
 DOMAINS: Final = PLAIN
 FILES: Final[dict[str, Lines]] = {
     "domains": DOMAINS,
     "urls": Lines(None, str.split, url_line),
-    "expressions": Lines(None, str.split, _expression),
+    "expressions": Lines(None, str.split, expression_line),
 }
