@@ -1,6 +1,7 @@
 """`sfs lists`: the lists that others keep, fetched, compared and shown."""
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from sfs.cli import list_files
+from sfs.cli import list_check, list_files, list_import
 from sfs.cli.common import config_options
 from sfs.errors import SfsError
 from sfs.lists import store
@@ -36,7 +37,8 @@ def command() -> None:
     """Fetch, look at and change the lists of names that others keep."""
 
 
-for one in (list_files.check, list_files.compile_file, list_files.diff, list_files.export, list_files.import_file):
+_OTHERS = (list_check.check, list_files.compile_file, list_files.diff, list_files.export, list_import.import_file)
+for one in _OTHERS:
     command.add_command(one)
 
 
@@ -80,22 +82,32 @@ def update(
 
 
 @command.command("stats")
+@click.argument("file", type=list_files.PATH, required=False)
+@list_files.WITH_WORDS
+@list_files.JSON
 @list_options
-def stats(**config_arguments: object) -> None:
-    """Print every list in use: what it means, its names, its age, and what went wrong the last time."""
+def stats(file: Path | None, format_: str | None, as_json: bool, **config_arguments: object) -> None:
+    """Print every list in use: what it means, its names, its age, and what went wrong the last time. With FILE: how
+    many entries of each kind that list has."""
+    if file is not None:
+        list_check.file_stats(file, format_, as_json)
+        return
     config, levels = config_and_levels(config_arguments)
     loaded = load_lists(config, levels)
     files, states = dict(loaded.files), {state.name: state for state in loaded.states}
     now = datetime.now(UTC)
     rows = [("list", "means", "names", "age", "the last time")]
     for source in lists_in_use(config, levels):
-        state, file = states.get(source.name), files.get(source.name)
+        state, found = states.get(source.name), files.get(source.name)
         days = None if state is None or state.url is None else state.days(now)
         age = "-" if days is None else "today" if days == 0 else f"{days} d"
-        said = "never fetched" if file is None else "well" if state is not None and state.url else "a file"
+        said = "never fetched" if found is None else "well" if state is not None and state.url else "a file"
         if state is not None and state.failure is not None:
             said = f"failed: {state.failure.splitlines()[0]}"
-        rows.append((source.name, meaning(source), "-" if file is None else f"{len(file.index):,}", age, said))
+        rows.append((source.name, meaning(source), "-" if found is None else f"{len(found.index):,}", age, said))
+    if as_json:
+        click.echo(json.dumps([dict(zip(rows[0], row, strict=True)) for row in rows[1:]], ensure_ascii=False, indent=1))
+        return
     print_table(rows)
 
 

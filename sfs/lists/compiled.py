@@ -95,6 +95,10 @@ class CompiledIndex(EntryIndex):
         """The entries that are more than a name."""
         return (text for _, text in _rows(self._mapped.entries[:]) if not text.startswith("!"))
 
+    def exceptions(self) -> Iterator[str]:
+        """Every exception as a line in the format entries."""
+        return (text for _, text in _rows(self._mapped.entries[: self._mapped.head]) if text.startswith("!"))
+
     def has_key(self, key: str) -> bool:
         """Whether a key of another list's `keys` is one of this list."""
         return key in self._mapped.trie

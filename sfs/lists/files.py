@@ -105,6 +105,7 @@ class Reading:
     notes: Notes = field(default_factory=Notes)
     includes: Includes | None = None
     phrases: list[Phrase] = field(default_factory=list)
+    phrase_lines: list[int] = field(default_factory=list)  # of each of them
     count: int = 0
     passed_over: int = 0
     skipped: list[RuleError] = field(default_factory=list)
@@ -113,8 +114,7 @@ class Reading:
     lines: int = 0  # read so far
     start: bytes = b""
     size: int = 0  # bytes read so far
-    _file: str = ""  # that is read, and how many lines were read before it
-    _before: int = 0
+    files: list[tuple[int, str]] = field(default_factory=list)  # how many lines were read before each, and its name
     _spared: list[tuple[Entry, int]] = field(default_factory=list)
     _important: dict[str, Unit] = field(default_factory=dict)  # names that hold against exceptions
     hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
@@ -130,12 +130,17 @@ class Reading:
         skipped = tuple(self.skipped)
         return ListFile(index, self.count, skipped, self.skipped_count, self.sha256, changed, self.passed_over)
 
+    def where(self, line: int) -> Where:
+        """The place of a line, counted through all files of the list."""
+        before, name = [file for file in self.files if file[0] < line][-1]
+        return Where(name, line - before)
+
     def open(self, path: Path, name: str, line_format: LineFormat) -> None:
         """Read one file to its end; its lines count on. `name`: how errors name it."""
         with opened(path, name) as file:
             changed = datetime.fromtimestamp(fstat(file.fileno()).st_mtime, UTC)
             self.mtime = changed if self.mtime is None else max(self.mtime, changed)
-            self._file, self._before = name, self.lines
+            self.files.append((self.lines, name))
             if line_format is pihole.PIHOLE:
                 self.read(io.BytesIO(pihole.as_lines(path, Where(name))), line_format)
             else:
@@ -178,7 +183,8 @@ class Reading:
     def _line(self, line: bytes, line_format: LineFormat, number: int) -> None:
         if not line or line.isspace():
             return
-        where = Where(self._file, number - self._before)
+        before, name = self.files[-1]
+        where = Where(name, number - before)
         try:
             said: Said = line_format.line(line, where)
             again = said.include is not None and not self._include(said, where)
@@ -197,6 +203,7 @@ class Reading:
                 self._important[entry.host] = min(entry.unit, self._important.get(entry.host, entry.unit))
         self._spare(said, number)
         self.phrases.extend(said.phrases)
+        self.phrase_lines.extend(number for _ in said.phrases)
 
     def _include(self, said: Said, where: Where) -> bool:
         """Have an included file read; False where it was read already."""

@@ -3,6 +3,7 @@ many refuse the file."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from sfs.core.ruleset import Ruleset
@@ -55,7 +56,7 @@ def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS, *, bodies: 
     where a file as a whole cannot be used."""
     folder = rules_dir()
     report = RulesReport()
-    words = WordIndex(load_words(report))
+    words = WordIndex(chain(load_words(report), _words(keywords_dir(config), report)))
     report.words = len(words)
     helplines = helplines_from(load_plain(folder / "helplines.yaml"))
     loaded = load_lists(config, levels)
@@ -80,6 +81,11 @@ def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS, *, bodies: 
 def load_words(report: RulesReport) -> tuple[WordRule, ...]:
     """The words of rules/keywords that suggest a rating, and their guards."""
     return tuple(_words(rules_dir() / "keywords", report))
+
+
+def keywords_dir(config: Config) -> Path:
+    """Where words lie that were imported: files as those of rules/keywords."""
+    return config.state / "keywords"
 
 
 def _words(folder: Path, report: RulesReport) -> Iterator[WordRule]:

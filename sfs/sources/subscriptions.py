@@ -198,6 +198,12 @@ def source_of_row(row: Row) -> ListSource:
     )
 
 
+def category_of(name: str) -> Category | None:
+    """What a category of rules/ratings/categories.yaml means; None for one that is not known, or not to be loaded."""
+    category = _categories().get(name)
+    return None if category is None or category.refused else category
+
+
 def _categories() -> Mapping[str, Category]:
     path = places.rules_dir() / "ratings" / "categories.yaml"
     return _read_categories(path, path.stat().st_mtime_ns if is_file(path) else 0)

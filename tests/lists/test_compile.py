@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfs.errors import RuleError, SfsError
-from sfs.lists import compile, compiled, files
+from sfs.lists import compile, compiled, opening
 from sfs.lists.compile import ENTRIES, LINES, META, NAMES, compile_list
 from sfs.lists.compiled import CompiledIndex, compare, open_compiled
 from sfs.lists.files import ListFile, read_list
@@ -372,6 +372,6 @@ def test_a_million_names_answer_as_their_twin(tmp_path):
 
 
 def test_bounds_of_the_reader_hold_for_compiling_too(make, monkeypatch):
-    monkeypatch.setattr(files, "MAX_FILE", 100)
+    monkeypatch.setattr(opening, "MAX_FILE", 100)
     with pytest.raises(RuleError, match="at most 100"):
         make("example.com\n" * 20)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfs.errors import RuleError
-from sfs.lists import files
+from sfs.lists import files, opening
 from sfs.lists.files import ListFile, read_entries, read_list
 from sfs.lists.formats import format_named
 from sfs.match.entry import Entry, Unit
@@ -201,7 +201,7 @@ def test_pipe_is_not_waited_for(tmp_path):
 
 
 def test_size_is_bounded(read, monkeypatch):
-    monkeypatch.setattr(files, "MAX_FILE", 100)
+    monkeypatch.setattr(opening, "MAX_FILE", 100)
     with pytest.raises(RuleError, match="at most 100 are read"):
         read("example.com\n" * 20)
 

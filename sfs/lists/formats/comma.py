@@ -7,6 +7,8 @@ the first row. Written in UTF-8 or Shift_JIS. Spec: RFC 4180.
 
 import csv
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from sfs.errors import RuleError, SfsError, Where
@@ -14,6 +16,7 @@ from sfs.lists.lines import NOTHING, Said, bare_name, left_out
 from sfs.match.entry import Entry, parse_entry
 
 MAX_CELLS: Final = 200
+MAX_GROUPS: Final = 1000  # categories that are told apart
 MAX_INSIDE: Final = 20  # lines inside one pair of quotes
 _SITES: Final = ("url", "uri", "link", "address", "host", "hostname", "domain", "domainname", "fqdn", "site", "website")
 _SITES_JA: Final = ("アドレス", "ドメイン", "ドメイン名", "ホスト", "ホスト名", "サイト", "サイトurl")
@@ -111,6 +114,24 @@ class Table:
             self._encoding = self._encoding or (None if text.isascii() else encoding)
             return text
         raise RuleError("bytes that are neither UTF-8 nor Shift_JIS", where, "save the table as UTF-8")
+
+
+def groups(lines: Iterable[bytes]) -> tuple[dict[str, int], bool]:
+    """How many rows of a table have each category, or rating where it has no categories, the most frequent first; and
+    whether these are ratings."""
+    table, found = Table(), Counter[str]()
+    for line in lines:
+        try:
+            cells = table.cells(line, None)
+        except SfsError:
+            continue
+        if table._site is not None:
+            group = table.group(cells)
+            if group and (group in found or len(found) < MAX_GROUPS):
+                found[group] += 1
+        elif any(cells) and not table._head(cells):
+            break
+    return dict(found.most_common()), table.rated
 
 
 def is_head(line: bytes) -> bool:

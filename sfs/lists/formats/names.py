@@ -5,16 +5,31 @@ from typing import Final
 
 from sfs.errors import RuleError, Where
 from sfs.lists.lines import END, NAME, NOTHING, OF_THE_MACHINE, Lines, Said, bare_name, text_of, tree_name
-from sfs.match.entry import parse_entry
+from sfs.match.entry import Entry, parse_entry
 
 _SINK: Final = rb"(?:0\.0\.0\.0|127\.0\.0\.1)[ \t]++"
 _SINKS: Final = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1", "0"})  # noqa: S104 - read, not bound
 
 
+_FRAGMENT: Final = "what stands behind # is never sent: taken without it"
+
+
 def entry_line(line: bytes, where: Where | None) -> Said:
     """A line in the format entries; nothing for a blank one or a comment. RuleError for what is neither."""
-    entry = parse_entry(text_of(line, where), where)
-    return NOTHING if entry is None else Said((entry,))
+    text = text_of(line, where).strip()
+    entry = parse_entry(text.removeprefix("!"), where)
+    if entry is None:
+        return NOTHING
+    if text[0] == "!":
+        return _exception(entry, where)
+    return Said((entry,), why=(_FRAGMENT,) if "#" in text.partition(" ")[0].partition("\t")[0] else ())
+
+
+def _exception(entry: Entry, where: Where | None) -> Said:
+    if entry.needs_path or entry.port is not None or entry.scheme is not None:
+        mend = "an exception is ! and a name"
+        raise RuleError(f"{entry.text[:80]!r} is more than a name", where, mend)
+    return Said(spared=(entry,))
 
 
 def plain_line(line: bytes, where: Where | None) -> Said:
