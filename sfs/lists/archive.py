@@ -171,6 +171,8 @@ class _Unpacking:
         """The one list of an archive: its folder with domains, urls or Pi-hole's files, else its file."""
         folders = {name[:-1] for name in self.files if name[-1] in _WHOLE}
         names = folders or {name for name in self.files if name[-1] not in _PARTS}
+        # A table beside a list tells of the list; alone it is one.
+        names = {name for name in names if folders or not name[-1].lower().endswith(".csv")} or names
         if not names:
             raise self._fault("holds no list", "an archive holds domains and urls, or one text file")
         if len(names) > 1:

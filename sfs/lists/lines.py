@@ -123,12 +123,19 @@ def bare_name(text: str, where: Where | None) -> Entry:
         entry = parse_entry(text, where)
     except RuleError:
         # A public suffix stands on a list of names for the one host of that name, never for all below it.
-        entry = None if text.startswith("=") else parse_entry(f"={text}", where)
+        entry = None if text.startswith("=") else _host_or_none(text)
         if entry is None or not is_public_suffix(entry.host):
             raise
     if entry is None or entry.unit > Unit.HOST or entry.scheme or entry.port or text.startswith("="):
         raise RuleError(f"{text[:80]!r} is more than a name", where, "use format: entries for such lines")
     return entry
+
+
+def _host_or_none(text: str) -> Entry | None:
+    try:
+        return parse_entry(f"={text}")
+    except RuleError:
+        return None
 
 
 def tree_name(text: str, where: Where | None) -> Entry:

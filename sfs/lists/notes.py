@@ -58,5 +58,5 @@ class Notes:
 
 def shown(line: bytes) -> str:
     """A line for a terminal or a report: its keeper wrote it, so what steers a terminal is left out."""
-    text = line[: MAX_SHOWN * 4].decode("utf-8", "replace").strip()
+    text = line[: MAX_SHOWN * 4].decode("utf-8", "replace").replace("\t", " ").strip()
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:MAX_SHOWN])

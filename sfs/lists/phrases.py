@@ -54,7 +54,7 @@ def sidecar(phrases: Iterable[Phrase]) -> Iterator[str]:
 
 def phrases_of(text: str) -> Iterator[Phrase]:
     """The phrases of a sidecar; lines that are none are left out."""
-    for line in text.splitlines():
+    for line in text.split("\n"):  # and not where JSON holds what else ends a line
         try:
             row = json.loads(line)
             parts, weight, category = row["parts"], row["weight"], row["category"]

@@ -179,8 +179,8 @@ class _Cover:
     def _prefix_of(self, entry: Entry) -> tuple[Entry, int] | None:
         path = entry.forms[-1].path
         ends = [place + 1 for place, letter in enumerate(path) if letter == "/"]
-        for end in ends[:64]:
-            found = self._prefixes.get((entry.host, path[:end]))
+        for above in (*(path[:end] for end in ends[:64]), f"{path}/"):  # a prefix covers the path without its / too
+            found = self._prefixes.get((entry.host, above))
             if found is not None and found[0] != entry:
                 return found
         return None

@@ -146,7 +146,8 @@ def is_head(line: bytes) -> bool:
 
 def _site(text: str, where: Where | None) -> Entry:
     entry = parse_entry(text, where) if set(text) & set("/:=|") else bare_name(text, where)
-    if entry is None or ("." not in entry.host and ":" not in entry.host):
+    # A number alone is an address to a browser, and a number in a table.
+    if entry is None or ("." not in entry.host and ":" not in entry.host) or text.isalnum():
         raise RuleError(f"{text[:80]!r} names no site", where, "write a name or an address into this column")
     return entry
 

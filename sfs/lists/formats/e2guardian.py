@@ -104,7 +104,7 @@ def parse_phrases(text: str, weight: int = DECIDES) -> Iterator[Phrase]:
     """The phrases of a list, in the order of its lines. `weight`: of those without one, below 0 for a list of
     exceptions. What is no phrase and includes are left out: `read_phrases` of sfs/lists/phrases.py follows them."""
     reader = Phrases(weight)
-    for line in text.splitlines():
+    for line in text.split("\n"):
         try:
             yield from reader.line(line.encode("utf-8", "surrogatepass"), None).phrases
         except RuleError:
