@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfs.lists.formats import FORMATS
+from sfs.lists.formats import FORMATS, WORD_FORMATS
 from sfs.lists.formats.guess import MAX_START, guess_format
 
 DATA = os.environ.get("SFS_TEST_DATA")
@@ -33,10 +33,42 @@ DATA = os.environ.get("SFS_TEST_DATA")
         ("\ufeffEXAMPLE.com\r\nexample.net\r\n", "plain"),
         ('<!doctype html>\n<html lang="ja">\n<p>Not found.</p>\n', None),
         ('{"a": [1.5]}', None),
+        ('server:\n  local-zone: "example.com" always_nxdomain\nlocal-data: "example.net A 0.0.0.0"\n', "unbound"),
+        ("example.com\nfull:www.example.net\ninclude:other @ads\n", "v2fly"),
+        ("example.com\nexample.net @ads\n", "v2fly"),
+        ('#listcategory: "x"\nexample.com\nexample.net/a\n', "e2guardian"),
+        (".Include</etc/lists/a>\n.Include</etc/lists/b>\n", "e2guardian"),
+        ("**\n*ip\nexample.com\n", "e2guardian"),
+        ("<blue widget><50>\n<a>,< b >\n# note\n", "phrases"),
+        ("url,category\nhttps://example.com/,games\n", "csv"),
+        ("番号;ドメイン\n1;example.com\n", "csv"),
+        ("http:\n  address: 0.0.0.0:3000\nuser_rules:\n  - '||example.com^'\n", "adguard"),
+        ('[{"id": 1, "type": 1, "domain": "example.com"}]', "pihole"),
+        ('{"domains": [{"domain": "example.com"}]}', "pihole"),
+        ("id,type,domain,enabled,date_added\n1,1,example.com,1,0\n", "pihole"),
+        ("SQLite format 3\0...", "pihole"),
     ],
 )
 def test_format_is_told_by_most_lines(text, format):
     assert guess_format(text.encode()) == format
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "format"),
+    [
+        ("bannedsitelist", "example.com\n", "e2guardian"),
+        ("exceptionurllist.txt", "example.com/a\n", "e2guardian"),
+        ("bannedphraselist", "# only\n", "phrases"),
+        ("weighted_japanese", "# only\n", "phrases"),
+        ("bannedsearchtermlist", "blue+widget\nred gadget\n", "searches"),
+        ("bannedregexpurllist", "(blue|red)widget\n", "expressions"),
+        ("bannedsitelist", "0.0.0.0 example.com\n", "hosts"),
+        ("banned", "||example.com^\n", "adblock"),
+        ("bannedsitelist", "<html>\n", None),
+    ],
+)
+def test_names_of_files_tell_where_lines_do_not(name, text, format):
+    assert guess_format(text.encode(), name) == format
 
 
 def test_only_the_start_is_read_and_a_cut_line_is_left_out():
@@ -54,4 +86,4 @@ def test_formats_of_a_known_list_are_told(name):
 
 @given(st.binary(max_size=300))
 def test_any_bytes_give_a_format_or_none(data):
-    assert guess_format(data) in (None, *FORMATS)
+    assert guess_format(data) in (None, *FORMATS, *WORD_FORMATS)
