@@ -217,13 +217,14 @@ def test_starts_of_the_readme_show_the_help_page(command, folder):
         assert "The filter is on for this device" in help_page(port)
 
 
-def test_the_ready_line_shown_is_the_one_printed(folder):
+def test_the_ready_line_shown_is_the_one_printed(folder, tmp_path):
     shown = next(block.text for block in BLOCKS if block.text.startswith("sfs: ready"))
     first = BLOCKS[0].text.splitlines()[0]
     command = first.partition("#")[0].partition("uv run ")[2].strip()
     assert command == "sfs run --level 2"
     more = shown.count("\n") - 1
-    with started(on_free_port(command), folder, environment_of(folder), more=more) as (printed, _):
+    # A state of its own: a line of the page imports a list into that of the reader.
+    with started(on_free_port(command), folder, environment_of(tmp_path), more=more) as (printed, _):
         assert without_figures(printed) == without_figures(shown)
 
 
@@ -235,6 +236,11 @@ def test_the_page_shown_is_not_shown_for_its_text(folder):
 def test_the_explanation_shown_is_the_one_printed(folder):
     number, shown = next((n, block) for n, block in enumerate(BLOCKS) if block.text.startswith("blocked  "))
     assert run(BLOCKS[number - 1].text.splitlines()[0], folder).stdout == shown.text
+
+
+def test_the_import_shown_is_the_one_printed(folder):
+    shown = next(block.text for block in BLOCKS if block.text.startswith("blockers: "))
+    assert run("sfs lists import blockers.txt --rating 4 --report left.jsonl", folder).stdout == shown
 
 
 def test_explanations_say_what_their_section_says(folder):

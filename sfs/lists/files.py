@@ -60,6 +60,9 @@ def read_entries(path: Path) -> tuple[tuple[tuple[Entry, int], ...], tuple[RuleE
     `read_list`. For who joins several lists into one index."""
     tables = Tables()
     reading = read_into(path, "entries", tables)
+    if tables.spared:
+        what, mend = f"{len(tables.spared)} exceptions, which are not read here", "delete the lines that begin with !"
+        reading.skipped.append(RuleError(what, Where(str(path)), mend))
     return tuple(tables.entries()), tuple(reading.skipped)
 
 

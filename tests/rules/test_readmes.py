@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from sfs.errors import RuleError, Where
+from sfs.lists.formats import FORMATS, WORD_FORMATS
 from sfs.match.entry import parse_entry
 from sfs.sources.yaml_nodes import MapNode, load_plain, parse_yaml
 from sfs.text.search import Engines
@@ -69,6 +70,14 @@ def test_the_rows_of_search_engines_are_rows(tmp_path: Path) -> None:
     assert engines.words("example.co.jp", "/s", "k=zoo") == ("zoo",)
     assert engines.words("example.co.jp", "/tag/red-panda", "") == ("red-panda", "red panda")
     assert engines.words("example.co.jp", "/tag/all", "k=zoo") == ()
+
+
+def test_every_format_of_lists_is_in_the_table() -> None:
+    cells = _first_cells(RULES / "README.md", "## Formats of lists")
+    assert [cell.strip("`") for cell in cells] == [*FORMATS, *WORD_FORMATS]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme.split(" of the catalogue. Formats:", 1)[1].split(";", 1)[0]
+    assert [name.strip() for name in shown.split(",")] == list(FORMATS)
 
 
 @pytest.mark.parametrize("folder", ["", "allowlist", "ratings"])
