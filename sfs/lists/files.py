@@ -279,8 +279,8 @@ class Reading:
                 self.start = self.start or chunk[: MAX_START + 1]
             size += len(chunk)
             self.size += len(chunk)
-            if self.size > MAX_FILE:
-                raise RuleError(f"a list of more than {MAX_FILE} bytes", Where(self.shown), "split it")
+            if size > MAX_FILE or self.size > 2 * MAX_FILE:
+                raise RuleError(f"a list of more than {self.size - 1} bytes", Where(self.shown), "split it")
             self.hash.update(chunk)
             data = rest + (chunk if size > len(chunk) else chunk.removeprefix(b"\xef\xbb\xbf"))
             cut = data.rfind(b"\n") + 1

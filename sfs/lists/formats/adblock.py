@@ -26,7 +26,7 @@ _RULE: Final = re.compile(
 _WHOLE: Final = frozenset({"important", "all", "document", "doc"})  # options that leave a site closed as a whole
 _COSMETIC: Final = re.compile(r"#[@?$%]{0,3}#|\$\$|\$@\$")
 _PATTERN: Final = re.compile(r"[/*^$|?&=]")  # what no bare name has
-_EXPRESSION: Final = re.compile(r"(?:@@)?/(.+)/(?:\$(\S*))?")
+_OF_EXPRESSIONS: Final = frozenset("\\()[]{}+^$|?")  # what tells one from a path between slashes
 _OPTION: Final = re.compile(r",(?=~?[a-z0-9-]+(?:=|,|$))", re.IGNORECASE)
 _OPTIONS: Final = frozenset(  # those that are counted by name; what is none of them is counted as one
     (
@@ -53,9 +53,9 @@ def adblock_line(line: bytes, where: Where | None) -> Said:
         return _rule(rule, where)
     if _COSMETIC.search(text):
         return left_out("cosmetic rule")
-    expression = _EXPRESSION.fullmatch(text)
-    if expression is not None and any(letter in expression[1] for letter in "\\()[]{}+^$|?"):
-        return left_expression(expression[1])
+    expression = _expression(text)
+    if expression is not None:
+        return left_expression(expression)
     if not _PATTERN.search(text) or (text[0] not in "|@/" and any(c.isspace() for c in text)):
         mend = "a rule is ||name^; for bare names use format: plain, for 0.0.0.0 name format: hosts"
         raise RuleError(f"{text[:80]!r} is no rule of a content blocker", where, mend)
@@ -94,6 +94,14 @@ def _entries(anchor: str, name: str, port: str, path: str, where: Where | None) 
     if entry is None or (path and not entry.needs_path):
         raise RuleError(f"{name[:80]!r} has no page behind it", where, "a rule for a page is ||name/path")
     return (entry,) if scheme or entry.unit is Unit.TREE else (entry, *at_www(entry))
+
+
+def _expression(text: str) -> str | None:
+    """The regular expression between the slashes of a rule."""
+    body, slash, behind = text.removeprefix("@@").rpartition("/")
+    if not slash or not body.startswith("/") or behind[:1] not in ("", "$"):
+        return None
+    return body[1:] if _OF_EXPRESSIONS.intersection(body) else None
 
 
 def _options(written: str) -> tuple[str, ...]:

@@ -11,12 +11,13 @@ from typing import Final
 from sfs.errors import Where
 from sfs.lists.lines import NOTHING, Said, left_out, text_of
 
-MAX_LENGTH: Final = 4000  # characters of one that is looked at
-MAX_FORMS: Final = 100  # that one is written out to
+MAX_LENGTH: Final = 1000  # characters of one that is looked at
+MAX_FORMS: Final = 64  # that one is written out to
+MAX_WRITTEN: Final = 8000  # characters of all of them: a list may have 100,000 lines that are made to take long
 MAX_DEPTH: Final = 8  # parentheses inside one another
 _START, _END = "\x02", "\x03"  # ^ and $ in what was written out
 _ANY: Final = "\x04"  # a dot that was not escaped: before a final $ it was meant as one
-_TOKEN: Final = re.compile(r"\(\?:|\\[.\-/_]|[\w\-/_ ()|^$.]")
+_TOKEN: Final = re.compile(r"\(\?:|\\[.\-/_]|[\w\-/_ ]+|[()|^$.]")
 _NAME: Final = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+")
 _WORD: Final = re.compile(r"[\w\- ]{2,}")
 
@@ -94,10 +95,10 @@ def _written_out(text: str) -> set[str] | None:
             now = {first + second for first in before for second in group}
         else:
             now = {form + _plain(token) for form in now}
-        if len(now) + len(done) > MAX_FORMS:
+        if len(now) + len(done) > MAX_FORMS or len(now) * max(map(len, now)) > MAX_WRITTEN:
             return None
     return None if stack else done | now
 
 
 def _plain(token: str) -> str:
-    return {"^": _START, "$": _END, ".": _ANY}.get(token, token[-1])
+    return {"^": _START, "$": _END, ".": _ANY}.get(token, token.removeprefix("\\"))
