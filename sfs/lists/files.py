@@ -15,7 +15,7 @@ from sfs.errors import RuleError, SfsError, Where
 from sfs.lists.formats import INCLUDING, pihole
 from sfs.lists.formats.guess import MAX_START, guess_format
 from sfs.lists.includes import Includes
-from sfs.lists.lines import LineFormat, Phrase, Said, odd_names
+from sfs.lists.lines import LineFormat, Said, WeightedPhrase, odd_names
 from sfs.lists.notes import BAD, LEFT, PART, Note, Notes, shown
 from sfs.lists.opening import MAX_FILE, check_start, files_of, opened
 from sfs.lists.tables import NameIndex, Sink, Tables
@@ -107,7 +107,7 @@ class Reading:
     sink: Sink
     notes: Notes = field(default_factory=Notes)
     includes: Includes | None = None
-    phrases: list[Phrase] = field(default_factory=list)
+    phrases: list[WeightedPhrase] = field(default_factory=list)
     phrase_lines: list[int] = field(default_factory=list)  # of each of them
     count: int = 0
     passed_over: int = 0

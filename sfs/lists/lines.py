@@ -32,7 +32,7 @@ OF_THE_MACHINE: Final = frozenset(  # lines that every hosts file has
 )
 
 
-class Phrase(NamedTuple):
+class WeightedPhrase(NamedTuple):
     """A phrase of a list of words: all `parts` must stand in a text, in any order; a blank at the end of a part is the
     border of a word. `weight` counts towards a limit, below 0 away from it. `category`: what its list calls it."""
 
@@ -60,7 +60,7 @@ class Said:
     why: tuple[str, ...] = ()
     means: str = ""
     important: bool = False
-    phrases: tuple[Phrase, ...] = ()
+    phrases: tuple[WeightedPhrase, ...] = ()
     include: Include | None = None
 
     @property

@@ -13,7 +13,7 @@ from typing import Final
 
 from sfs.errors import RuleError
 from sfs.lists.files import How, Reading, read_into
-from sfs.lists.lines import Phrase
+from sfs.lists.lines import WeightedPhrase
 from sfs.lists.tables import Tables
 from sfs.match.words import parse_word_line
 
@@ -28,7 +28,7 @@ def read_phrases(path: Path, format: str, how: How | None = None) -> Reading:
     return read_into(path, format, Tables(), how or How())
 
 
-def word_line(phrase: Phrase, limit: int = LIMIT, flags: str = "") -> tuple[str | None, str]:
+def word_line(phrase: WeightedPhrase, limit: int = LIMIT, flags: str = "") -> tuple[str | None, str]:
     """The phrase as a line of a word file, None where it is none; and why it is none, or says less than the phrase."""
     if phrase.weight < 0:
         return None, "a weight below 0: nothing here speaks for a page"
@@ -46,13 +46,13 @@ def word_line(phrase: Phrase, limit: int = LIMIT, flags: str = "") -> tuple[str 
     return line, "" if whole else _INSIDE
 
 
-def sidecar(phrases: Iterable[Phrase]) -> Iterator[str]:
+def sidecar(phrases: Iterable[WeightedPhrase]) -> Iterator[str]:
     """The phrases as JSON, one a line: parts, weight, category. `phrases_of` reads them back."""
     for phrase in phrases:
         yield json.dumps(phrase._asdict(), ensure_ascii=False) + "\n"
 
 
-def phrases_of(text: str) -> Iterator[Phrase]:
+def phrases_of(text: str) -> Iterator[WeightedPhrase]:
     """The phrases of a sidecar; lines that are none are left out."""
     for line in text.split("\n"):  # and not where JSON holds what else ends a line
         try:
@@ -62,4 +62,4 @@ def phrases_of(text: str) -> Iterator[Phrase]:
             continue
         right = isinstance(parts, list) and parts and all(isinstance(part, str) and part.strip() for part in parts)
         if right and type(weight) is int and (category is None or isinstance(category, str)):
-            yield Phrase(tuple(parts), weight, category)
+            yield WeightedPhrase(tuple(parts), weight, category)

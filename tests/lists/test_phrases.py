@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfs.lists.formats.e2guardian import DECIDES, parse_phrases
-from sfs.lists.lines import Phrase
+from sfs.lists.lines import WeightedPhrase
 from sfs.lists.phrases import phrases_of, read_phrases, sidecar, word_line
 from sfs.match.words import Place, WordIndex, parse_word_line
 
@@ -15,9 +15,9 @@ from sfs.match.words import Place, WordIndex, parse_word_line
 def test_phrases_have_parts_weight_and_category():
     text = '<blue widget>\n#listcategory: "Widgets"\n<a b>,< c d ><-30>\nno phrase\n.Include</x>\n<x>,<y><50>\n'
     assert list(parse_phrases(text)) == [
-        Phrase(("blue widget",), DECIDES, None),
-        Phrase(("a b", " c d "), -30, "Widgets"),
-        Phrase(("x", "y"), 50, "Widgets"),
+        WeightedPhrase(("blue widget",), DECIDES, None),
+        WeightedPhrase(("a b", " c d "), -30, "Widgets"),
+        WeightedPhrase(("x", "y"), 50, "Widgets"),
     ]
     assert next(parse_phrases("<ok>", -DECIDES)).weight == -DECIDES
 
@@ -25,17 +25,29 @@ def test_phrases_have_parts_weight_and_category():
 @pytest.mark.parametrize(
     ("phrase", "line", "why"),
     [
-        (Phrase((" blue widget ",), DECIDES, None), "blue widget", ""),
-        (Phrase((" blue ", " widget "), 100, None), "blue + widget", ""),
-        (Phrase(("blue  widget",), 100, None), "blue widget", "found inside words there, as whole words here"),
-        (Phrase((" blue",), 100, None), "blue", "found inside words there, as whole words here"),
-        (Phrase((" 青い箱 ",), 100, None), "青い箱", ""),
-        (Phrase(("blue",), 99, None), None, "a weight below 100: it counts together with others only"),
-        (Phrase(("blue",), -1, None), None, "a weight below 0: nothing here speaks for a page"),
-        (Phrase(("b",), 100, None), None, "cannot be written as a word: a single letter"),
-        (Phrase(("!blue",), 100, None), None, "cannot be written as a word: it begins with # or !, or holds a +"),
-        (Phrase(("#blue",), 100, None), None, "cannot be written as a word: it begins with # or !, or holds a +"),
-        (Phrase(("a1 + b1",), 100, None), None, "cannot be written as a word: it begins with # or !, or holds a +"),
+        (WeightedPhrase((" blue widget ",), DECIDES, None), "blue widget", ""),
+        (WeightedPhrase((" blue ", " widget "), 100, None), "blue + widget", ""),
+        (WeightedPhrase(("blue  widget",), 100, None), "blue widget", "found inside words there, as whole words here"),
+        (WeightedPhrase((" blue",), 100, None), "blue", "found inside words there, as whole words here"),
+        (WeightedPhrase((" 青い箱 ",), 100, None), "青い箱", ""),
+        (WeightedPhrase(("blue",), 99, None), None, "a weight below 100: it counts together with others only"),
+        (WeightedPhrase(("blue",), -1, None), None, "a weight below 0: nothing here speaks for a page"),
+        (WeightedPhrase(("b",), 100, None), None, "cannot be written as a word: a single letter"),
+        (
+            WeightedPhrase(("!blue",), 100, None),
+            None,
+            "cannot be written as a word: it begins with # or !, or holds a +",
+        ),
+        (
+            WeightedPhrase(("#blue",), 100, None),
+            None,
+            "cannot be written as a word: it begins with # or !, or holds a +",
+        ),
+        (
+            WeightedPhrase(("a1 + b1",), 100, None),
+            None,
+            "cannot be written as a word: it begins with # or !, or holds a +",
+        ),
     ],
 )
 def test_what_becomes_a_word(phrase, line, why):
@@ -58,13 +70,13 @@ def test_phrases_of_included_files_are_read(tmp_path: Path):
     (tmp_path / "list").write_text("<a1>\n.Include</etc/lists/sub/more>\n.Include</etc/lists/sub/more>\n")
     (tmp_path / "sub" / "more").write_text('#listcategory: "x"\n<b1><20>\n<bad\n')
     reading = read_phrases(tmp_path / "list", "phrases")
-    assert reading.phrases == [Phrase(("a1",), DECIDES, None), Phrase(("b1",), 20, "x")]
+    assert reading.phrases == [WeightedPhrase(("a1",), DECIDES, None), WeightedPhrase(("b1",), 20, "x")]
     assert [str(reading.where(line)) for line in reading.phrase_lines] == [f"{tmp_path}/list:1", "sub/more:2"]
     assert reading.skipped_count == 1
 
 
 phrases = st.builds(
-    Phrase,
+    WeightedPhrase,
     st.lists(st.text(min_size=1, max_size=8).filter(str.strip), min_size=1, max_size=3).map(tuple),
     st.integers(-1000, 1000),
     st.none() | st.text(max_size=8),

@@ -16,7 +16,7 @@ Words stand in other files. A phrase of several parts is found where all of them
     a+b                     bannedsearchtermlist: the words of a search
 
 A blank inside < > at the end of a part is the border of a word; without one it is found inside words too.
-Spec: "Phrase lists" and "Search term lists" in e2guardian's notes; FuzzyMatch.
+Spec: "WeightedPhrase lists" and "Search term lists" in e2guardian's notes; FuzzyMatch.
 """
 
 import re
@@ -26,12 +26,11 @@ from typing import Final
 from sfs.errors import RuleError, Where
 from sfs.lists.formats.names import PLAIN
 from sfs.lists.formats.squidguard import url_line
-from sfs.lists.lines import NOTHING, Include, LineFormat, Lines, Phrase, Said, left_out, text_of, tree_name
+from sfs.lists.lines import NOTHING, Include, LineFormat, Lines, Said, WeightedPhrase, left_out, text_of, tree_name
 
-DECIDES: Final = 1000  # the weight of a phrase without one: more than any limit in use (50 to 200)
+DECIDES: Final = 1000  # the weight of a phrase without one, and the most: more than any limit in use (50 to 200)
 MAX_PHRASE: Final = 400  # characters of all parts
 MAX_PARTS: Final = 12
-MAX_WEIGHT: Final = 10_000
 _FLAGS: Final = {
     "**": "blanket flag **: all sites; here the profile only-allowed",
     "**s": "blanket flag **s: all HTTPS sites; here the profile only-allowed",
@@ -100,7 +99,7 @@ class Phrases:
         return hash(self._weight)
 
 
-def parse_phrases(text: str, weight: int = DECIDES) -> Iterator[Phrase]:
+def parse_phrases(text: str, weight: int = DECIDES) -> Iterator[WeightedPhrase]:
     """The phrases of a list, in the order of its lines. `weight`: of those without one, below 0 for a list of
     exceptions. What is no phrase and includes are left out: `read_phrases` of sfs/lists/phrases.py follows them."""
     reader = Phrases(weight)
@@ -123,7 +122,7 @@ def search_line(line: bytes, where: Where | None) -> Said:
     words = tuple(f" {word.strip().lower()} " for word in re.split(r"[+\t]", text) if word.strip())
     if not words or len(words) > MAX_PARTS or len(text) > MAX_PHRASE or "<" in text:
         raise RuleError(f"{text[:80]!r} is no search term", where, "a line is words with + between them")
-    return Said(phrases=(Phrase(words, DECIDES, None),))
+    return Said(phrases=(WeightedPhrase(words, DECIDES, None),))
 
 
 def _include(text: str, lines: LineFormat) -> Said | None:
@@ -131,17 +130,15 @@ def _include(text: str, lines: LineFormat) -> Said | None:
     return None if found is None else Said(include=Include(found[1], lines))
 
 
-def _phrase(text: str, category: str | None, weight: int, where: Where | None) -> Phrase:
+def _phrase(text: str, category: str | None, weight: int, where: Where | None) -> WeightedPhrase:
     found = _PHRASE.fullmatch(text)
     parts = () if found is None else tuple(part.lower() for part in _PART.findall(found[1]))
     if found is None or not parts or not all(part.strip() for part in parts):
         raise RuleError(f"{text[:80]!r} is no phrase", where, "a line is <phrase>, <a>,<b> or <phrase><50>")
     if len(parts) > MAX_PARTS or sum(map(len, parts)) > MAX_PHRASE:
         raise RuleError(f"a phrase of {len(text)} characters", where, f"at most {MAX_PARTS} parts, {MAX_PHRASE} long")
-    number = weight if found[2] is None else int(found[2])
-    if abs(number) > MAX_WEIGHT:
-        raise RuleError(f"a weight of {number}", where, f"at most {MAX_WEIGHT}")
-    return Phrase(parts, number, category)
+    number = weight if found[2] is None else max(-DECIDES, min(DECIDES, int(found[2])))
+    return WeightedPhrase(parts, number, category)
 
 
 SITES: Final = Lines(PLAIN.pattern, PLAIN.names, site_line)
