@@ -16,6 +16,7 @@ COMMANDS = {
     "service": "Let the system start the filter: a systemd unit, or a container file.",
     "lists": "Fetch, look at and change the lists of names that others keep.",
     "words": "See what the words find in texts of yours.",
+    "bench": "Measure what filtering costs on this machine.",
     "check": "Check the configuration and print what is in effect, with where each value comes from.",
     "levels": "Print what each level shows.",
     "settings": "Print every key of the configuration.",

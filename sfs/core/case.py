@@ -1,9 +1,10 @@
 """One request before the checks: facts, policy and ruleset, and what several checks derive from them once."""
 
 from functools import cached_property
+from typing import Final
 
 from sfs.core.facts import Facts, Kind
-from sfs.core.label import Label, LabelAnswer
+from sfs.core.label import Label
 from sfs.core.levels import Unrated
 from sfs.core.policy import Policy
 from sfs.core.ruleset import CategoryList, Ruleset
@@ -20,7 +21,16 @@ class Case:
         self.facts = facts
         self.policy = policy
         self.ruleset = ruleset
-        self.url = facts.url
+        self.url = url = facts.url
+        # Whether any of the small tables may speak of this host: of nearly all hosts none does.
+        parts = url.host.split(".")
+        self.named = ruleset.names.may_name(parts) or policy.names.may_name(parts)
+        self.answer = answer = facts.labels.get(
+            url.text
+        )  # of the sources of labels; None where they were not asked yet
+        if answer is None or not answer.labels:
+            # Of nearly every page: what the properties of these names would say, without asking them.
+            self.__dict__.update(_UNLABELED)
 
     @cached_property
     def is_document(self) -> bool:
@@ -28,6 +38,14 @@ class Case:
         if not self.url.name_only:
             return self.facts.kind is Kind.DOCUMENT
         return not (self.policy.companions.match(self.url) or self.ruleset.system_hosts.match(self.url))
+
+    @cached_property
+    def may_wrap(self) -> bool:
+        """Whether this URL may carry a page: only where a table names its host, or where it looks as programs on any
+        host do."""
+        if self.named or self.url.name_only:
+            return self.named
+        return any(self.ruleset.wrappers.may_wrap(form.path, form.query) for form in self.url.forms)
 
     @cached_property
     def wrapped(self) -> tuple[tuple[Wrapped, ...], ...]:
@@ -41,7 +59,7 @@ class Case:
     @cached_property
     def search_words(self) -> tuple[str, ...]:
         """What was typed into a search engine, in every reading of the URL; () where this is no search."""
-        if self.url.name_only:
+        if self.url.name_only or not self.named:
             return ()
         words: dict[str, None] = {}
         sent, kind = self.facts.form, self.facts.form_kind
@@ -69,11 +87,6 @@ class Case:
     def opened(self) -> bool:
         """Whether a list that opens has this URL, in all its forms."""
         return any(lst.opens and hit.all_forms for lst, hit in self.list_hits)
-
-    @cached_property
-    def answer(self) -> LabelAnswer | None:
-        """What the sources of labels answered; None where they were not asked yet."""
-        return self.facts.labels.get(self.url.text)
 
     @cached_property
     def labels(self) -> tuple[Label, ...]:
@@ -146,6 +159,9 @@ class Case:
         indexes = [rules.help_hosts, *(m.index for m in rules.mandatory), *(lst.index for lst in rules.lists)]
         indexes += [index for owner in owners for index in (owner.allow, owner.block, owner.final, owner.rated)]
         return any(index.has_paths(host) for index in indexes)
+
+
+_UNLABELED: Final = {"labels": (), "rating": (None, None), "page_level": False}
 
 
 def _rating_in_form(labels: tuple[Label, ...], form: int) -> Label | None:

@@ -1,13 +1,16 @@
 """The checks, one small function each: a Verdict, a Need, or None for "no opinion". Their order, with reasons,
 is the table in decide.py; what they look at is prepared in case.py."""
 
+from datetime import datetime
+from functools import lru_cache
+
 from sfs.core.body import SCRIPT_FACTOR, rating_of, score
 from sfs.core.case import Case
 from sfs.core.facts import Fact, Need
 from sfs.core.levels import LEVELS, Bypass, Unrated
 from sfs.core.policy import Owner
 from sfs.core.ruleset import Axis
-from sfs.core.verdict import Scope, Verdict
+from sfs.core.verdict import Action, Scope, Verdict
 from sfs.match.index import Hit, best
 from sfs.match.words import Place, WordHit
 from sfs.text.readings import readings_of_bytes
@@ -102,6 +105,8 @@ def _wrapper(case: Case) -> str | None:
     """The wrapper that this URL uses, where the policy blocks wrappers; by name they cannot be unwrapped. One that
     hides what it carries is blocked as ways around the filter are. A picture or a link is judged, never blocked for
     being carried: a picture shows no page, and a link's target comes as a request of its own."""
+    if not case.may_wrap:
+        return None
     wrappers = case.ruleset.wrappers
     circumvention = LEVELS[case.policy.level].circumvention
     if case.url.name_only:
@@ -180,12 +185,13 @@ def url_words(case: Case) -> Answer:
     """Words in the host, path and query, where nobody has rated this page."""
     if case.page_level:
         return None
-    texts = {_host_text(case.url.host)}
+    host = _host_text(case.url.host)
+    texts = [host]
     if not case.url.name_only:
         forms = case.url.forms + readings_of_bytes(case.url.forms)
-        texts = {f"{_host_text(case.url.host)} {form.path} {form.query or ''}" for form in forms}
-    hits = [hit for text in sorted(texts) if (hit := case.words(text, Place.URL)) is not None]
-    return _words_verdict(case, "url-words", hits)
+        texts = [f"{host} {form.path} {form.query or ''}" for form in forms]
+    hits = [hit for text in texts if (hit := case.words(text, Place.URL)) is not None]
+    return _words_verdict(case, "url-words", hits) if hits else None
 
 
 def self_label(case: Case) -> Answer:
@@ -255,8 +261,15 @@ def shown(case: Case) -> Verdict:
     value = case.rating[0]
     if value is None:
         reason = "unrated-shown" if case.is_document else "part-shown"
+        if not case.labels:
+            return _unlabeled(reason, case.policy.level, case.policy.valid_until)
         return case.allow("unrated", reason, **_until(case))
     return case.allow("rating", "rated-shown", rating=value, **_until(case))
+
+
+@lru_cache(maxsize=256)  # the answer to nearly every request
+def _unlabeled(reason: str, level: int, valid_until: datetime | None) -> Verdict:
+    return Verdict(Action.ALLOW, "unrated", reason, level, valid_until=valid_until)
 
 
 def _response_counts(case: Case) -> bool:

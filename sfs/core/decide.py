@@ -29,21 +29,23 @@ MAX_CARRIED_TEXT = 2 * MAX_URL  # characters of them all and of the URL itself: 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One check. `name` is its word on the wire; `why` says why it stands where it stands."""
+    """One check. `name` is its word on the wire; `why` says why it stands where it stands. `named`: it has no opinion
+    of a host that no table names, so that it need not be asked."""
 
     name: str
     check: Callable[[Case], Answer]
     why: str
+    named: bool = False
 
 
 ROWS = (
-    Row("own", checks.own, "our own pages explain a block; they must open whatever else holds"),
-    Row("help", checks.help_lines, "before every block, even a law's: a child's parent may be the danger"),
+    Row("own", checks.own, "our own pages explain a block; they must open whatever else holds", named=True),
+    Row("help", checks.help_lines, "before every block, even a law's: a child's parent may be the danger", named=True),
     Row("mandatory", checks.mandatory, "before own entries: nothing local opens what a law closes"),
-    Row("entry", checks.entry, "before subscribed lists, since own entries undo them"),
+    Row("entry", checks.entry, "before subscribed lists, since own entries undo them", named=True),
     Row("subscribed", checks.subscribed, "security does not depend on who it suits, so it comes before ratings"),
     Row("only-allowed", checks.only_allowed, "after the entries that open; what is left needs no further look"),
-    Row("search-words", checks.search_words, "before ratings: a good engine can be asked a bad question"),
+    Row("search-words", checks.search_words, "before ratings: a good engine can be asked a bad question", named=True),
     Row("rating", checks.rating, "someone's judgment of this page comes before words, which know no page"),
     Row("url-words", checks.url_words, "words are for pages nobody has rated; the URL is known before the page"),
     Row("self-label", checks.self_label, "a page's own word can only raise, so it waits until nothing blocked"),
@@ -52,6 +54,7 @@ ROWS = (
     Row("unrated", checks.unrated, "last: it is what is left when nobody knows anything"),
 )
 CHECKS = tuple(row.name for row in ROWS)
+_OF_ANY_HOST = tuple(row for row in ROWS if not row.named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def _decide(
     outer = _walk(case, trace)
     if isinstance(outer, Need) or outer.blocked or outer.check in ("own", "help", "error"):
         return outer if isinstance(outer, Need) else _private(case, outer)
+    if not case.may_wrap:
+        return _private(case, outer)
     try:
         inners = _inner_urls(case)
     except Exception as fault:
@@ -115,8 +120,9 @@ def _is_too_much(seen: set[Url], url: Url) -> bool:
 
 
 def _walk(case: Case, trace: list[Step] | None) -> Verdict | Need:
-    for row in ROWS:
-        if not case.walks(row.name):
+    every = case.policy.checks is None
+    for row in ROWS if case.named or trace is not None else _OF_ANY_HOST:
+        if not every and not case.walks(row.name):
             _note(trace, _plain_step(row.name, "off"))
             continue
         try:
@@ -156,7 +162,7 @@ def _policy_inside(policy: Policy) -> Policy:
 
 def _private(case: Case, verdict: Verdict) -> Verdict:
     """A search for help leaves no trace, whichever row answered."""
-    if not verdict.record:
+    if not verdict.record or not case.named:
         return verdict
     try:
         private = case.asks_for_help or case.is_help_host

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from types import MappingProxyType
 
 from sfs.core.levels import LEVELS, Bypass, Strictness, Unrated
@@ -10,6 +11,7 @@ from sfs.match.entry import Entry
 from sfs.match.index import EntryIndex
 from sfs.match.phrases import PhraseIndex
 from sfs.match.words import WordIndex
+from sfs.text.named import NamedHosts
 
 _NO_ENTRIES = EntryIndex()
 _NO_RATINGS: Mapping[Entry, int] = MappingProxyType({})
@@ -60,6 +62,12 @@ class Policy:
     checks: frozenset[str] | None = None
     valid_until: datetime | None = None
     stands_for: "Policy | None" = None
+    names: NamedHosts = field(init=False, compare=False, repr=False)  # all hosts that an owner's entries speak of
+
+    def __post_init__(self) -> None:
+        indexes = (index for owner in self.owners for index in (owner.allow, owner.block, owner.rated))
+        hosts = chain.from_iterable(index.names() for index in (*indexes, self.companions))
+        object.__setattr__(self, "names", NamedHosts(hosts))
 
 
 def paused(policy: Policy, until: datetime) -> Policy:

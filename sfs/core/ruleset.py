@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 
 from sfs.core.safesearch import Locks
 from sfs.match.index import EntryIndex
 from sfs.match.phrases import PhraseIndex
 from sfs.match.words import WordIndex
+from sfs.text.named import NamedHosts
 from sfs.text.search import Engines
 from sfs.text.unwrap import Wrappers
 
@@ -61,3 +63,10 @@ class Ruleset:
     wrappers: Wrappers = field(default_factory=lambda: Wrappers([]))
     locks: Locks = field(default_factory=Locks)
     own_hosts: frozenset[str] = OWN_HOSTS
+    names: NamedHosts = field(init=False, compare=False, repr=False)  # all hosts that the small tables may speak of
+
+    def __post_init__(self) -> None:
+        tables = (self.engines.patterns, self.wrappers.patterns, self.locks.patterns)
+        indexes = (self.help_hosts, self.system_hosts)
+        names = chain(self.own_hosts, *tables, *(index.names() for index in indexes))
+        object.__setattr__(self, "names", NamedHosts(names))

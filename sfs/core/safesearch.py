@@ -65,6 +65,7 @@ class Locks:
                 raise RuleError(f"{host} stands twice ({one.row.name})", Where(file), "delete one of them")
             seen.add(host)
         self._found: HostRows[_Found] = HostRows(found)
+        self.patterns = self._found.patterns
 
     def lock(self, url: Url, safesearch: Strictness, youtube: Strictness) -> Lock | None:
         """What a request to `url` has to say; None where nothing is asked of it, or only its name is known."""

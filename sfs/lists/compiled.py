@@ -76,6 +76,11 @@ class CompiledIndex(EntryIndex):
                 hits += self._hits(key, url, names)
         return hits
 
+    def names(self) -> Iterator[str]:
+        """As EntryIndex says, with all that is mapped."""
+        yield from super().names()
+        yield from (entry.host for entry in map(parse_entry, self.lines()) if entry is not None)
+
     def has_paths(self, host: str) -> bool:
         """As EntryIndex says."""
         return super().has_paths(host) or host[::-1] + PAGES in self._mapped.trie

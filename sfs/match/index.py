@@ -8,8 +8,9 @@ A list may spare names: an exception takes away what stands at its name and abov
 What is listed below the exception stays: the longest name wins.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from sfs.match.entry import Entry, Unit
@@ -74,6 +75,10 @@ class EntryIndex:
                     if forms:
                         hits.append(Hit(entry, line, forms))
         return hits
+
+    def names(self) -> Iterator[str]:
+        """The hosts that entries stand at, each at least once."""
+        return chain(self._trees, self._others)
 
     def has_paths(self, host: str) -> bool:
         """Whether an entry tells pages of this host apart, so that a verdict on one says nothing of another."""

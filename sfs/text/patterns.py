@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sfs.errors import RuleError, Where
+from sfs.text.named import NamedHosts
 
 MAX_VALUES: Final = 500  # in one list of a row
 
@@ -46,9 +47,13 @@ class HostRows[R]:
         self._rows: dict[str, list[R]] = {}
         for pattern, row in rows:
             self._rows.setdefault(pattern, []).append(row)
+        self.patterns: tuple[str, ...] = tuple(self._rows)
+        self._named = NamedHosts(self.patterns)
         self.of: Callable[[str], tuple[R, ...]] = lru_cache(maxsize=4096)(self._find)
 
     def _find(self, host: str) -> tuple[R, ...]:
+        if not self._named.may_name(host.split(".")):
+            return ()
         return tuple(row for key in host_keys(host) for row in self._rows.get(key, ()))
 
 

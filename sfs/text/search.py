@@ -34,6 +34,7 @@ class Engines:
         made = read_rows(rows, file)
         self.engines = tuple(row.engine for row in made)
         self._rows = HostRows((host, row) for row in made for host in row.engine.hosts)
+        self.patterns = self._rows.patterns
 
     def words(
         self, host: str, path: str, raw_query: bytes | str | None, form: bytes | None = None, form_kind: str = ""

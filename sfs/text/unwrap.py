@@ -52,6 +52,7 @@ class Wrappers:
         self._in_path = tuple(row for row in programs if row.after)
         self._in_fields = _Programs(row for row in programs if row.wrapper.params and row.wrapper.paths)
         self._in_any_field = tuple(row for row in programs if row.wrapper.params and not row.wrapper.paths)
+        self.patterns = self._named.patterns
 
     def unwrap(self, host: str, path: str, query: str | None = None) -> tuple[Wrapped, ...]:
         """The URLs that this one carries, at most MAX_FOUND, nearly always none. Never raises. `host` canonical,
@@ -68,6 +69,11 @@ class Wrappers:
             return found
         fitting = [row for row in self._programs(lowered, query) if row.fits(path, lowered)]
         return _found(fitting, _Asked(host, path, query or "")) if fitting else ()
+
+    def may_wrap(self, path: str, query: str | None) -> bool:
+        """Whether a row of any host might have something to say; rows that name hosts stand in `patterns`."""
+        text = f"{path}?{query}".lower() if query else path.lower()
+        return "http" in text or _shows_code(text) or bool(self._opaque_programs.near(text))
 
     def unwrap_name(self, host: str) -> Wrapped | None:
         """The site whose name is inside `host`: what is known where only a name is seen."""

@@ -12,7 +12,7 @@ ada-url parses as browsers do (WHATWG), so what the browser fetches is what we m
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -23,6 +23,7 @@ from sfs.errors import UrlError
 from sfs.text.address import readings
 
 MAX_URL = 65_536  # characters; longer ones are refused, not cut: a cut URL is another URL
+MAX_HOST = 253  # characters; no more fit into the DNS
 MAX_DECODING_ROUNDS = 8  # design, section 3; what still changes after that is nobody's honest link
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https", "ftp": "ftp"}
 DEFAULT_PORTS = {"http": 80, "https": 443, "ftp": 21}
@@ -31,6 +32,13 @@ _SLASHES = re.compile(r"/{2,}")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")  # a last label that makes a host an IPv4 address (WHATWG URL)
 _PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+# A URL that a parser would leave as it is, as most are: no user, port, percent, dot segment, empty segment, fragment;
+# a host that is a name, since its last part begins with a letter. Each segment is read once, whatever stands there.
+_SEGMENT = r"[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9_~!$&'()*+,;=:@.-]*+"
+_PLAIN = re.compile(
+    r"(https?)://((?:[a-z0-9_-]++\.)*+[a-z][a-z0-9_-]*+)"
+    rf"(/(?:{_SEGMENT}(?:/{_SEGMENT})*+/?)?)(?:\?([A-Za-z0-9_~!$&()*+,;=:@./?-]*+))?"
+)
 _ATTRIBUTES = ("protocol", "hostname", "port", "pathname", "search")
 
 
@@ -51,6 +59,7 @@ class Url:
     port: int | None
     forms: tuple[Form, ...]  # as sent first; a second one only where decoding changes something
     name_only: bool = False
+    _text: str = field(default="", compare=False, repr=False)  # `text`, once it was asked for
 
     @property
     def sent(self) -> Form:
@@ -71,8 +80,10 @@ class Url:
     @property
     def text(self) -> str:
         """The whole canonical URL as one line."""
-        query = "" if self.sent.query is None else f"?{self.sent.query}"
-        return f"{self.origin}{self.sent.path}{query}"
+        if not self._text:
+            query = "" if self.sent.query is None else f"?{self.sent.query}"
+            object.__setattr__(self, "_text", f"{self.origin}{self.sent.path}{query}")
+        return self._text
 
     def by_name(self) -> "Url":
         """What can be known of this URL while its connection stays encrypted: host and port."""
@@ -85,6 +96,15 @@ _NO_PATH: Final = (Form("/", None),)
 def parse_url(text: str | bytes) -> Url:
     """The canonical form of `text`. UrlError where no browser would open it, where its scheme carries no pages,
     where it is longer than MAX_URL, or where it is still encoded after MAX_DECODING_ROUNDS."""
+    if isinstance(text, str) and len(text) <= MAX_URL and (plain := _PLAIN.fullmatch(text)) is not None:
+        scheme, host, path, query = plain.groups()
+        if "xn--" not in host and len(host) <= MAX_HOST:
+            return Url(scheme, host, None, (Form(path, query or None),), False, text if query != "" else "")
+    return parse_any(text)
+
+
+def parse_any(text: str | bytes) -> Url:
+    """As parse_url, without its short way for URLs that stand already as browsers write them."""
     if len(text) > MAX_URL:
         raise UrlError(f"URL of {len(text)} characters", mend=f"the longest URL that is judged has {MAX_URL}")
     try:
@@ -118,8 +138,8 @@ def canonical_host(host: str) -> str:
     # Without its final dots `0..` would be an address, which it is not: no resolver takes it, so it stays as it is.
     if len(host) - len(bare) < 2 or not _NUMBER.fullmatch(bare.rpartition(".")[2]):
         host = bare
-    if len(host) > 253:
-        raise UrlError(f"host name of {len(host)} characters", mend="a host name has 253 at most")
+    if len(host) > MAX_HOST:
+        raise UrlError(f"host name of {len(host)} characters", mend=f"a host name has {MAX_HOST} at most")
     return host
 
 

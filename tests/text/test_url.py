@@ -1,11 +1,11 @@
 """Canonical URLs: what a browser fetches is what is matched."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfs.errors import UrlError
-from sfs.text.url import MAX_URL, decode_percent, name_url, parents, parse_url
+from sfs.text.url import _PLAIN, MAX_URL, decode_percent, name_url, parents, parse_any, parse_url
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,32 @@ def test_parents_of_an_address_are_itself():
     assert list(parents("a.b.example.jp")) == ["a.b.example.jp", "b.example.jp", "example.jp", "jp"]
     assert list(parents("192.0.2.1")) == ["192.0.2.1"]
     assert list(parents("2001:db8::1")) == ["2001:db8::1"]
+
+
+PLAIN_PARTS = st.sampled_from(
+    [*"abz09-_.~!$&'()*+,;=:@/?#%[]|\\ ^é", "//", "/.", "/..", "..", "%2e", "xn--", "www.", ".com", "/?", "0x7f", "A"]
+)
+
+
+@given(st.sampled_from(["http://", "https://", "HTTP://", "ftp://"]), st.lists(PLAIN_PARTS, max_size=12))
+@settings(max_examples=500)
+def test_the_short_way_for_plain_urls_parses_as_the_long_one(scheme, parts):
+    text = scheme + "".join(parts)
+
+    def parsed(parse):
+        try:
+            url = parse(text)
+        except UrlError as fault:
+            return fault.what
+        return url, url.text
+
+    assert parsed(parse_url) == parsed(parse_any)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://www.example.co.jp/a/b.html?q=a&b=c", "http://example.com/", "https://a_b.example.com/~x/a;b=c,d/?/?"],
+)
+def test_plain_urls_take_the_short_way(text):
+    assert _PLAIN.fullmatch(text)
+    assert parse_url(text).text == text

@@ -1,0 +1,117 @@
+"""`sfs bench`: what filtering costs on this machine."""
+
+import gc
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from statistics import median, quantiles
+from time import perf_counter, perf_counter_ns
+
+import click
+
+from sfs.cli.bench_sample import Asked, sample_names, sample_urls
+from sfs.cli.common import config_options, load
+from sfs.core.facts import Facts, Https
+from sfs.core.ruleset import CategoryList
+from sfs.core.sight import as_seen
+from sfs.lists.compile import LINES, NAMES, compile_list
+from sfs.lists.compiled import open_compiled
+from sfs.sources.filter import Filter
+from sfs.text.url import parse_url
+
+ROUNDS = 5  # through all URLs; the first warms up and does not count
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`build` in seconds, `bytes_per_name` on disk; times of one verdict in microseconds; `mean` is over all."""
+
+    names: int
+    words: int
+    build: float
+    bytes_per_name: float
+    urls: int
+    blocked: int
+    p50: float
+    p99: float
+    mean: float
+
+
+@click.command("bench")
+@config_options
+@click.option("--names", type=click.IntRange(1, 5_000_000), default=1_000_000, show_default=True, help="In the list.")
+@click.option("--urls", type=click.IntRange(100, 1_000_000), default=10_000, show_default=True, help="That are judged.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(names: int, urls: int, as_json: bool, **config_arguments: object) -> None:
+    """Measure what a verdict costs here: parsing the URL, a list of a million names, search words and words.
+
+    Names and URLs are made up, and nothing leaves this machine. Level 2 where none is chosen."""
+    if all(config_arguments.get(key) is None for key in ("level", "config")):
+        config_arguments["level"] = 2
+    filter_ = load(config_arguments)
+    if sys.stderr.isatty():
+        click.echo(f"making a list of {names:,} names ...", err=True)
+    listed = sample_names(names)
+    asked = sample_urls(urls, listed)
+    with tempfile.TemporaryDirectory(prefix="sfs-bench-") as folder:
+        figures = _measured(filter_, listed, asked, Path(folder))
+    if as_json:
+        click.echo(json.dumps(asdict(figures)))
+        return
+    click.echo(f"a list of {figures.names:,} names: built in {figures.build:.1f} s, "
+               f"{figures.bytes_per_name:.1f} bytes a name on disk")  # fmt: skip
+    click.echo(f"{figures.urls:,} mixed URLs, {figures.words:,} words, level {filter_.policies.default.level}: "
+               f"{figures.blocked:,} blocked")  # fmt: skip
+    click.echo(f"one verdict: median {figures.p50:.1f} us, 99 % under {figures.p99:.1f} us, "
+               f"mean {figures.mean:.1f} us")  # fmt: skip
+
+
+def _measured(filter_: Filter, listed: Sequence[str], asked: Sequence[Asked], folder: Path) -> Figures:
+    source = folder / "names.txt"
+    source.write_text("\n".join(listed) + "\n", encoding="ascii")
+    begin = perf_counter()
+    compiled = compile_list(source, "plain", folder / "compiled")
+    build = perf_counter() - begin
+    size = sum((folder / "compiled" / name).stat().st_size for name in (NAMES, LINES))
+    sample = CategoryList("sample", open_compiled(folder / "compiled").index, category="games", rating=4)
+    filter_ = replace(filter_, ruleset=replace(filter_.ruleset, lists=(*filter_.ruleset.lists, sample)))
+    gc.collect()
+    gc.freeze()
+    times: list[float] = []
+    blocked = 0
+    for number in range(ROUNDS):
+        spent, blocked = _round(filter_, asked)
+        if number:
+            times += spent
+    cuts = quantiles(times, n=100)
+    return Figures(
+        names=compiled.size,
+        words=len(filter_.ruleset.words),
+        build=round(build, 2),
+        bytes_per_name=round(size / compiled.size, 2),
+        urls=len(asked),
+        blocked=blocked,
+        p50=round(median(times), 2),
+        p99=round(cuts[98], 2),
+        mean=round(sum(times) / len(times), 2),
+    )
+
+
+def _round(filter_: Filter, asked: Sequence[Asked]) -> tuple[list[float], int]:
+    """The microseconds of each verdict, from the text of the URL on, and how many of them block."""
+    spent: list[float] = []
+    blocked = 0
+    now = datetime.now().astimezone()
+    for one in asked:
+        begin = perf_counter_ns()
+        policy = filter_.policies.policy_for("127.0.0.1", None, None, now)
+        url = as_seen(parse_url(one.url), Https.INSPECT, policy, filter_.ruleset)
+        facts = Facts(url, Https.INSPECT, one.kind, client="127.0.0.1", time=now, page_asked=True)
+        verdict, _ = filter_.judge(facts, policy)
+        spent.append((perf_counter_ns() - begin) / 1000)
+        blocked += getattr(verdict, "blocked", False)
+    return spent, blocked
