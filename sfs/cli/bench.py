@@ -17,7 +17,6 @@ from sfs.cli.bench_sample import Asked, sample_names, sample_urls
 from sfs.cli.common import config_options, load
 from sfs.core.facts import Facts, Https
 from sfs.core.ruleset import CategoryList
-from sfs.core.sight import as_seen
 from sfs.lists.compile import LINES, NAMES, compile_list
 from sfs.lists.compiled import open_compiled
 from sfs.sources.filter import Filter
@@ -109,8 +108,9 @@ def _round(filter_: Filter, asked: Sequence[Asked]) -> tuple[list[float], int]:
     for one in asked:
         begin = perf_counter_ns()
         policy = filter_.policies.policy_for("127.0.0.1", None, None, now)
-        url = as_seen(parse_url(one.url), Https.INSPECT, policy, filter_.ruleset)
-        facts = Facts(url, Https.INSPECT, one.kind, client="127.0.0.1", time=now, page_asked=True)
+        url = parse_url(one.url)
+        known = filter_.labels_of(url, policy)
+        facts = Facts(url, Https.INSPECT, one.kind, "GET", None, "", "127.0.0.1", None, now, known, None, True)
         verdict, _ = filter_.judge(facts, policy)
         spent.append((perf_counter_ns() - begin) / 1000)
         blocked += getattr(verdict, "blocked", False)

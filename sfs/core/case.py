@@ -30,7 +30,7 @@ class Case:
         )  # of the sources of labels; None where they were not asked yet
         if answer is None or not answer.labels:
             # Of nearly every page: what the properties of these names would say, without asking them.
-            self.__dict__.update(_UNLABELED)
+            self.__dict__.update(_UNLABELED if policy.unrated is Unrated.BLOCK else _UNLABELED_SHOWN)
 
     @cached_property
     def is_document(self) -> bool:
@@ -131,7 +131,9 @@ class Case:
         level = self.policy.level
         own = self.policy.words.find(text, place, above=level) if self.policy.words is not None else ()
         hits = own + self.ruleset.words.find(text, place, above=level)
-        return max(hits, key=lambda hit: hit.rule.rating or 0, default=None)
+        if not hits:
+            return None
+        return max(hits, key=lambda hit: hit.rule.rating or 0)
 
     def allow(self, check: str, reason: str, **more: object) -> Verdict:
         """A verdict that shows the page."""
@@ -162,6 +164,7 @@ class Case:
 
 
 _UNLABELED: Final = {"labels": (), "rating": (None, None), "page_level": False}
+_UNLABELED_SHOWN: Final = {**_UNLABELED, "unrated_is_blocked": False}
 
 
 def _rating_in_form(labels: tuple[Label, ...], form: int) -> Label | None:

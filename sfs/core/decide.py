@@ -81,10 +81,8 @@ def _decide(
     outer = _walk(case, trace)
     if isinstance(outer, Need) or outer.blocked or outer.check in ("own", "help", "error"):
         return outer if isinstance(outer, Need) else _private(case, outer)
-    if not case.may_wrap:
-        return _private(case, outer)
     try:
-        inners = _inner_urls(case)
+        inners = _inner_urls(case) if case.may_wrap else []
     except Exception as fault:
         return _failed(case, fault)
     for url in inners:

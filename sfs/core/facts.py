@@ -96,6 +96,7 @@ class Facts:
             self.kind,
             self.method,
             self.form,
+            self.form_kind,
             self.client,
             self.login,
             self.time,

@@ -1,12 +1,14 @@
 """A mitmproxy flow as facts: what was asked, by whom. And the requests that nobody could judge, refused with 400."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from mitmproxy import http
 
 from sfs.core.facts import Facts, Https, Kind
+from sfs.core.label import LabelAnswer
 from sfs.core.sight import kind_of
 from sfs.errors import UrlError
 from sfs.proxy.decode import BoundedDecoder
@@ -55,7 +57,7 @@ def asked_of(request: http.Request) -> Asked:
     scheme = request.scheme
     target, went_on = without_mark(target)
     try:
-        url = parse_url(f"{scheme}://{_authority(request.host, request.port)}".encode() + target)
+        url = parse_url(f"{scheme}://{_authority(request.host, request.port, scheme)}".encode() + target)
     except (UrlError, UnicodeError):
         raise BadRequest from None
     _check_host(request, url)
@@ -63,13 +65,13 @@ def asked_of(request: http.Request) -> Asked:
     return Asked(url, kind, went_on)
 
 
-def facts_of(flow: http.HTTPFlow, asked: Asked, now: datetime) -> Facts:
-    """The facts of a request that is seen whole."""
+def facts_of(flow: http.HTTPFlow, asked: Asked, now: datetime, labels: Mapping[str, LabelAnswer]) -> Facts:
+    """The facts of a request that is seen whole; `labels`: those that are known already."""
     request = flow.request
     form, kind = None, ""
     if request.method == "POST" and request.raw_content and _holds_fields(request):
         form, kind = _form(request, request.raw_content), request.headers.get("content-type", "")[:MAX_TYPE]
-    return Facts(asked.url, Https.INSPECT, asked.kind, request.method, form, kind, client_of(flow), time=now)
+    return Facts(asked.url, Https.INSPECT, asked.kind, request.method, form, kind, client_of(flow), None, now, labels)
 
 
 def _form(request: http.Request, body: bytes) -> bytes:
@@ -140,8 +142,9 @@ def with_mark(url: str) -> str:
     return f"{bare}{'&' if '?' in bare else '?'}{GO_ON}=1{hash_sign}{fragment}"
 
 
-def _authority(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def _authority(host: str, port: int, scheme: str) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port == DEFAULT_PORTS.get(scheme) else f"{shown}:{port}"
 
 
 def _check_host(request: http.Request, url: Url) -> None:

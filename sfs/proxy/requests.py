@@ -67,7 +67,8 @@ class Requests:
 
     async def _judge(self, flow: http.HTTPFlow, asked: Asked, filter_: Filter) -> None:
         policy = self._verdicts.policy(filter_, flow)
-        said, facts = filter_.judge(facts_of(flow, asked, local_now()), policy)
+        known = filter_.labels_of(asked.url, policy)
+        said, facts = filter_.judge(facts_of(flow, asked, local_now(), known), policy)
         if isinstance(said, Verdict) and said.blocked:
             verdict, code = said, self._verdicts.note(said, facts.url, policy)
             answer(flow, self._guard.made(lambda: self._pages.blocked(flow.request, facts.url, verdict, code)))

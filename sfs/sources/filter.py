@@ -1,10 +1,12 @@
 """The filter in force: policies, ruleset and sources of labels, loaded together and swapped together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sfs.core.decide import Step, decide
 from sfs.core.facts import Fact, Facts, Need
 from sfs.core.identity import PolicyTable
+from sfs.core.label import LabelAnswer
 from sfs.core.policy import Policy
 from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Verdict
@@ -14,6 +16,7 @@ from sfs.sources.helplines import HelpLine
 from sfs.sources.labels import AllSources, LabelSource, OwnRatings, UnlockedEngines
 from sfs.sources.policies import policies_from
 from sfs.sources.rules import RulesReport, load_rules
+from sfs.text.url import Url
 
 MAX_ASKED = 16  # facts one decision may ask for: the page and what it carries; more is a fault of ours
 
@@ -29,10 +32,14 @@ class Filter:
     helplines: tuple[HelpLine, ...]
     report: RulesReport
 
+    def labels_of(self, url: Url, policy: Policy) -> Mapping[str, LabelAnswer]:
+        """What `Facts.labels` of a request may begin with. Every source is on this machine: asking costs less than the
+        walk that would end with Need(LABELS). Nothing where the policy has no use for labels."""
+        return {url.text: self.labels.ask(url, policy)} if policy.checks is None else {}
+
     def judge(self, facts: Facts, policy: Policy, trace: list[Step] | None = None) -> tuple[Verdict | Need, Facts]:
         """The verdict, or Need(PAGE); and the facts with the labels that were asked for on the way."""
         if policy.checks is None and facts.url.text not in facts.labels:
-            # Every source is on this machine: asking it costs less than the walk that would end with Need(LABELS).
             facts = facts.with_labels(facts.url, self.labels.ask(facts.url, policy))
         for _ in range(MAX_ASKED):
             if trace is not None:

@@ -96,6 +96,8 @@ _NO_PATH: Final = (Form("/", None),)
 def parse_url(text: str | bytes) -> Url:
     """The canonical form of `text`. UrlError where no browser would open it, where its scheme carries no pages,
     where it is longer than MAX_URL, or where it is still encoded after MAX_DECODING_ROUNDS."""
+    if isinstance(text, bytes) and text.isascii():
+        text = text.decode("ascii")
     if isinstance(text, str) and len(text) <= MAX_URL and (plain := _PLAIN.fullmatch(text)) is not None:
         scheme, host, path, query = plain.groups()
         if "xn--" not in host and len(host) <= MAX_HOST:
