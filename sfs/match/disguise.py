@@ -85,13 +85,13 @@ def _table() -> dict[str, str]:
 
 
 _TABLE: Final = _table()
-_ASCII_TABLE: Final = str.maketrans({char: letter for char, letter in _TABLE.items() if char.isascii()})
+_ASCII_TABLE: Final = bytes(ord(_TABLE.get(chr(code), chr(code))) for code in range(0x80)) + bytes(0x80)
 
 
 def skeleton(folded: str) -> str:
     """`folded` with everything that looks alike written as one: as long as before. Kana is hiragana in it."""
     if folded.isascii():
-        return folded.translate(_ASCII_TABLE)
+        return folded.encode("ascii").translate(_ASCII_TABLE).decode("ascii")
     return replaced(fold_kana(folded), _TABLE)
 
 

@@ -27,7 +27,7 @@ def find_plain(rules: Iterable[WordRule], text: str, place: Place, above: int = 
     rules = list(rules)
     readings = [folded, long_marks(folded) or folded]
     if place is Place.URL:
-        readings.append(folded.translate(SEPARATORS))
+        readings += [reading.translate(SEPARATORS) for reading in readings]
     guards = [span for rule in rules if rule.guard for span in _spans(rule, rule.parts[0], readings)]
     found = set()
     for rule in rules:

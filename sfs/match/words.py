@@ -10,6 +10,7 @@
 
 One Aho-Corasick pass over the folded text finds every candidate; a second one over the text with kana folded,
 a third one for disguises, only where a word asks for it. Boundaries, guards and pairs are judged on the candidates.
+In a URL - _ + and the like count as blanks, so that phrases of several words are found there.
 """
 
 import re
@@ -120,14 +121,11 @@ def _check_disguises(rule: WordRule) -> None:
 class WordIndex:
     """Rules ready to be looked for. Built once, then only read: an automaton in use is never changed."""
 
-    __slots__ = ("_disguised", "_kana", "_phrases", "_plain", "rules")
+    __slots__ = ("_automata", "_disguised", "rules")
 
     def __init__(self, rules: Iterable[WordRule] = ()) -> None:
         self.rules = tuple(rules)
-        self._plain = _automaton(self.rules, kana=False)
-        self._kana = _automaton(self.rules, kana=True)
-        # Phrases of several Latin words stand in URLs with - _ + between them; without phrases no second pass.
-        self._phrases = any(" " in part for rule in self.rules for part in rule.parts)
+        self._automata: dict[tuple[Place, int], _Automata] = {}
         self._disguised = _disguised(self.rules)
 
     def __len__(self) -> int:
@@ -141,7 +139,10 @@ class WordIndex:
         """The rules with a rating above `above` (help words always) that stand in `text`, highest rating first."""
         if not self.rules:
             return ()
-        found = self._whole_rules(self._uncovered(self._readings(fold(text[:MAX_TEXT]), place), place, above))
+        candidates = self._uncovered(fold(text[:MAX_TEXT]), place, above)
+        if not candidates:
+            return ()
+        found = self._whole_rules(candidates)
         hits = [WordHit(self.rules[number], *spans[0]) for number, spans in sorted(found.items())]
         return tuple(sorted(hits, key=lambda hit: -(hit.rule.rating or 0)))
 
@@ -149,30 +150,21 @@ class WordIndex:
         """Every place where a rule stands in a folded text of any length, in the order of the text; a rule of several
         parts once. For those who count: `find` says only that it stands there."""
         hits = []
-        for number, spans in self._whole_rules(self._uncovered(self._readings(folded, place), place, above)).items():
+        for number, spans in self._whole_rules(self._uncovered(folded, place, above)).items():
             rule = self.rules[number]
             hits += [WordHit(rule, *span) for span in sorted(set(spans))[: None if len(rule.parts) == 1 else 1]]
         return sorted(hits, key=lambda hit: (hit.start, hit.end))
 
-    def _readings(self, folded: str, place: Place) -> list[str]:
-        """All are as long as the first, so that positions and guards hold for each."""
-        readings = [folded]
-        if place is Place.URL and self._phrases and (phrases := folded.translate(SEPARATORS)) != folded:
-            readings.append(phrases)
-        if (long := long_marks(folded)) is not None:
-            readings.append(long)
-        return readings
-
-    def _uncovered(self, readings: list[str], place: Place, above: int) -> list[tuple[int, int, int, int]]:
+    def _uncovered(self, folded: str, place: Place, above: int) -> list[tuple[int, int, int, int]]:
         """The candidates that no guard phrase overlaps."""
         candidates: list[tuple[int, int, int, int]] = []
         covered = bytearray()  # 1 where a guard phrase stands
-        for candidate in self._candidates(readings, place, above):
+        for candidate in self._candidates(folded, place, above):
             number, _, start, end = candidate
             if not self.rules[number].guard:
                 candidates.append(candidate)
                 continue
-            covered = covered or bytearray(len(readings[0]))
+            covered = covered or bytearray(len(folded))
             covered[start:end] = b"\1" * (end - start)
         return [one for one in candidates if covered.find(1, one[2], one[3]) < 0] if covered else candidates
 
@@ -183,36 +175,74 @@ class WordIndex:
             found.setdefault(number, {}).setdefault(part, []).append((start, end))
         return {number: parts[0] for number, parts in found.items() if len(parts) == len(self.rules[number].parts)}
 
-    def _candidates(self, readings: list[str], place: Place, above: int) -> Iterable[tuple[int, int, int, int]]:
-        """(rule number, part, start, end) of every wanted part that stands in the text with its boundaries."""
-        where, ascii_only = place.value, readings[0].isascii()
-        for folded in readings:
-            for automaton, kana in ((self._plain, False), (self._kana, True)):
-                if automaton is None or (kana and ascii_only):
-                    continue
-                for last, (length, owners) in automaton.iter(fold_kana(folded) if kana else folded):
-                    start, end = last - length + 1, last + 1
-                    stands: bool | None = None  # looked at once for all owners: "movie" stands in many pairs
-                    for number, part, places, rating, free in owners:
-                        if not places & where or rating <= above:
-                            continue
-                        if not free and stands is None:
-                            stands = has_boundaries(folded, start, end)
-                        if free or stands:
-                            yield number, part, start, end
+    def _candidates(self, folded: str, place: Place, above: int) -> list[tuple[int, int, int, int]]:
+        """(rule number, part, start, end) of every wanted part that stands in the text with its boundaries, and of
+        every guard. Every reading is as long as the text, so that positions hold for each."""
+        found: list[tuple[int, int, int, int]] = []
+        automata = self._automata.get((place, above)) or self._made(place, above)
+        if automata.plain is not None:
+            _search(automata.plain, spaced(folded) if place is Place.URL else folded, folded, folded, found)
+        if not folded.isascii():
+            if automata.kana is not None:
+                text = spaced(folded) if place is Place.URL else folded
+                _search(automata.kana, fold_kana(text), folded, fold_kana(folded), found)
+            if (long := long_marks(folded)) is not None:
+                self._find_long(long, place, automata, found)
         disguised = self._disguised.get(place)
-        for number, part, start, end in disguised.find(readings[0]) if disguised is not None else ():
-            if _wanted(self.rules[number], place, above):
-                yield number, part, start, end
+        if disguised is not None:
+            wanted = (one for one in disguised.find(folded) if _wanted(self.rules[one[0]], place, above))
+            found.extend(wanted)
+        return found
+
+    def _find_long(
+        self, long: str, place: Place, automata: "_Automata", found: list[tuple[int, int, int, int]]
+    ) -> None:
+        text = spaced(long) if place is Place.URL else long
+        if automata.plain is not None:
+            _search(automata.plain, text, long, long, found)
+        if automata.kana is not None:
+            _search(automata.kana, fold_kana(text), long, fold_kana(long), found)
+
+    def _made(self, place: Place, above: int) -> "_Automata":
+        """Made when first asked for, which takes some milliseconds: few of the levels are in use."""
+        wanted = [(number, rule) for number, rule in enumerate(self.rules) if rule.guard or _wanted(rule, place, above)]
+        made = _Automata(_automaton(wanted, place, kana=False), _automaton(wanted, place, kana=True))
+        self._automata[place, above] = made
+        return made
+
+
+def spaced(folded: str) -> str:
+    """Folded text with the separators of URLs as blanks; as long as before."""
+    if folded.isascii():
+        return folded.encode("ascii").translate(_SEPARATOR_BYTES).decode("ascii")
+    return folded.translate(SEPARATORS)
+
+
+def _search(
+    automaton: "ahocorasick.Automaton", text: str, folded: str, literal: str, found: list[tuple[int, int, int, int]]
+) -> None:
+    """Add what stands in `text`, a reading of `folded`. `literal`: what is compared where a key says too little."""
+    for last, (length, owners) in automaton.iter(text):
+        start, end = last - length + 1, last + 1
+        stands: bool | None = None  # looked at once for all owners: "movie" stands in many pairs
+        for number, part, free, written in owners:
+            if not free:
+                if stands is None:
+                    stands = has_boundaries(folded, start, end)
+                if not stands:
+                    continue
+            if written is None or literal[start:end] == written:
+                found.append((number, part, start, end))
 
 
 def _wanted(rule: WordRule, place: Place, above: int) -> bool:
     return bool(rule.places & place) and (rule.rating is None or rule.rating > above)
 
 
-ALWAYS = 99  # above every level: guards and help words
 _PLUS = re.compile(r"(?:^|\s)\+(?=\s|$)")
-SEPARATORS = str.maketrans(dict.fromkeys("-_+./&=?~,:;|!*'()", " "))
+_SEPARATORS = "-_+./&=?~,:;|!*'()"
+SEPARATORS = str.maketrans(dict.fromkeys(_SEPARATORS, " "))
+_SEPARATOR_BYTES = bytes.maketrans(_SEPARATORS.encode(), b" " * len(_SEPARATORS))
 
 
 def _disguised(rules: tuple[WordRule, ...]) -> dict[Place, DisguisedIndex]:
@@ -231,17 +261,27 @@ def _disguised(rules: tuple[WordRule, ...]) -> dict[Place, DisguisedIndex]:
     return by_place
 
 
-def _automaton(rules: tuple[WordRule, ...], *, kana: bool) -> "ahocorasick.Automaton | None":
-    """Key -> its length and its owners, as plain numbers: an enum compared for each of them would cost most. The one
-    for kana holds nothing but parts with kana or kanji, so that no ASCII text need be looked for in it."""
-    owners: dict[str, list[tuple[int, int, int, int, bool]]] = {}
-    for number, rule in enumerate(rules):
-        places = EVERYWHERE.value if rule.guard else rule.places.value
-        rating = ALWAYS if rule.guard or rule.rating is None else rule.rating
+@dataclass(frozen=True, slots=True)
+class _Automata:
+    """For one place and one level. `kana` holds nothing but parts with kana or kanji, so that no ASCII text need be
+    looked for in it."""
+
+    plain: "ahocorasick.Automaton | None"
+    kana: "ahocorasick.Automaton | None"
+
+
+def _automaton(wanted: Iterable[tuple[int, WordRule]], place: Place, *, kana: bool) -> "ahocorasick.Automaton | None":
+    """Key -> its length and its owners: (rule number, part, whether it needs no boundary, how it must be written where
+    that is more than its key says)."""
+    owners: dict[str, list[tuple[int, int, bool, str | None]]] = {}
+    for number, rule in wanted:
         for part_number, part in enumerate(rule.parts):
-            if (rule.kana and not part.isascii()) is kana:
-                key = fold_kana(part) if kana else part
-                owners.setdefault(key, []).append((number, part_number, places, rating, rule.guard or rule.sub))
+            if (rule.kana and not part.isascii()) is not kana:
+                continue
+            literal = fold_kana(part) if kana else part
+            key = spaced(literal) if place is Place.URL else literal
+            written = literal if key != literal else None
+            owners.setdefault(key, []).append((number, part_number, rule.guard or rule.sub, written))
     if not owners:
         return None
     automaton = ahocorasick.Automaton()
