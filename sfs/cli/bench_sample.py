@@ -91,7 +91,7 @@ def _site(random: Random) -> str:
 
 
 def _path(random: Random) -> str:
-    return "".join(f"/{random.choice(_WORDS)}" for _ in range(random.randrange(5)))
+    return "".join(f"/{random.choice(_WORDS)}" for _ in range(random.randrange(5))) or "/"
 
 
 def _query(random: Random) -> str:

@@ -25,12 +25,13 @@ class Case:
         # Whether any of the small tables may speak of this host: of nearly all hosts none does.
         parts = url.host.split(".")
         self.named = ruleset.names.may_name(parts) or policy.names.may_name(parts)
-        self.answer = answer = facts.labels.get(
-            url.text
-        )  # of the sources of labels; None where they were not asked yet
+        # What the sources of labels answered; None where they were not asked yet.
+        self.answer = answer = facts.labels.get(url.text)
+        # What the properties of these names would say of nearly every page, without asking them.
         if answer is None or not answer.labels:
-            # Of nearly every page: what the properties of these names would say, without asking them.
             self.__dict__.update(_UNLABELED if policy.unrated is Unrated.BLOCK else _UNLABELED_SHOWN)
+        if not url.name_only:
+            self.is_document = facts.kind is Kind.DOCUMENT
 
     @cached_property
     def is_document(self) -> bool:
@@ -81,7 +82,8 @@ class Case:
     @cached_property
     def list_hits(self) -> list[tuple[CategoryList, Hit]]:
         """The subscribed lists this URL stands on, in any form."""
-        return [(lst, hit) for lst in self.ruleset.lists for hit in lst.index.match(self.url)]
+        url = self.url
+        return [(lst, hit) for lst in self.ruleset.lists for hit in lst.index.match(url)]
 
     @cached_property
     def opened(self) -> bool:

@@ -245,9 +245,7 @@ def body_words(case: Case) -> Answer:
 
 def unrated(case: Case) -> Answer:
     """A document nobody has rated: the policy's word. One whose head never ended is blocked at 0 and 1."""
-    if not case.is_document or case.opened:
-        return None
-    if case.rating[0] is not None:
+    if not case.is_document or case.rating[0] is not None or (case.list_hits and case.opened):
         return None
     if case.policy.unrated is Unrated.BLOCK:
         return case.block("unrated", "unrated")

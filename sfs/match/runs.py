@@ -19,6 +19,9 @@ _RUNS = (
 )
 
 
+_ASCII = bytes(next((run for first, last, run in _RUNS if first <= code <= last), _OTHER) for code in range(0x80))
+
+
 def has_boundaries(folded: str, start: int, end: int) -> bool:
     """Whether folded[start:end] does not continue in the same script run before or after."""
     before = start > 0 and _continues(folded, start)
@@ -29,6 +32,8 @@ def has_boundaries(folded: str, start: int, end: int) -> bool:
 def script(char: str) -> int:
     """The script run a folded character belongs to; 0 for one that ends every run."""
     code = ord(char)
+    if code < 0x80:
+        return _ASCII[code]
     for first, last, run in _RUNS:
         if first <= code <= last:
             return run
@@ -37,6 +42,8 @@ def script(char: str) -> int:
 
 def _continues(folded: str, at: int) -> bool:
     """Whether the characters before and after position `at` belong to one run."""
+    if folded[at] == " " or folded[at - 1] == " ":
+        return False
     after = _run_at(folded, at)
     return after != _OTHER and after == _run_at(folded, at - 1)
 

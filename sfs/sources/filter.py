@@ -13,7 +13,7 @@ from sfs.core.verdict import Verdict
 from sfs.sources.choice import levels_in_use
 from sfs.sources.config import Config
 from sfs.sources.helplines import HelpLine
-from sfs.sources.labels import AllSources, LabelSource, OwnRatings, UnlockedEngines
+from sfs.sources.labels import LabelSource, local_sources
 from sfs.sources.policies import policies_from
 from sfs.sources.rules import RulesReport, load_rules
 from sfs.text.url import Url
@@ -56,5 +56,5 @@ def load_filter(config: Config) -> Filter:
     policies = policies_from(config)
     scans = any(policy.scan_body for policy in policies.policies())
     rules = load_rules(config, levels_in_use(policies), bodies=scans)
-    labels = AllSources((OwnRatings(), *rules.ratings, UnlockedEngines(rules.ruleset.locks)))
+    labels = local_sources(rules.ratings, rules.ruleset.locks)
     return Filter(config, policies, rules.ruleset, labels, rules.helplines, rules.report)

@@ -4,8 +4,9 @@ Today: the own ratings of a policy's owners, the rating files of rules/ratings/,
 made to filter. A remote label bureau is one more source with the same question; the core cannot tell them apart, it
 only says Need(LABELS)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from sfs.core.label import NOT_LABELED, Label, LabelAnswer
@@ -13,6 +14,7 @@ from sfs.core.policy import Policy
 from sfs.core.safesearch import FILE, Locks
 from sfs.match.entry import Entry
 from sfs.match.index import EntryIndex, Hit
+from sfs.text.named import NamedHosts
 from sfs.text.url import Url
 
 
@@ -73,23 +75,30 @@ class UnlockedEngines:
 
 @dataclass(frozen=True, slots=True)
 class AllSources:
-    """Several sources asked as one."""
+    """Several sources asked as one. `named`: those that speak of no host but the ones of `names` and of a policy's own
+    entries; of nearly every host none of them has to be asked. `others` are asked always."""
 
-    sources: tuple[LabelSource, ...]
+    named: tuple[LabelSource, ...]
+    names: NamedHosts
+    others: tuple[LabelSource, ...] = ()
 
     def ask(self, url: Url, policy: Policy) -> LabelAnswer:
         """All their labels; away where any of them is."""
-        answers = [source.ask(url, policy) for source in self.sources]
-        return _joined(answers)
+        parts = url.host.split(".")
+        sources = self.others
+        if self.names.may_name(parts) or policy.names.may_name(parts):
+            sources = (*self.named, *sources)
+        answers = [answer for source in sources if (answer := source.ask(url, policy)) is not NOT_LABELED]
+        if not answers:
+            return NOT_LABELED
+        labels = tuple(label for answer in answers for label in answer.labels)
+        return LabelAnswer(labels, any(answer.away for answer in answers))
 
 
-def _joined(answers: Iterable[LabelAnswer]) -> LabelAnswer:
-    labels: list[Label] = []
-    away = False
-    for answer in answers:
-        labels.extend(answer.labels)
-        away = away or answer.away
-    return LabelAnswer(tuple(labels), away) if labels or away else NOT_LABELED
+def local_sources(files: Sequence[RatingFile], locks: Locks) -> AllSources:
+    """The sources on this machine."""
+    names = NamedHosts(chain(locks.patterns, *(file.rated.names() for file in files)))
+    return AllSources((OwnRatings(), *files, UnlockedEngines(locks)), names)
 
 
 def _label(hit: Hit, rating: int, source: str, file: str, owner: int | None) -> Label:
