@@ -11,6 +11,7 @@ from sfs.core.ruleset import CategoryList, Ruleset
 from sfs.core.verdict import Action, Scope, Verdict
 from sfs.match.index import DECODED, SENT, Hit
 from sfs.match.words import Place, WordHit
+from sfs.text.named import parts_of
 from sfs.text.unwrap import Wrapped
 
 
@@ -23,7 +24,7 @@ class Case:
         self.ruleset = ruleset
         self.url = url = facts.url
         # Whether any of the small tables may speak of this host: of nearly all hosts none does.
-        parts = url.host.split(".")
+        parts = parts_of(url.host)
         self.named = ruleset.names.may_name(parts) or policy.names.may_name(parts)
         # What the sources of labels answered; None where they were not asked yet.
         self.answer = answer = facts.labels.get(url.text)
@@ -46,7 +47,9 @@ class Case:
         host do."""
         if self.named or self.url.name_only:
             return self.named
-        return any(self.ruleset.wrappers.may_wrap(form.path, form.query) for form in self.url.forms)
+        may_wrap = self.ruleset.wrappers.may_wrap
+        first, last = self.url.forms[0], self.url.forms[-1]
+        return may_wrap(first.path, first.query) or (last is not first and may_wrap(last.path, last.query))
 
     @cached_property
     def wrapped(self) -> tuple[tuple[Wrapped, ...], ...]:

@@ -70,11 +70,11 @@ class Step:
 def decide(facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None = None) -> Verdict | Need:
     """The verdict on a request, or the one fact that is missing. Asks for each fact at most once. Never raises:
     a check that does decides as the policy's `on_error` says, with check `error`."""
-    return _decide(facts, policy, ruleset, trace, {facts.url}, 0)
+    return _decide(facts, policy, ruleset, trace, None, 0)
 
 
 def _decide(
-    facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None, seen: set[Url], depth: int
+    facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None, seen: set[Url] | None, depth: int
 ) -> Verdict | Need:
     """The stricter verdict of a page and of those it carries. `seen`: what was judged before, and blocked nothing."""
     case = Case(facts, policy, ruleset)
@@ -82,9 +82,12 @@ def _decide(
     if isinstance(outer, Need) or outer.blocked or outer.check in ("own", "help", "error"):
         return outer if isinstance(outer, Need) else _private(case, outer)
     try:
-        inners = _inner_urls(case) if case.may_wrap else []
+        inners = _inner_urls(case) if case.may_wrap else None
     except Exception as fault:
         return _failed(case, fault)
+    if not inners:
+        return _private(case, outer)
+    seen = {facts.url} if seen is None else seen
     for url in inners:
         if url in seen:
             continue

@@ -224,6 +224,8 @@ def has_gaps(folded: str) -> bool:
 
 def has_masks(folded: str) -> bool:
     """False where no letter is hidden."""
+    if folded.isascii() and "*" not in folded and "#" not in folded:
+        return False
     return _HAS_MASK.search(folded) is not None
 
 

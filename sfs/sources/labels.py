@@ -14,7 +14,7 @@ from sfs.core.policy import Policy
 from sfs.core.safesearch import FILE, Locks
 from sfs.match.entry import Entry
 from sfs.match.index import EntryIndex, Hit
-from sfs.text.named import NamedHosts
+from sfs.text.named import NamedHosts, parts_of
 from sfs.text.url import Url
 
 
@@ -84,7 +84,7 @@ class AllSources:
 
     def ask(self, url: Url, policy: Policy) -> LabelAnswer:
         """All their labels; away where any of them is."""
-        parts = url.host.split(".")
+        parts = parts_of(url.host)
         sources = self.others
         if self.names.may_name(parts) or policy.names.may_name(parts):
             sources = (*self.named, *sources)

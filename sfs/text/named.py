@@ -2,8 +2,9 @@
 
 Nearly every host stands in none of the small tables (help lines, own entries, search engines, wrappers), yet each
 request would ask all of them. Every name or pattern of a table has a part that the hosts it speaks of have as well, at
-whatever place: of `www.example.co.jp`, `*.example.{}` and `example.*` it is "example". A host without any of these
-parts stands in none of the tables; one that has such a part may stand in one, or not.
+whatever place: of `www.example.co.jp`, `*.example.{}` and `example.*` it is "example"; of a name of two parts it is the
+whole, which hosts below it end in. A host without any of these stands in none of the tables; one that has such a part
+may stand in one, or not.
 """
 
 from collections.abc import Iterable
@@ -11,7 +12,28 @@ from typing import Final
 
 # Parts that tell little, since half of all names have them: taken only where a name has no other.
 _COMMON: Final = frozenset(
-    ("www", "com", "net", "org", "co", "ne", "or", "ac", "go", "ad", "ed", "lg", "gr", "edu", "gov", "info", "web", "m")
+    (
+        *(
+            "www",
+            "com",
+            "net",
+            "org",
+            "co",
+            "ne",
+            "or",
+            "ac",
+            "go",
+            "ad",
+            "ed",
+            "lg",
+            "gr",
+            "edu",
+            "gov",
+            "info",
+            "web",
+        ),
+        *("m", "api", "app", "blog", "cdn", "docs", "help", "img", "login", "mail", "media", "news", "shop", "static"),
+    )
 )
 
 
@@ -27,8 +49,16 @@ class NamedHosts:
         self._parts = parts
 
     def may_name(self, parts: list[str]) -> bool:
-        """Whether a table may speak of a canonical host, given as what stands between its dots."""
+        """Whether a table may speak of a host, given as `parts_of` it."""
         return self._any or not self._parts.isdisjoint(parts)
+
+
+def parts_of(host: str) -> list[str]:
+    """What stands between the dots of a canonical host, and its last two parts as one."""
+    parts = host.split(".")
+    if len(parts) > 1:
+        parts.append(f"{parts[-2]}.{parts[-1]}")
+    return parts
 
 
 def telling_part(name: str) -> str:
@@ -36,8 +66,8 @@ def telling_part(name: str) -> str:
     parts = [part for part in name.split(".") if part not in ("*", "{}", "")]
     if not parts:
         return ""
-    # The last is a top level domain in most names, and then a bad choice; it is a choice all the same.
-    better = [part for part in parts[:-1] if part not in _COMMON] or parts[:-1] or parts
-    if name.endswith((".{}", ".*")):
-        better = [part for part in parts if part not in _COMMON] or parts
-    return max(better, key=len)
+    if name.endswith((".{}", ".*")):  # what follows may be anything
+        return max([part for part in parts if part not in _COMMON] or parts, key=len)
+    # The last is a top level domain in most names, and so a bad choice.
+    telling = [part for part in parts[:-1] if part not in _COMMON] if len(parts) > 2 else []
+    return max(telling, key=len) if telling else ".".join(parts[-2:])

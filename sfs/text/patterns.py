@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sfs.errors import RuleError, Where
-from sfs.text.named import NamedHosts
+from sfs.text.named import NamedHosts, parts_of
 
 MAX_VALUES: Final = 500  # in one list of a row
 
@@ -52,7 +52,7 @@ class HostRows[R]:
         self.of: Callable[[str], tuple[R, ...]] = lru_cache(maxsize=4096)(self._find)
 
     def _find(self, host: str) -> tuple[R, ...]:
-        if not self._named.may_name(host.split(".")):
+        if not self._named.may_name(parts_of(host)):
             return ()
         return tuple(row for key in host_keys(host) for row in self._rows.get(key, ()))
 

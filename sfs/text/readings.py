@@ -117,6 +117,8 @@ def readings_of_bytes(forms: tuple[Form, ...]) -> tuple[Form, ...]:
     """The further readings of a URL that holds bytes in another charset or escapes that no browser undoes: what a
     person would read there. () for every other URL, so that no text is made up of what is plain already."""
     path, query = forms[-1].path, forms[-1].query or ""
+    if "%" not in path and "%" not in query:
+        return ()
     odd = any("%" in text and (_BYTE.search(text) or _U_ESCAPE.search(text)) for text in (path, query))
     return further_readings(forms) if odd else ()
 

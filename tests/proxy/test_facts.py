@@ -144,7 +144,7 @@ def test_what_a_script_sent_is_a_fact_in_the_clear(coding):
     if coding:
         flow.request.headers["content-encoding"] = coding
         flow.request.raw_content = encode(text, coding)
-    facts = facts_of(flow, asked_of(flow.request), datetime(2026, 1, 1, tzinfo=UTC))
+    facts = facts_of(flow, asked_of(flow.request), datetime(2026, 1, 1, tzinfo=UTC), {})
     assert (facts.form, facts.form_kind) == (text, "application/json")
 
 
@@ -153,5 +153,5 @@ def test_a_body_that_bursts_or_is_broken_is_a_small_fact():
         headers = {"Content-Type": "text/plain", "Content-Encoding": "gzip"}
         flow = tflow.tflow(req=http.Request.make("POST", "http://f.test/", body, headers))
         flow.request.raw_content = body
-        form = facts_of(flow, asked_of(flow.request), datetime(2026, 1, 1, tzinfo=UTC)).form
+        form = facts_of(flow, asked_of(flow.request), datetime(2026, 1, 1, tzinfo=UTC), {}).form
         assert form is not None and len(form) <= most

@@ -1,11 +1,14 @@
 """Sources of labels: own ratings and rating files answer the question a bureau will be asked."""
 
+from typing import ClassVar
+
 from sfs.core.label import NOT_LABELED, Label, LabelAnswer
 from sfs.core.policy import Owner, policy_of_level
 from sfs.core.safesearch import Locks
 from sfs.match.entry import parse_entry
 from sfs.match.index import ALL_FORMS, DECODED, EntryIndex
 from sfs.sources.labels import AllSources, OwnRatings, RatingFile, UnlockedEngines
+from sfs.text.named import NamedHosts
 from sfs.text.url import name_url, parse_url
 
 
@@ -66,7 +69,23 @@ def test_several_sources_are_asked_as_one_and_one_that_is_away_is_said():
         def ask(self, url, policy):
             return LabelAnswer((Label(1, "one"),))
 
-    answer = AllSources((One(), Away(), One())).ask(parse_url("http://a.test/"), policy_of_level(2))
+    url = parse_url("http://a.test/")
+    answer = AllSources((), NamedHosts(), (One(), Away(), One())).ask(url, policy_of_level(2))
     assert len(answer.labels) == 2
     assert answer.away
-    assert AllSources(()).ask(parse_url("http://a.test/"), policy_of_level(2)) is NOT_LABELED
+    assert AllSources((), NamedHosts()).ask(url, policy_of_level(2)) is NOT_LABELED
+
+
+def test_a_source_of_named_hosts_is_asked_of_those_alone_and_of_the_policys_own():
+    class Asked:
+        hosts: ClassVar = []
+
+        def ask(self, url, policy):
+            self.hosts.append(url.host)
+            return NOT_LABELED
+
+    sources = AllSources((Asked(),), NamedHosts(["a.test"]))
+    own = policy_of_level(2, owners=(Owner("own", rated=EntryIndex([(parse_entry("b.test"), 1)])),))
+    for host, policy in (("www.a.test", policy_of_level(2)), ("c.test", own), ("b.test", own), ("b.test", None)):
+        sources.ask(parse_url(f"http://{host}/"), policy or policy_of_level(2))
+    assert Asked.hosts == ["www.a.test", "b.test"]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from sfs.match.entry import Entry, Unit, parse_entry
 from sfs.match.index import EntryIndex
-from sfs.text.named import NamedHosts, telling_part
+from sfs.text.named import NamedHosts, parts_of, telling_part
 from sfs.text.patterns import HostRows, host_keys, is_host_pattern
 from sfs.text.url import parse_url
 
@@ -17,14 +17,16 @@ PATTERNS = NAMES.flatmap(
 
 
 def named(hosts, host):
-    return NamedHosts(hosts).may_name(host.split("."))
+    return NamedHosts(hosts).may_name(parts_of(host))
 
 
 def test_the_telling_part_is_the_one_that_few_names_have():
     assert telling_part("www.example.co.jp") == "example"
     assert telling_part("*.museum.{}") == "museum"
     assert telling_part("search.*") == "search"
-    assert telling_part("x.com") == "x"
+    assert telling_part("x.com") == telling_part("*.x.com") == "x.com"
+    assert telling_part("www.news.com") == "news.com"
+    assert telling_part("localhost") == "localhost"
     assert telling_part("2001:db8::1") == "2001:db8::1"
     assert telling_part("*") == ""
 
