@@ -180,10 +180,11 @@ def _import_words(wanted: _Wanted, listed: Path, found: str, each: Callable[[Not
             notes.add(Note(PART if line is not None else LEFT, why, reading.where(number), shown))
     if len(words) > MAX_WORDS or sum(len(word.encode()) + 1 for word in words) > MAX_FILE // 2:
         raise SfsError(f"{len(words):,} words", mend=f"at most {MAX_WORDS:,} are taken, of 2 MB: split the list")
-    target = _keep_words(wanted, words, "".join(sidecar(reading.phrases))) if words or reading.phrases else None
+    beside = "".join(sidecar(reading.phrases)) if found == "phrases" else ""  # terms of searches stand in no page
+    target = _keep_words(wanted, words, beside) if words or reading.phrases else None
     counted = f"{len(words):,} words of {len(reading.phrases):,} phrases, {reading.skipped_count:,} lines skipped"
     click.echo(f"{wanted.name}: {counted}" + ("; holds at the next start" if words else ""))
-    if target is not None and words:
+    if target is not None:
         click.echo(f"to take them back, delete {target}")
     for line in reason_lines(notes.by_count(), (LEFT, PART, BAD)):
         click.echo(line)
@@ -198,7 +199,10 @@ def _keep_words(wanted: _Wanted, words: Mapping[str, None], beside: str) -> Path
         if old != target:
             old.unlink(missing_ok=True)
     write_private(target, f"# {wanted.name}\n" + "".join(f"{word}\n" for word in words))
-    write_private(folder / f"{key}.phrases.jsonl", beside)
+    if beside:
+        write_private(folder / f"{key}.phrases.jsonl", beside)
+    else:
+        (folder / f"{key}.phrases.jsonl").unlink(missing_ok=True)
     return target
 
 

@@ -33,7 +33,7 @@ def word_line(phrase: WeightedPhrase, limit: int = LIMIT, flags: str = "") -> tu
     if phrase.weight < 0:
         return None, "a weight below 0: nothing here speaks for a page"
     if phrase.weight < limit:
-        return None, f"a weight below {limit}: it counts together with others only"
+        return None, f"a weight below {limit}: it counts together with others only, where scan_body is on"
     text = " + ".join(" ".join(part.split()) for part in phrase.parts)
     line = f"{text}\t{flags}" if flags else text
     try:

@@ -11,10 +11,11 @@ from sfs.core.safesearch import Locks
 from sfs.errors import RuleError, SfsError, Where
 from sfs.lists.files import ListFile, read_list, too_many_bad
 from sfs.lists.opening import check_start
+from sfs.lists.phrases import phrases_of
 from sfs.lists.store import ListState
 from sfs.match.entry import Entry, parse_entry
 from sfs.match.index import EntryIndex
-from sfs.match.phrases import Phrase, PhraseIndex, parse_phrase_line, phrases_of_words
+from sfs.match.phrases import MOST_WEIGHT, Phrase, PhraseIndex, parse_phrase_line, phrase_of, phrases_of_words
 from sfs.match.words import WordIndex, WordRule, parse_word_line
 from sfs.sources.choice import ALL_LEVELS
 from sfs.sources.config import Config
@@ -62,7 +63,10 @@ def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS, *, bodies: 
     loaded = load_lists(config, levels)
     report.lists, report.skipped = loaded.files, [*report.skipped, *loaded.skipped]
     report.states, report.missing = tuple(loaded.states), tuple(loaded.missing)
-    phrases = (*phrases_of_words(words.rules), *_phrases(folder / "phrases", report)) if bodies else ()
+    phrases: tuple[Phrase, ...] = ()
+    if bodies:
+        imported = _imported_phrases(keywords_dir(config), report)
+        phrases = (*phrases_of_words(words.rules), *_phrases(folder / "phrases", report), *imported)
     ruleset = Ruleset(
         words=words,
         phrases=PhraseIndex(phrases),
@@ -106,6 +110,21 @@ def _phrases(folder: Path, report: RulesReport) -> Iterator[Phrase]:
                 continue
             if phrase is not None:
                 yield phrase
+
+
+def _imported_phrases(folder: Path, report: RulesReport) -> Iterator[Phrase]:
+    """What `sfs lists import` kept of other filters' phrases: their weights, the rating of the words beside them."""
+    for path in sorted(folder.glob("*.phrases.jsonl")):
+        key, name = path.name.removesuffix(".phrases.jsonl"), _shown(path)
+        rating = next((rating for rating in range(1, 5) if (folder / f"{key}-{rating}.txt").is_file()), None)
+        for number, phrase in enumerate(phrases_of(_read(path)), 1):
+            weight = max(-MOST_WEIGHT, min(phrase.weight, MOST_WEIGHT))
+            if not weight or (weight > 0 and rating is None):  # somebody deleted its words: then it is gone too
+                continue
+            try:
+                yield phrase_of(phrase.parts, weight, rating, Where(name, number))
+            except RuleError as fault:
+                report.skipped.append(fault)
 
 
 def _help_words(folder: Path, report: RulesReport) -> Iterator[WordRule]:

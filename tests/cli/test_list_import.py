@@ -113,6 +113,25 @@ def test_phrases_become_words_that_act_and_weights_are_kept(home):
     assert (folder / "words-2.txt").read_text() == "# words\nblue widget\nsmall\n"
 
 
+def test_weights_count_in_the_text_of_pages_where_that_is_searched(home):
+    (home / "weightedphraselist").write_text("<blue widget><60>\n< red >,<gadget><60>\n< museum ><-30>\n")
+    take("weightedphraselist", "--name", "sums", "--rating", "3")
+    (home / "scan.yaml").write_text((home / "sfs.yaml").read_text() + "\nscan_body: true\n")
+
+    def said(body: str, config: str = "scan.yaml") -> str:
+        (home / "page.html").write_text(f"<title>x</title><p>{body}</p>")
+        arguments = ["--config", config, "--html", "page.html", "http://a.example/"]
+        return CliRunner().invoke(explain_command, arguments, standalone_mode=False).output
+
+    both = "darkblue widgets, a red one and gadgets"
+    assert "body-words, rating 3" in said(both) and "sums.phrases.jsonl:1" in said(both)
+    assert said(both + " in a museum").startswith("shown")
+    assert said("darkblue widgets").startswith("shown")
+    assert said(both, "sfs.yaml").startswith("shown")
+    (home / "state" / "keywords" / "sums-3.txt").unlink()
+    assert said(both).startswith("shown")
+
+
 def test_search_terms_act_in_searches(home):
     (home / "bannedsearchtermlist").write_text("blue+widget\n")
     take("bannedsearchtermlist", "--rating", "3")

@@ -30,7 +30,11 @@ def test_phrases_have_parts_weight_and_category():
         (WeightedPhrase(("blue  widget",), 100, None), "blue widget", "found inside words there, as whole words here"),
         (WeightedPhrase((" blue",), 100, None), "blue", "found inside words there, as whole words here"),
         (WeightedPhrase((" 青い箱 ",), 100, None), "青い箱", ""),
-        (WeightedPhrase(("blue",), 99, None), None, "a weight below 100: it counts together with others only"),
+        (
+            WeightedPhrase(("blue",), 99, None),
+            None,
+            "a weight below 100: it counts together with others only, where scan_body is on",
+        ),
         (WeightedPhrase(("blue",), -1, None), None, "a weight below 0: nothing here speaks for a page"),
         (WeightedPhrase(("b",), 100, None), None, "cannot be written as a word: a single letter"),
         (
