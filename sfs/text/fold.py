@@ -98,10 +98,12 @@ def _fold(text: str) -> str:
     if text.isascii():
         return " ".join(text.lower().split())
     limit = GROWTH * len(text) + 64
-    if _HAS_STRANGE.search(text):
-        if len(text) > LONG:
-            for wide, narrow in _WIDE:
-                text = text.replace(wide, narrow)
+    strange = _HAS_STRANGE.search(text)
+    if strange and len(text) > LONG:
+        for wide, narrow in _WIDE:
+            text = text.replace(wide, narrow)
+        strange = _HAS_STRANGE.search(text)  # most often nothing is left, and the look at runs costs most
+    if strange:
         text = _STRANGE.sub(_settled, text)[:limit]
     text = text.casefold()
     if "ーー" in text:
