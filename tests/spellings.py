@@ -181,7 +181,10 @@ def encoded_slash(pieces: Pieces, rng: random.Random) -> None:
     first, rest = pieces.path[:1], pieces.path[1:]
     other = ["%2f", "%2F", "%5c", "%252F", "\\", "//", "%u002f", "/%2f", "/.%2f"]
     other += ["%c0%af"] if pieces.charset == "utf-8" else []
-    pieces.path = first + _some(rest, rng, lambda c: c == "/", lambda _: rng.choice(other))
+    respelled = first + _some(rest, rng, lambda c: c == "/", lambda _: rng.choice(other))
+    # A slash behind a parameter stays: encoded, it would belong to the parameter, which servers cut off with it.
+    kept = {at for at in range(1, len(pieces.path)) if pieces.path[at - 1].lower().startswith((";", "%3b"))}
+    pieces.path = [pieces.path[at] if at in kept else token for at, token in enumerate(respelled)]
 
 
 def encoded_again(pieces: Pieces, rng: random.Random) -> None:

@@ -264,4 +264,4 @@ def test_the_variants_of_the_readme_work_in_a_fresh_clone(way, clone, bare, tmp_
 def test_the_readme_without_uv_works_in_a_fresh_clone(clone, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python3").symlink_to(Path(sys.executable).resolve())
-    filters(readme_line("pip install ."), clone, bare_environment(tmp_path, tmp_path / "bin"))
+    filters(readme_line("pip install '.[admin]'"), clone, bare_environment(tmp_path, tmp_path / "bin"))
