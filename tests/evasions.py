@@ -5,7 +5,6 @@ The same seed makes the same ones. What is listed and the first look-alikes stan
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from string import ascii_lowercase
 
 from sfs.match.entry import Entry, Unit, parse_entry
 from tests.evasion_cases import listed, neighbours
@@ -74,7 +73,9 @@ def _is_listed(url: str) -> bool:
     """Whether chance has made a listed page: these are spelled as the entries are, so their text is enough."""
     bare = url.partition("://")[2]
     hits = (
-        bare == line or bare.partition("?")[0] == line or (line[-1] == "/" and bare.startswith(line))
+        bare == line
+        or bare.partition("?")[0] in (line, line.removesuffix("/"))  # a folder's name alone is the folder
+        or (line[-1] == "/" and bare.startswith(line))
         for line in listed()
     )
     return any(hits)
@@ -131,7 +132,8 @@ def _other_path(entry: Entry, more: str, rng: random.Random) -> str:
 
 
 def _letters(rng: random.Random) -> str:
-    return "".join(rng.choice(ascii_lowercase) for _ in range(rng.randint(1, 4)))
+    """Letters of which chance makes no word that is listed."""
+    return "".join(rng.choice("jkqvz") for _ in range(rng.randint(1, 5)))
 
 
 def _entry(line: str) -> Entry:
