@@ -28,7 +28,8 @@ class Axis(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CategoryList:
     """A subscribed list: a rating, or an axis, or neither (it maps to nothing), or `opens` (it shows what is
-    unrated). `final` lists cannot be opened by own allow entries."""
+    unrated). `final` lists cannot be opened by own allow entries. `shipped`: one of rules/, which nobody subscribed
+    to; no figure of the lists counts it."""
 
     name: str
     index: EntryIndex
@@ -37,6 +38,7 @@ class CategoryList:
     axis: Axis | None = None
     opens: bool = False
     final: bool = False
+    shipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

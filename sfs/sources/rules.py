@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from sfs.core.ruleset import Ruleset
+from sfs.core.ruleset import Axis, CategoryList, Ruleset
 from sfs.core.safesearch import Locks
 from sfs.errors import RuleError, SfsError, Where
 from sfs.lists.files import ListFile, read_list, too_many_bad
@@ -17,7 +17,7 @@ from sfs.match.entry import Entry, parse_entry
 from sfs.match.index import EntryIndex
 from sfs.match.phrases import MOST_WEIGHT, Phrase, PhraseIndex, parse_phrase_line, phrase_of, phrases_of_words
 from sfs.match.words import WordIndex, WordRule, parse_word_line
-from sfs.sources.choice import ALL_LEVELS
+from sfs.sources.choice import ALL_LEVELS, acts
 from sfs.sources.config import Config
 from sfs.sources.helplines import HelpLine, helplines_from
 from sfs.sources.labels import RatingFile
@@ -74,7 +74,7 @@ def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS, *, bodies: 
         help_hosts=_help_hosts(helplines, report),
         system_hosts=_entries(folder / "system-hosts.txt", report),
         mandatory=tuple(loaded.mandatory),
-        lists=tuple(loaded.lists),
+        lists=(*loaded.lists, *_circumvention(folder / "circumvention.txt", levels, report)),
         engines=Engines(_rows(folder / "search-engines.yaml")),
         wrappers=Wrappers(_rows(folder / "wrappers.yaml")),
         locks=Locks(_rows(folder / "safesearch.yaml")),
@@ -163,6 +163,12 @@ def _entries(path: Path, report: RulesReport) -> EntryIndex:
     file = read_list(path, "entries")
     report.skipped.extend(file.skipped)
     return file.index
+
+
+def _circumvention(path: Path, levels: Collection[int], report: RulesReport) -> tuple[CategoryList, ...]:
+    """The shipped names of ways around a filter, where a level in use closes them."""
+    shipped = CategoryList(_shown(path), _entries(path, report), axis=Axis.CIRCUMVENTION, shipped=True)
+    return (shipped,) if acts(shipped, levels) else ()
 
 
 def _help_hosts(helplines: tuple[HelpLine, ...], report: RulesReport) -> EntryIndex:

@@ -22,7 +22,7 @@ PROFILES = ROOT / "profiles"
 CATEGORY_NAMES = ROOT / "tests" / "vectors" / "rules" / "category-names.txt"
 
 ALLOWLISTS = ["allowlist/start-ja.txt", "allowlist/start-en.txt"]
-ENTRY_FILES = [*ALLOWLISTS, "never-decrypt.txt", "system-hosts.txt"]
+ENTRY_FILES = [*ALLOWLISTS, "circumvention.txt", "never-decrypt.txt", "system-hosts.txt"]
 
 # Sites where strangers publish: none of them may be open to everybody, or stand for children.
 SHARED = [

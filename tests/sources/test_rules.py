@@ -1,15 +1,17 @@
 """The folder rules/ as a filter: files that somebody added or spoiled."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
-from sfs.core.facts import Facts
+from sfs.core.facts import Facts, Https
 from sfs.core.verdict import Verdict
 from sfs.errors import SfsError
 from sfs.sources import places, rules
 from sfs.sources.config import load_config
 from sfs.sources.filter import load_filter
+from sfs.sources.protection import protection
 from sfs.text.url import parse_url
 
 
@@ -79,3 +81,35 @@ def test_a_file_that_is_no_list_is_refused_with_its_name(folder, load, name, dat
     assert said in caught.value.what
     assert caught.value.where.file == f"rules/{name}"
     assert caught.value.mend
+
+
+@pytest.mark.parametrize("level", range(5))
+@pytest.mark.parametrize("https", Https)
+def test_ways_around_that_are_known_by_name_follow_the_level(load, level, https):
+    filter_ = load(level)
+    for host in ("dns.google", "mozilla.cloudflare-dns.com", "mask.icloud.com", "www.nordvpn.com", "croxyproxy.com"):
+        facts = Facts(parse_url(f"https://{host}/").by_name() if https is Https.SNI else parse_url(f"https://{host}/"))
+        answer, _ = filter_.judge(replace(facts, https=https).with_page(None), filter_.policies.default)
+        assert answer.blocked is (level <= 2), host
+        if level <= 2:
+            assert (answer.check, answer.reason) == ("subscribed", "circumvention")
+            assert answer.source.startswith("rules/circumvention.txt:")
+    if level:
+        for host in ("www.cloudflare.com", "www.google.com", "www.icloud.com", "www.opendns.com", "adguard.com"):
+            assert not verdict(filter_, f"https://{host}/").blocked, host
+
+
+def test_an_own_entry_opens_a_way_around_and_a_provider_closes_none(tmp_path):
+    state = {"state": str(tmp_path / "state")}
+    own = load_filter(load_config(None, {"level": 2, "allow": ["dns.google"], **state}))
+    assert verdict(own, "https://dns.google/").check == "entry"
+    isp = load_filter(load_config(None, {"checks": "mandatory", "level": 0, **state}))
+    assert not verdict(isp, "https://dns.google/").blocked
+    assert not isp.ruleset.lists
+
+
+def test_shipped_names_of_ways_around_count_as_no_list(load):
+    shield = protection(load())
+    assert "category list (" not in shield.ready
+    assert "lists" not in [key for key, _, _ in shield.lines]
+    assert ("no_lists", 1, 0) in shield.warnings
