@@ -85,8 +85,9 @@ class Case:
     @cached_property
     def list_hits(self) -> list[tuple[CategoryList, Hit]]:
         """The subscribed lists this URL stands on, in any form."""
-        url = self.url
-        return [(lst, hit) for lst in self.ruleset.lists for hit in lst.index.match(url)]
+        url, rules = self.url, self.ruleset
+        lists = (*rules.lists, *rules.own_lists) if self.named else rules.lists
+        return [(lst, hit) for lst in lists for hit in lst.index.match(url)]
 
     @cached_property
     def opened(self) -> bool:

@@ -13,6 +13,7 @@ from sfs.core.ruleset import Axis
 from sfs.core.verdict import Action, Scope, Verdict
 from sfs.match.index import Hit, best
 from sfs.match.words import Place, WordHit
+from sfs.text.doh import asks_dns
 from sfs.text.readings import readings_of_bytes
 from sfs.text.url import Form
 
@@ -97,8 +98,14 @@ def subscribed(case: Case) -> Answer:
     for lst, hit in case.list_hits:
         if lst.axis is not None and _list_blocks(case, None, lst.axis):
             return case.block("subscribed", str(lst.axis), source=_line(lst.name, hit), scope=case.scope_of(hit))
+    if LEVELS[case.policy.level].circumvention and not case.url.name_only and _asks_dns(case):
+        return case.block("subscribed", str(Axis.CIRCUMVENTION), source="DNS over HTTPS")
     wrapper = _wrapper(case)
     return None if wrapper is None else case.block("subscribed", "wrapper", source=wrapper)
+
+
+def _asks_dns(case: Case) -> bool:
+    return any(asks_dns(form.path, form.query, case.facts.form_kind) for form in case.url.forms)
 
 
 def _wrapper(case: Case) -> str | None:

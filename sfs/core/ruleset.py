@@ -28,8 +28,7 @@ class Axis(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CategoryList:
     """A subscribed list: a rating, or an axis, or neither (it maps to nothing), or `opens` (it shows what is
-    unrated). `final` lists cannot be opened by own allow entries. `shipped`: one of rules/, which nobody subscribed
-    to; no figure of the lists counts it."""
+    unrated). `final` lists cannot be opened by own allow entries."""
 
     name: str
     index: EntryIndex
@@ -38,7 +37,6 @@ class CategoryList:
     axis: Axis | None = None
     opens: bool = False
     final: bool = False
-    shipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,8 @@ class Ruleset:
     system_hosts: EntryIndex = _NO_ENTRIES
     mandatory: tuple[MandatoryList, ...] = ()
     lists: tuple[CategoryList, ...] = ()
+    # Short ones that come with SFS: nobody subscribed to them, and they are asked only of hosts that they may name.
+    own_lists: tuple[CategoryList, ...] = ()
     engines: Engines = field(default_factory=lambda: Engines([]))
     wrappers: Wrappers = field(default_factory=lambda: Wrappers([]))
     locks: Locks = field(default_factory=Locks)
@@ -69,6 +69,6 @@ class Ruleset:
 
     def __post_init__(self) -> None:
         tables = (self.engines.patterns, self.wrappers.patterns, self.locks.patterns)
-        indexes = (self.help_hosts, self.system_hosts)
+        indexes = (self.help_hosts, self.system_hosts, *(lst.index for lst in self.own_lists))
         names = chain(self.own_hosts, *tables, *(index.names() for index in indexes))
         object.__setattr__(self, "names", NamedHosts(names))

@@ -71,6 +71,8 @@ def facts_of(flow: http.HTTPFlow, asked: Asked, now: datetime, labels: Mapping[s
     form, kind = None, ""
     if request.method == "POST" and request.raw_content and _holds_fields(request):
         form, kind = _form(request, request.raw_content), request.headers.get("content-type", "")[:MAX_TYPE]
+    elif request.method == "POST":  # what is no form says what it is all the same
+        kind = request.headers.get("content-type", "")[:MAX_TYPE]
     return Facts(asked.url, Https.INSPECT, asked.kind, request.method, form, kind, client_of(flow), None, now, labels)
 
 

@@ -5,16 +5,28 @@ from typing import Final
 
 from mitmproxy import http
 
+from sfs.core.facts import Https
 from sfs.proxy.facts import client_of, has_form, is_form
 from sfs.proxy.marks import OPEN, answer
 from sfs.proxy.pages import Pages, local_now
-from sfs.proxy.trust import CHECK_HOST, Proofs, behind_front, client_key, device_state, keeps_trust, take_proof
+from sfs.proxy.selfcheck import SelfCheck
+from sfs.proxy.trust import (
+    CHECK_HOST,
+    Proofs,
+    behind_front,
+    client_key,
+    device_state,
+    keeps_trust,
+    mode_for,
+    take_proof,
+)
 from sfs.proxy.tunnels import Tunnels
 from sfs.proxy.verdicts import Verdicts
 from sfs.sources.filter import Filter
 from sfs.sources.trust import Trust
 
 REPORT: Final = "/report"
+HELP_HOST: Final = "sfs.home.arpa"
 
 
 class OwnForm:
@@ -30,6 +42,7 @@ class OwnPages:
         self._tunnels = tunnels
         self._trust = trust
         self._proofs = Proofs()
+        self.selfcheck = SelfCheck(pages)
 
     def headers(self, flow: http.HTTPFlow, filter_: Filter, *, through_proxy: bool) -> None:
         """Answer, or wait for the form of a report. `through_proxy`: not asked at the proxy's own port."""
@@ -48,6 +61,11 @@ class OwnPages:
 
     def _page(self, flow: http.HTTPFlow, filter_: Filter, *, through_proxy: bool) -> None:
         client, policy = client_of(flow) or "", self._verdicts.policy(filter_, flow)
+        if through_proxy and flow.request.host.lower().rstrip(".") == HELP_HOST:
+            front = behind_front(flow.request.headers)
+            mode = mode_for(filter_, self._trust, client_key(client), HELP_HOST, front=front)
+            if self.selfcheck.page(flow, policy, inspected=mode is Https.INSPECT and policy.checks is None):
+                return
         names = self._verdicts.refused.of(client, local_now())
         front = behind_front(flow.request.headers)
         device = device_state(filter_, self._trust, self._proofs, policy, client_key(client), front=front)

@@ -1,7 +1,7 @@
 """Our own answers: the page that says why, the help page and what a device fetches before it uses the proxy."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from cryptography import x509
 from mitmproxy import http
 
 from sfs.core.policy import Policy
+from sfs.core.probes import PROBES
 from sfs.core.verdict import Verdict
 from sfs.proxy.facts import with_mark
 from sfs.proxy.refused import Refusal
@@ -20,7 +21,7 @@ from sfs.sources.protection import protection
 from sfs.sources.reports import Reports
 from sfs.sources.settings import PageLanguage
 from sfs.text.url import Url, is_address
-from sfs.web import pages, report
+from sfs.web import checkpage, pages, report
 from sfs.web.device import CertificateKind, DeviceState, is_firefox, system_of
 from sfs.web.pages import HELP_URL, PageAnswer
 from sfs.web.report import report_url
@@ -159,6 +160,24 @@ class Pages:
         if path != "/":
             return self.error(request, "not-found")
         return response_of(self._help(request, policy, proxy, device, client, through_proxy=through_proxy))
+
+    def check(self, request: http.Request, run: str) -> http.Response:
+        """The page that tries the ways around the filter."""
+        urls = [probe.of_run(run) for probe in PROBES if probe.url is not None]
+        return response_of(checkpage.check_page(self.language(request), urls, run))
+
+    def check_script(self, request: http.Request) -> http.Response:
+        """Its script."""
+        return response_of(checkpage.check_script())
+
+    def check_result(self, request: http.Request, states: Mapping[str, bool | None], policy: Policy) -> http.Response:
+        """What came of them: each closed, open, or None where nothing came."""
+        level = None if policy.checks is not None else policy.level
+        return response_of(checkpage.result_page(self.language(request), states, level))
+
+    def probe(self, request: http.Request, *, closed: bool) -> http.Response:
+        """The answer to one of them."""
+        return response_of(checkpage.probe_answer(closed=closed))
 
     async def report(self, request: http.Request, client: str, policy: Policy, reached: str) -> http.Response:
         """POST /report with its whole body: 303 to the page that says thank you, or the form with what is wrong.

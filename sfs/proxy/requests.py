@@ -6,7 +6,7 @@ from sfs.core.facts import Facts, Need
 from sfs.core.verdict import Verdict
 from sfs.proxy import stock
 from sfs.proxy.decode import accepted
-from sfs.proxy.facts import Asked, asked_of, facts_of, has_form, hide_mark, settle_path, without_mark
+from sfs.proxy.facts import Asked, asked_of, client_of, facts_of, has_form, hide_mark, settle_path, without_mark
 from sfs.proxy.faults import Guard
 from sfs.proxy.loop import LoopGuard
 from sfs.proxy.marks import OPEN, Open, answer
@@ -42,6 +42,9 @@ class Requests:
         asked = asked_of(request)
         if await self._is_for_us(flow, asked, filter_):
             self._own.headers(flow, filter_, through_proxy=True)
+            return
+        if self._own.selfcheck.takes(asked, client_of(flow) or ""):
+            self._own.selfcheck.judge(flow, asked, filter_, self._verdicts.policy(filter_, flow))
             return
         if self._loop_guard.seen(request.headers.get_all("via")):
             self._error(flow, "loop")

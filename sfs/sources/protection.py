@@ -100,7 +100,7 @@ def _warnings(filter_: Filter, policy: Policy, now: datetime) -> tuple[Line, ...
 
 
 def _acting(filter_: Filter, policy: Policy) -> list[CategoryList]:
-    return [lst for lst in filter_.ruleset.lists if not lst.shipped and acts(lst, (policy.level,))]
+    return [lst for lst in filter_.ruleset.lists if acts(lst, (policy.level,))]
 
 
 def _blocks(lst: CategoryList) -> bool:

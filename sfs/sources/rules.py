@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+from sfs.core.probes import PRETENDED, PROBE_HOST
 from sfs.core.ruleset import Axis, CategoryList, Ruleset
 from sfs.core.safesearch import Locks
 from sfs.errors import RuleError, SfsError, Where
@@ -13,10 +14,11 @@ from sfs.lists.files import ListFile, read_list, too_many_bad
 from sfs.lists.opening import check_start
 from sfs.lists.phrases import phrases_of
 from sfs.lists.store import ListState
-from sfs.match.entry import Entry, parse_entry
+from sfs.match.entry import Entry, Unit, parse_entry
 from sfs.match.index import EntryIndex
 from sfs.match.phrases import MOST_WEIGHT, Phrase, PhraseIndex, parse_phrase_line, phrase_of, phrases_of_words
 from sfs.match.words import WordIndex, WordRule, parse_word_line
+from sfs.pics.safetyonline import MAX_RATING
 from sfs.sources.choice import ALL_LEVELS, acts
 from sfs.sources.config import Config
 from sfs.sources.helplines import HelpLine, helplines_from
@@ -74,7 +76,8 @@ def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS, *, bodies: 
         help_hosts=_help_hosts(helplines, report),
         system_hosts=_entries(folder / "system-hosts.txt", report),
         mandatory=tuple(loaded.mandatory),
-        lists=(*loaded.lists, *_circumvention(folder / "circumvention.txt", levels, report)),
+        lists=tuple(loaded.lists),
+        own_lists=_own_lists(folder, levels, report),
         engines=Engines(_rows(folder / "search-engines.yaml")),
         wrappers=Wrappers(_rows(folder / "wrappers.yaml")),
         locks=Locks(_rows(folder / "safesearch.yaml")),
@@ -165,10 +168,15 @@ def _entries(path: Path, report: RulesReport) -> EntryIndex:
     return file.index
 
 
-def _circumvention(path: Path, levels: Collection[int], report: RulesReport) -> tuple[CategoryList, ...]:
-    """The shipped names of ways around a filter, where a level in use closes them."""
-    shipped = CategoryList(_shown(path), _entries(path, report), axis=Axis.CIRCUMVENTION, shipped=True)
-    return (shipped,) if acts(shipped, levels) else ()
+def _own_lists(folder: Path, levels: Collection[int], report: RulesReport) -> tuple[CategoryList, ...]:
+    """The shipped names of ways around a filter, where a level in use closes them; and what the self-check pretends to
+    be closed, which at level 4 is not."""
+    path = folder / "circumvention.txt"
+    around = CategoryList(_shown(path), _entries(path, report), axis=Axis.CIRCUMVENTION)
+    pretended = EntryIndex((Entry(Unit.TREE, f"{name}.{PROBE_HOST}"), 1) for name in PRETENDED)
+    return tuple(
+        lst for lst in (around, CategoryList("self-check", pretended, rating=MAX_RATING)) if acts(lst, levels)
+    )
 
 
 def _help_hosts(helplines: tuple[HelpLine, ...], report: RulesReport) -> EntryIndex:
