@@ -13,7 +13,7 @@ from sfs.core.ruleset import Axis
 from sfs.core.verdict import Action, Scope, Verdict
 from sfs.match.index import Hit, best
 from sfs.match.words import Place, WordHit
-from sfs.text.doh import asks_dns
+from sfs.text.doh import is_doh
 from sfs.text.readings import readings_of_bytes
 from sfs.text.url import Form
 
@@ -94,18 +94,23 @@ def _asked_badly(case: Case, owner: Owner, hit: Hit) -> Answer:
 
 
 def subscribed(case: Case) -> Answer:
-    """Subscribed lists: security at every level, circumvention for children; and pages that carry other pages."""
+    """Subscribed lists: security at every level, circumvention for children; DNS over HTTPS on any host; and pages that
+    carry other pages."""
     for lst, hit in case.list_hits:
         if lst.axis is not None and _list_blocks(case, None, lst.axis):
             return case.block("subscribed", str(lst.axis), source=_line(lst.name, hit), scope=case.scope_of(hit))
-    if LEVELS[case.policy.level].circumvention and not case.url.name_only and _asks_dns(case):
+    if _asks_names(case):
         return case.block("subscribed", str(Axis.CIRCUMVENTION), source="DNS over HTTPS")
     wrapper = _wrapper(case)
     return None if wrapper is None else case.block("subscribed", "wrapper", source=wrapper)
 
 
-def _asks_dns(case: Case) -> bool:
-    return any(asks_dns(form.path, form.query, case.facts.form_kind) for form in case.url.forms)
+def _asks_names(case: Case) -> bool:
+    """Whether a name server is asked past the house's own, which children do not get; by name that is not seen."""
+    if case.url.name_only or not LEVELS[case.policy.level].circumvention:
+        return False
+    kind = case.facts.form_kind
+    return any(is_doh(form.path, form.query, kind) for form in case.url.forms)
 
 
 def _wrapper(case: Case) -> str | None:

@@ -78,7 +78,7 @@ class Facts:
     kind: Kind = Kind.DOCUMENT
     method: str = "GET"
     form: bytes | None = None  # the body of a search sent by POST
-    form_kind: str = ""  # its Content-Type; none: an urlencoded form
+    form_kind: str = ""  # its Content-Type; none: an urlencoded form. That of a DNS message without its body
     client: str | None = None
     login: str | None = None
     time: datetime | None = None

@@ -34,7 +34,7 @@ class Probe:
 
 PROBES: Final = (
     Probe("listed", f"http://listed.{PROBE_HOST}/"),
-    Probe("spelled", f"http://SPELLED.{PROBE_HOST}./a/../%2561"),
+    Probe("spelled", f"http://SPELLED.{PROBE_HOST}/a/../%2561"),
     Probe("port", f"http://port.{PROBE_HOST}:8099/"),
     Probe("address", f"http://{ADDRESS}/"),
     Probe("translator", f"http://translator.{PROBE_HOST}/translate?u={quote(_INNER, safe='')}"),

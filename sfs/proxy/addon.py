@@ -20,7 +20,6 @@ from collections.abc import Callable
 from mitmproxy import connection, http, tls
 from mitmproxy.proxy import server_hooks
 
-from sfs.core.probes import probe_of
 from sfs.proxy import stock
 from sfs.proxy.facts import Asked, client_of
 from sfs.proxy.faults import Faults, Guard
@@ -90,11 +89,11 @@ class SfsAddon:
     async def http_connect(self, flow: http.HTTPFlow) -> None:
         """Judge a tunnel by name, or let it be opened so that its requests are judged."""
         await self._guard.run(flow, self._tunnels.connect)
-        if probe_of(flow.request.host.lower().rstrip(".")) is not None:
-            client, closed = client_of(flow) or "", flow.response is not None
-            self._quietly(lambda: self._own.selfcheck.tunnel(client, flow.request.host, closed=closed))
         if (tunnel := self._tunnels.of(flow.client_conn.id)) is not None and tunnel.closed:
             self._quietly(lambda: self._recheck.at_end(tunnel.policy))
+        if flow.response is not None or (tunnel is not None and tunnel.closed):  # else its requests will be judged
+            client, closed = client_of(flow) or "", flow.response is not None
+            self._quietly(lambda: self._own.selfcheck.tunnel(client, flow.request.host, closed=closed))
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         """Keep a closed tunnel closed; where its SNI names another host than CONNECT did, judge that name too."""

@@ -12,6 +12,7 @@ from sfs.core.label import LabelAnswer
 from sfs.core.sight import kind_of
 from sfs.errors import UrlError
 from sfs.proxy.decode import BoundedDecoder
+from sfs.text.doh import MEDIA_TYPE
 from sfs.text.url import DEFAULT_PORTS, Url, parse_url
 
 MAX_TARGET = 65_536  # bytes of a request target; longer ones are answered 414
@@ -71,8 +72,8 @@ def facts_of(flow: http.HTTPFlow, asked: Asked, now: datetime, labels: Mapping[s
     form, kind = None, ""
     if request.method == "POST" and request.raw_content and _holds_fields(request):
         form, kind = _form(request, request.raw_content), request.headers.get("content-type", "")[:MAX_TYPE]
-    elif request.method == "POST":  # what is no form says what it is all the same
-        kind = request.headers.get("content-type", "")[:MAX_TYPE]
+    elif MEDIA_TYPE in request.headers.get("content-type", "").lower():
+        kind = request.headers["content-type"][:MAX_TYPE]
     return Facts(asked.url, Https.INSPECT, asked.kind, request.method, form, kind, client_of(flow), None, now, labels)
 
 

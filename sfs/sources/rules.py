@@ -174,9 +174,7 @@ def _own_lists(folder: Path, levels: Collection[int], report: RulesReport) -> tu
     path = folder / "circumvention.txt"
     around = CategoryList(_shown(path), _entries(path, report), axis=Axis.CIRCUMVENTION)
     pretended = EntryIndex((Entry(Unit.TREE, f"{name}.{PROBE_HOST}"), 1) for name in PRETENDED)
-    return tuple(
-        lst for lst in (around, CategoryList("self-check", pretended, rating=MAX_RATING)) if acts(lst, levels)
-    )
+    return tuple(lst for lst in (around, CategoryList("self-check", pretended, rating=MAX_RATING)) if acts(lst, levels))
 
 
 def _help_hosts(helplines: tuple[HelpLine, ...], report: RulesReport) -> EntryIndex:

@@ -205,6 +205,25 @@ def test_security_lists_hold_at_every_level_and_circumvention_for_children(level
     assert blocked is (level <= 2)
 
 
+@pytest.mark.parametrize("level", range(5))
+def test_dns_over_https_is_closed_for_children_on_any_host_and_opened_by_an_entry(level):
+    shown = {"unrated": Unrated.SHOW}
+    asked = "AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB"  # RFC 8484, section 4.1.1
+    for url in (
+        "https://any.test/dns-query",
+        f"http://any.test/x?dns={asked}",
+        f"http://any.test/x?%2564ns={asked}",
+        "http://any.test:8080/dns%2dquery/",
+    ):
+        verdict = settle(facts(url), policy(level, **shown), Ruleset())
+        assert verdict.blocked is (level <= 2)
+        if verdict.blocked:
+            assert check(verdict) == ("block", "subscribed/circumvention")
+        assert not settle(facts(url), policy(level, owner(allow=["any.test"]), **shown), Ruleset()).blocked
+    for url in ("https://any.test/docs/dns-query-guide", "https://any.test/?dns=example.com"):
+        assert not settle(facts(url), policy(level, **shown), Ruleset()).blocked
+
+
 def test_only_allowed_blocks_other_documents_but_not_what_they_load():
     rules = Ruleset(lists=(CategoryList("start", entries("kids.test"), opens=True),))
     only = policy(2, owner(allow=["school.test"]), only_allowed=True)

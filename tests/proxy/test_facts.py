@@ -9,7 +9,13 @@ from mitmproxy import http
 from mitmproxy.net.encoding import encode
 from mitmproxy.test import tflow
 
+from sfs.core.decide import decide
 from sfs.core.facts import Kind
+from sfs.core.label import LabelAnswer
+from sfs.core.levels import Unrated
+from sfs.core.policy import policy_of_level
+from sfs.core.ruleset import Ruleset
+from sfs.core.verdict import Verdict
 from sfs.proxy.facts import MAX_FORM, BadRequest, asked_of, facts_of, has_form, with_mark, without_mark
 
 
@@ -155,3 +161,17 @@ def test_a_body_that_bursts_or_is_broken_is_a_small_fact():
         flow.request.raw_content = body
         form = facts_of(flow, asked_of(flow.request), datetime(2026, 1, 1, tzinfo=UTC), {}).form
         assert form is not None and len(form) <= most
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_a_dns_message_is_closed_for_children_on_any_host(level):
+    flow = tflow.tflow(req=request(Host="site.test", Content_Type="application/dns-message"))
+    flow.request.method = "POST"
+    asked = asked_of(flow.request)
+    facts = facts_of(flow, asked, datetime.now(UTC), {asked.url.text: LabelAnswer()}).with_page(None)
+    assert facts.form is None
+    verdict = decide(facts, policy_of_level(level, unrated=Unrated.SHOW), Ruleset())
+    assert isinstance(verdict, Verdict)
+    assert verdict.blocked is (level <= 2)
+    if level <= 2:
+        assert (verdict.check, verdict.reason, verdict.source) == ("subscribed", "circumvention", "DNS over HTTPS")

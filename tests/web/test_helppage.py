@@ -56,8 +56,8 @@ def test_who_forgot_the_address_of_the_settings_finds_it_here(language: Language
         found = tree(help_page(language, state(**more))).css("section[aria-labelledby=wrong] a")
         return [node.attributes["href"] for node in found]
 
-    assert links(settings_url="https://192.0.2.1:8081/") == ["/why", "https://192.0.2.1:8081/"]
-    assert links() == ["/why"]
+    assert links(settings_url="https://192.0.2.1:8081/") == ["/why", "/check", "https://192.0.2.1:8081/"]
+    assert links() == ["/why", "/check"]
 
 
 def test_at_the_proxys_own_port_a_second_picture_tells_whether_the_filter_is_on() -> None:

@@ -311,7 +311,7 @@ def test_the_help_page_says_state_level_mode_and_record(
 def test_the_help_page_offers_the_certificate_only_where_there_is_one() -> None:
     page = tree(help_page("en", STATE))
     own = {node.attributes["href"] for node in page.css("a") if (node.attributes["href"] or "").startswith("/")}
-    assert own == {"/", "/why", "/ca.cer", "/ca.pem", "/ca.mobileconfig"}
+    assert own == {"/", "/why", "/check", "/ca.cer", "/ca.pem", "/ca.mobileconfig"}
     without = tree(help_page("en", FilterState(True, 1, "192.0.2.1:8080")))
     assert not without.css("a[href^='/ca.']")
 
