@@ -35,7 +35,7 @@ _TYPES: Final[dict[CertificateKind, str]] = {
 
 # No `; DIRECT` after the proxy: where the filter is off, a browser would go round it without a word.
 # What is local goes there itself: this device, names without a dot, mDNS (RFC 6762), names inside a home (RFC 8375,
-# but for our own two), private and link-local addresses (RFC 1918, RFC 3927, RFC 4193, RFC 4291).
+# but for our own and all below it), private and link-local addresses (RFC 1918, RFC 3927, RFC 4193, RFC 4291).
 # Addresses are tested as such: the names 127.example.com and fc00.example.com are hosts like any other.
 # A name with a colon is an IPv6 address: it has no dot, and some browsers call that a plain host name.
 _PAC: Final = """\
@@ -43,7 +43,7 @@ _PAC: Final = """\
 function FindProxyForURL(url, host) {
   var name = host.toLowerCase().replace(/^\\[|\\]$/g, "");
   var v6 = name.indexOf(":") >= 0;
-  if (/^(check\\.)?sfs\\.home\\.arpa$/.test(name)) {
+  if (/(^|\\.)sfs\\.home\\.arpa\\.?$/.test(name)) {
     return PROXY;
   }
   if (v6 ? /^(::1$|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)/.test(name) : isPlainHostName(name) ||

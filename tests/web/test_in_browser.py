@@ -56,6 +56,8 @@ DIRECT = [
     "LOCALHOST",
     "nas.local",
     "printer.home.arpa",
+    "xsfs.home.arpa",
+    "sfs.home.arpa.local",
     "10.0.0.1",
     "10.255.255.254",
     "172.16.0.1",
@@ -92,6 +94,8 @@ THROUGH = [
     "2001:db8::1",
     "[2001:db8::1]",
     "sfs.home.arpa",
+    "listed.probe.sfs.home.arpa",
+    "listed.probe.sfs.home.arpa.",
 ]
 
 
