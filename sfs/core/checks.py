@@ -13,6 +13,7 @@ from sfs.core.ruleset import Axis
 from sfs.core.verdict import Action, Scope, Verdict
 from sfs.match.index import Hit, best
 from sfs.match.words import Place, WordHit
+from sfs.text.address import Kind, address_class, parse_address
 from sfs.text.doh import is_doh
 from sfs.text.readings import readings_of_bytes
 from sfs.text.url import Form
@@ -94,13 +95,15 @@ def _asked_badly(case: Case, owner: Owner, hit: Hit) -> Answer:
 
 
 def subscribed(case: Case) -> Answer:
-    """Subscribed lists: security at every level, circumvention for children; DNS over HTTPS on any host; and pages that
-    carry other pages."""
+    """Subscribed lists: security at every level, circumvention for children; DNS over HTTPS on any host; pages that
+    carry other pages; and, where the policy says so, pages without a name."""
     for lst, hit in case.list_hits:
         if lst.axis is not None and _list_blocks(case, None, lst.axis):
             return case.block("subscribed", str(lst.axis), source=_line(lst.name, hit), scope=case.scope_of(hit))
     if _asks_names(case):
         return case.block("subscribed", str(Axis.CIRCUMVENTION), source="DNS over HTTPS")
+    if case.policy.addresses is Unrated.BLOCK and case.is_document and _is_outer_address(case.url.host):
+        return case.block("subscribed", "address-url")
     wrapper = _wrapper(case)
     return None if wrapper is None else case.block("subscribed", "wrapper", source=wrapper)
 
@@ -111,6 +114,12 @@ def _asks_names(case: Case) -> bool:
         return False
     kind = case.facts.form_kind
     return any(is_doh(form.path, form.query, kind) for form in case.url.forms)
+
+
+def _is_outer_address(host: str) -> bool:
+    """Whether a canonical host is an address outside the house: a printer or a router has no name, and is meant."""
+    address = parse_address(host) if host[-1:].isdigit() or ":" in host else None
+    return address is not None and address_class(address) in (Kind.PUBLIC, Kind.RESERVED)
 
 
 def _wrapper(case: Case) -> str | None:

@@ -47,6 +47,7 @@ class Policy:
     bypass: Bypass = Bypass.UNWRAP
     bureau_away: Unrated = Unrated.SHOW
     on_error: Unrated = Unrated.BLOCK
+    addresses: Unrated = Unrated.SHOW  # documents of which only an IP address is named
     safesearch: Strictness = Strictness.OFF
     youtube: Strictness = Strictness.OFF
     self_labels: bool = True
@@ -79,6 +80,7 @@ def paused(policy: Policy, until: datetime) -> Policy:
         level=len(LEVELS) - 1,
         unrated=row.unrated,
         bypass=row.bypass,
+        addresses=Unrated.SHOW,
         bureau_away=row.bureau_away,
         on_error=row.on_error,
         safesearch=row.safesearch,

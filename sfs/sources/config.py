@@ -92,6 +92,7 @@ class Config:
     safesearch: Strictness | None
     youtube: Strictness | None
     bypass: Bypass | None
+    addresses: Unrated
     self_labels: bool
     scan_body: bool
     body_limit: int | None

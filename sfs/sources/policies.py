@@ -28,7 +28,10 @@ from sfs.sources.settings import Checks
 from sfs.sources.timetables import TimedRow
 
 MANDATORY_ONLY: Final = frozenset({"own", "help", "mandatory"})
-_PLAIN_KEYS: Final = ("unrated", "bypass", "bureau_away", "safesearch", "youtube", "self_labels", "only_allowed")
+_PLAIN_KEYS: Final = (
+    *("unrated", "bypass", "addresses", "bureau_away", "safesearch", "youtube"),
+    *("self_labels", "only_allowed"),
+)
 _BODY_KEYS: Final = ("scan_body", "body_limit")
 
 

@@ -210,6 +210,15 @@ SETTINGS: Final = (
         by_level=True,
         per_group=True,
     ),
+    S(
+        "addresses",
+        K.CHOICE,
+        "show",
+        "what happens to documents at an IP address instead of a name; those inside a house or school are always shown",
+        "名前のない(IP アドレスだけの)ページの扱い。家や学校の中のものは見せる",
+        Unrated,
+        per_group=True,
+    ),
     S("self_labels", K.FLAG, "true", "whether labels in pages count", "ページ自身のラベルを見るか", per_group=True),
     S(
         "scan_body",

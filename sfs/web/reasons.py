@@ -12,6 +12,7 @@ REASONS: Final = (
     "mandatory",
     "security",
     "circumvention",
+    "address-url",
     "wrapper",
     "only-allowed",
     "search-words",

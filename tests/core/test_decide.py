@@ -224,6 +224,31 @@ def test_dns_over_https_is_closed_for_children_on_any_host_and_opened_by_an_entr
         assert not settle(facts(url), policy(level, **shown), Ruleset()).blocked
 
 
+NUMBERS = ["http://192.0.2.1/", "https://0xcb007107/", "http://[2001:db8::1]:8080/", "http://[::ffff:198.51.100.7]/"]
+NO_NUMBERS = ["http://192.0.2.1.example.com/", "http://page.test/192.0.2.1", "http://page1/", "http://route66.test/"]
+INSIDE = ["http://192.168.0.1/", "http://10.1.2.3/", "http://127.0.0.1/", "http://[fd12::1]/", "http://169.254.1.1/"]
+
+
+@pytest.mark.parametrize("level", range(5))
+@pytest.mark.parametrize("url", NUMBERS)
+def test_pages_without_a_name_are_closed_where_the_policy_says_so(level, url):
+    closes = policy(level, addresses=Unrated.BLOCK, unrated=Unrated.SHOW)
+    assert check(settle(facts(url), closes, Ruleset())) == ("block", "subscribed/address-url")
+    assert check(settle(facts(url, kind=Kind.SUBRESOURCE), closes, Ruleset())) == ("allow", "unrated/part-shown")
+    assert not settle(facts(url), policy(level, unrated=Unrated.SHOW), Ruleset()).blocked
+    host = parse_url(url).host
+    opened = replace(closes, owners=(owner(allow=[f"[{host}]" if ":" in host else host]),))
+    assert check(settle(facts(url), opened, Ruleset())) == ("allow", "entry/own-allow")
+    by_name = replace(facts(url), url=parse_url(url).by_name(), https=Https.SNI)
+    assert settle(by_name, closes, Ruleset()).reason == "address-url"
+
+
+@pytest.mark.parametrize("url", [*NO_NUMBERS, *INSIDE])
+def test_names_and_what_is_inside_the_house_are_no_pages_without_a_name(url):
+    closes = policy(1, addresses=Unrated.BLOCK, unrated=Unrated.SHOW)
+    assert not settle(facts(url), closes, Ruleset()).blocked
+
+
 def test_only_allowed_blocks_other_documents_but_not_what_they_load():
     rules = Ruleset(lists=(CategoryList("start", entries("kids.test"), opens=True),))
     only = policy(2, owner(allow=["school.test"]), only_allowed=True)
