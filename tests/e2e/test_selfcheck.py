@@ -47,9 +47,10 @@ def load(proxy: Proxy, url: str) -> int:
         ({"level": 1, "https": "inspect"}, {"address"}),
         ({"level": 1, "https": "sni"}, {"address", "fronting"}),
         ({"level": 1, "https": "inspect", "profile": "only-allowed"}, set()),
+        ({"level": 1, "https": "inspect", "addresses": "block"}, set()),
         ({"level": 4, "https": "inspect"}, {probe.name for probe in PROBES} - WITHOUT_BROWSER - BY_NAME),
     ],
-    ids=["level-0", "level-1", "level-1-by-name", "only-allowed", "level-4"],
+    ids=["level-0", "level-1", "level-1-by-name", "only-allowed", "no-addresses", "level-4"],
 )
 def test_what_is_open_at_a_level_is_said(start, origin, config, expected):
     with start(config) as proxy:
