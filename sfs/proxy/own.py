@@ -64,7 +64,7 @@ class OwnPages:
         if through_proxy and flow.request.host.lower().rstrip(".") == HELP_HOST:
             front = behind_front(flow.request.headers)
             mode = mode_for(filter_, self._trust, client_key(client), HELP_HOST, front=front)
-            if self.selfcheck.page(flow, policy, inspected=mode is Https.INSPECT and policy.checks is None):
+            if self.selfcheck.page(flow, filter_, policy, inspected=mode is Https.INSPECT and policy.checks is None):
                 return
         names = self._verdicts.refused.of(client, local_now())
         front = behind_front(flow.request.headers)

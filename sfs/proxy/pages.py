@@ -170,10 +170,13 @@ class Pages:
         """Its script."""
         return response_of(checkpage.check_script())
 
-    def check_result(self, request: http.Request, states: Mapping[str, bool | None], policy: Policy) -> http.Response:
-        """What came of them: each closed, open, or None where nothing came."""
+    def check_result(
+        self, request: http.Request, states: Mapping[str, bool | None], by_name: frozenset[str], policy: Policy
+    ) -> http.Response:
+        """What came of them: each closed, open, or None where nothing came. `by_name`: those that are open on secure
+        pages, of which only the name is seen."""
         level = None if policy.checks is not None else policy.level
-        return response_of(checkpage.result_page(self.language(request), states, level))
+        return response_of(checkpage.result_page(self.language(request), states, by_name, level))
 
     def probe(self, request: http.Request, *, closed: bool) -> http.Response:
         """The answer to one of them."""

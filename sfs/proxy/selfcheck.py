@@ -8,14 +8,14 @@ from typing import Final
 from cachetools import TTLCache
 from mitmproxy import http
 
-from sfs.core.facts import Need
+from sfs.core.facts import Facts, Https, Need
 from sfs.core.policy import Policy
 from sfs.core.probes import ADDRESS, PROBES, RUN, probe_of
 from sfs.proxy.facts import Asked, BadRequest, asked_of, client_of, facts_of
 from sfs.proxy.marks import answer
 from sfs.proxy.pages import Pages, local_now
 from sfs.sources.filter import Filter
-from sfs.text.url import Url
+from sfs.text.url import Url, parse_url
 
 PATH: Final = "/check"
 RESULT: Final = "/check/result"
@@ -41,7 +41,7 @@ class SelfCheck:
         self._runs: TTLCache[str, Run] = TTLCache(MAX_RUNS, KEPT)
         self._latest: TTLCache[str, str] = TTLCache(MAX_RUNS, KEPT)  # the last run of each client
 
-    def page(self, flow: http.HTTPFlow, policy: Policy, *, inspected: bool) -> bool:
+    def page(self, flow: http.HTTPFlow, filter_: Filter, policy: Policy, *, inspected: bool) -> bool:
         """Answer what is asked of the self-check's own pages; False for any other. `inspected`: whether pages over
         HTTPS are seen whole on this device."""
         client, (path, _, query) = client_of(flow) or "", flow.request.path.partition("?")
@@ -57,7 +57,8 @@ class SelfCheck:
                 return True
             states = {probe.name: found.closed.get(probe.name) for probe in PROBES}
             states["fronting"] = inspected and _refuses_another_host()
-            answer(flow, self._pages.check_result(flow.request, states, policy))
+            by_name = frozenset() if inspected else _open_by_name(filter_, policy, client)
+            answer(flow, self._pages.check_result(flow.request, states, by_name, policy))
         else:
             return False
         return True
@@ -107,6 +108,18 @@ class SelfCheck:
         probe = probe_of(host)
         if run is not None and probe is not None and len(run.closed) < 2 * len(PROBES):
             run.closed[probe] = run.closed.get(probe, True) and closed  # open once is open
+
+
+def _open_by_name(filter_: Filter, policy: Policy, client: str) -> frozenset[str]:
+    """The probes that are open over HTTPS on a device where only names are seen. A frame is no way to try them: it
+    would show the same name, and what is decided of that is known here."""
+    found = set()
+    for probe in PROBES:
+        if probe.url is not None:
+            url = parse_url(probe.url.replace("http://", "https://", 1)).by_name()
+            said, _ = filter_.judge(Facts(url, Https.SNI, client=client or None, time=local_now()), policy)
+            found |= {probe.name} if isinstance(said, Need) or not said.blocked else set()
+    return frozenset(found)
 
 
 def _refuses_another_host() -> bool:

@@ -14,6 +14,7 @@ from mitmproxy.proxy import server_hooks
 from sfs.core.facts import Https
 from sfs.core.levels import Unrated
 from sfs.core.policy import Policy
+from sfs.core.probes import probe_of
 from sfs.core.sight import stays_closed
 from sfs.errors import UrlError
 from sfs.proxy.facts import client_of
@@ -27,7 +28,7 @@ from sfs.proxy.verdicts import Verdicts
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
 from sfs.sources.trust import Trust
-from sfs.text.url import Url, name_url, parse_url
+from sfs.text.url import Url, is_address, name_url, parse_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,25 @@ class Tunnels:
             self._error(flow, "bad-request")
             return
         tunnel = self._tunnel(flow, filter_, url, policy)
+        if probe_of(url.host) and not is_address(url.host):
+            self._probe(flow, tunnel)
+            return
         if url.host not in filter_.ruleset.own_hosts and await self._out_of_reach(flow, tunnel):
             return
         if tunnel.closed and self._refused_by_name(flow, filter_, url, policy):
             return
         self._open[flow.client_conn.id] = tunnel
+
+    def _probe(self, flow: http.HTTPFlow, tunnel: Tunnel) -> None:
+        """A name of the self-check: judged like any other, but no name server hears of it, nothing is connected to,
+        nothing is recorded, and a browser that does not take our certificate for it teaches nothing."""
+        if tunnel.closed:
+            verdict = self._verdicts.by_name(tunnel.filter, tunnel.url, tunnel.policy, tunnel.address)
+            if verdict.blocked:
+                url = tunnel.url
+                answer(flow, self._guard.made(lambda: self._pages.blocked(flow.request, url, verdict, None)))
+                return
+        self._open[flow.client_conn.id] = replace(tunnel, learns=False, refused="self-check")
 
     def _tunnel(self, flow: http.HTTPFlow, filter_: Filter, url: Url, policy: Policy) -> Tunnel:
         address, front = client_of(flow), behind_front(flow.request.headers)

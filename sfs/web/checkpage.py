@@ -40,9 +40,18 @@ def probe_answer(*, closed: bool) -> PageAnswer:
     return PageAnswer(403 if closed else 200, plain_headers("text/html; charset=utf-8"), _PROBE)
 
 
-def result_page(language: Language, states: Mapping[str, bool | None], level: int | None) -> PageAnswer:
-    """200: of each probe whether it is closed (True), open (False), or never came (None), and how to close it."""
+def result_page(
+    language: Language, states: Mapping[str, bool | None], by_name: frozenset[str], level: int | None
+) -> PageAnswer:
+    """200: of each probe whether it is closed (True), open (False), or never came (None), and how to close it.
+    `by_name`: those that secure pages leave open on this device; one that is closed on others still is a way round."""
     texts = texts_for(language)
-    rows = [(name, "none" if closed is None else "closed" if closed else "open") for name, closed in states.items()]
-    opened = sum(state == "open" for _, state in rows)
+    rows = [(name, _state(closed, secure_is_open=name in by_name)) for name, closed in states.items()]
+    opened = sum(state in ("open", "secure") for _, state in rows)
     return page("check_result.html", 200, texts, rows=rows, opened=opened, level=on_scale(level))
+
+
+def _state(closed: bool | None, *, secure_is_open: bool) -> str:
+    if closed is None:
+        return "none"
+    return "open" if not closed else "secure" if secure_is_open else "closed"

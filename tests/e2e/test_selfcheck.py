@@ -15,13 +15,14 @@ from tests.e2e.proxy import Proxy
 
 CHECK = "http://sfs.home.arpa/check"
 WITHOUT_BROWSER = {"socket"}  # curl opens no WebSocket
+SECURE = {"translator", "webproxy", "nested", "dns"}  # seen only in the path, so not by name
 BY_NAME = {"fronting"}  # open wherever HTTPS is judged by name
 
 
 def states(text: str, language: str = "en") -> dict[str, str]:
     """What a result page says of each probe."""
     texts = texts_for(language)
-    words = {texts.text(f"check.{word}"): word for word in ("closed", "open", "none")}
+    words = {texts.text(f"check.{word}"): word for word in ("closed", "open", "none", "secure")}
     parts = re.findall(r"<section class=\"[a-z]*\">\s*<h2>(.*?)</h2>\s*<p>(.*?)</p>", text, re.DOTALL)
     said = {html.unescape(title): words[html.unescape(re.sub("<[^>]+>", "", word)).strip()] for title, word in parts}
     return {probe.name: said[texts.text(f"check.{probe.name}")] for probe in PROBES}
@@ -41,18 +42,19 @@ def load(proxy: Proxy, url: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("config", "expected"),
+    ("config", "expected", "secure"),
     [
-        ({"level": 0, "https": "inspect"}, set()),
-        ({"level": 1, "https": "inspect"}, {"address"}),
-        ({"level": 1, "https": "sni"}, {"address", "fronting"}),
-        ({"level": 1, "https": "inspect", "profile": "only-allowed"}, set()),
-        ({"level": 1, "https": "inspect", "addresses": "block"}, set()),
-        ({"level": 4, "https": "inspect"}, {probe.name for probe in PROBES} - WITHOUT_BROWSER - BY_NAME),
+        ({"level": 0, "https": "inspect"}, set(), set()),
+        ({"level": 1, "https": "inspect"}, {"address"}, set()),
+        ({"level": 1, "https": "inspect", "addresses": "block"}, set(), set()),
+        ({"level": 1, "https": "sni"}, {"address", "fronting"}, SECURE),
+        ({"level": 1, "https": "auto"}, {"address", "fronting"}, SECURE),
+        ({"level": 1, "https": "inspect", "profile": "only-allowed"}, set(), set()),
+        ({"level": 4, "https": "inspect"}, {probe.name for probe in PROBES} - WITHOUT_BROWSER - BY_NAME, set()),
     ],
-    ids=["level-0", "level-1", "level-1-by-name", "only-allowed", "no-addresses", "level-4"],
+    ids=["level-0", "level-1", "no-numbers", "level-1-by-name", "level-1-auto", "only-allowed", "level-4"],
 )
-def test_what_is_open_at_a_level_is_said(start, origin, config, expected):
+def test_what_is_open_at_a_level_is_said(start, origin, config, expected, secure):
     with start(config) as proxy:
         run, urls = start_run(proxy)
         assert len(urls) == len(PROBES) - 2
@@ -61,6 +63,7 @@ def test_what_is_open_at_a_level_is_said(start, origin, config, expected):
         assert set(statuses) <= {200, 403}
         said = states(proxy.curl(f"{CHECK}/result?run={run}").text)
         assert {name for name, state in said.items() if state == "open"} == expected
+        assert {name for name, state in said.items() if state == "secure"} == secure
         assert said["socket"] == "none"
         assert statuses.count(200) == len(expected - BY_NAME)
         assert len(origin.seen) == before  # nothing goes upstream
@@ -80,6 +83,18 @@ def test_a_run_belongs_to_its_client_and_a_probe_without_one_says_nothing(start)
         assert states(proxy.curl(f"{CHECK}/result?run={run}").text)["listed"] == "open"
         assert proxy.curl(f"{CHECK}/result?run=x").status == 302
         assert proxy.curl("http://192.0.2.33/?run=x").status in (403, 502, 504)  # an address like any other
+
+
+@pytest.mark.parametrize(("level", "status", "state"), [(1, 403, "closed"), (4, 200, "open")])
+def test_a_tunnel_to_a_probe_leads_nowhere_and_is_recorded_nowhere(start, level, status, state):
+    with start({"level": level, "https": "sni", "record": "visits"}) as proxy:
+        run, _ = start_run(proxy)
+        host = "socket.probe.sfs.home.arpa:80"
+        told = proxy.raw(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\nGET / HTTP/1.1\r\n\r\n".encode())
+        assert told.startswith(f"HTTP/1.1 {status}".encode())
+        assert states(proxy.curl(f"{CHECK}/result?run={run}").text)["socket"] == state
+        assert "socket" not in proxy.curl("http://sfs.home.arpa/why").text
+    assert not [path for path in (proxy.state / "log").glob("*.jsonl") if "probe" in path.read_text()]
 
 
 @pytest.mark.browser
