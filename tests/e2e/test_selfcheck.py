@@ -3,6 +3,7 @@
 import html
 import os
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,9 @@ def test_a_tunnel_to_a_probe_leads_nowhere_and_is_recorded_nowhere(start, level,
     with start({"level": level, "https": "sni", "record": "visits"}) as proxy:
         run, _ = start_run(proxy)
         host = "socket.probe.sfs.home.arpa:80"
-        told = proxy.raw(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\nGET / HTTP/1.1\r\n\r\n".encode())
-        assert told.startswith(f"HTTP/1.1 {status}".encode())
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as tunnel, tunnel.makefile("rb") as told:
+            tunnel.sendall(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert told.readline().startswith(f"HTTP/1.1 {status}".encode())
         assert states(proxy.curl(f"{CHECK}/result?run={run}").text)["socket"] == state
         assert "socket" not in proxy.curl("http://sfs.home.arpa/why").text
     assert not [path for path in (proxy.state / "log").glob("*.jsonl") if "probe" in path.read_text()]
