@@ -42,7 +42,7 @@ PROBES: Final = (
     Probe("nested", f"http://nested.{PROBE_HOST}/translate?u={quote(_BEHIND, safe='')}"),
     Probe("dns", f"http://dns.{PROBE_HOST}/dns-query?dns={_QUESTION}"),
     Probe("socket"),  # a WebSocket, by a script of the page
-    Probe("fronting"),  # no browser can ask one site for another's pages: the proxy tries it on itself
+    Probe("fronting"),  # no browser can ask one site for another's pages: the proxy says how it would read that
 )
 
 
