@@ -281,13 +281,14 @@ def shown(case: Case) -> Verdict:
     if value is None:
         reason = "unrated-shown" if case.is_document else "part-shown"
         if not case.labels:
-            return _unlabeled(reason, case.policy.level, case.policy.valid_until)
+            return unlabeled(reason, case.policy.level, case.policy.valid_until)
         return case.allow("unrated", reason, **_until(case))
     return case.allow("rating", "rated-shown", rating=value, **_until(case))
 
 
 @lru_cache(maxsize=256)  # the answer to nearly every request
-def _unlabeled(reason: str, level: int, valid_until: datetime | None) -> Verdict:
+def unlabeled(reason: str, level: int, valid_until: datetime | None) -> Verdict:
+    """What is shown because nobody said anything of it."""
     return Verdict(Action.ALLOW, "unrated", reason, level, valid_until=valid_until)
 
 

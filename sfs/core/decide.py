@@ -4,7 +4,7 @@ The first row that answers ends the walk (design, section 3). A row that raises 
 for it. A page that carries another one (translator, archive, reader) gets the stricter verdict of both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import PurePath
@@ -13,9 +13,10 @@ from traceback import extract_tb
 from sfs.core import checks
 from sfs.core.case import Case
 from sfs.core.checks import Answer
-from sfs.core.facts import Facts, Need
+from sfs.core.facts import Fact, Facts, Kind, Need
 from sfs.core.levels import Bypass, Unrated
 from sfs.core.policy import Policy
+from sfs.core.quick import says_nothing
 from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Scope, Verdict
 from sfs.errors import UrlError
@@ -55,6 +56,7 @@ ROWS = (
 )
 CHECKS = tuple(row.name for row in ROWS)
 _OF_ANY_HOST = tuple(row for row in ROWS if not row.named)
+_OF_RESPONSE = ROWS[CHECKS.index("self-label") :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,27 @@ class Step:
 def decide(facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | None = None) -> Verdict | Need:
     """The verdict on a request, or the one fact that is missing. Asks for each fact at most once. Never raises:
     a check that does decides as the policy's `on_error` says, with check `error`."""
+    if trace is None and _says_nothing(facts, policy, ruleset):
+        return _by_response(facts, policy, ruleset)
     return _decide(facts, policy, ruleset, trace, None, 0)
+
+
+def _says_nothing(facts: Facts, policy: Policy, ruleset: Ruleset) -> bool:
+    try:
+        return says_nothing(facts, policy, ruleset)
+    except Exception:  # what raises here raises in its row as well, which knows what to do
+        return False
+
+
+def _by_response(facts: Facts, policy: Policy, ruleset: Ruleset) -> Verdict | Need:
+    """What is left to say of a request whose address says nothing; the first lines are what the rows would answer."""
+    if facts.kind is Kind.SUBRESOURCE:
+        return checks.unlabeled("part-shown", policy.level, policy.valid_until)
+    if facts.page is None and policy.unrated is Unrated.SHOW and policy.level < 4:
+        if facts.page_asked:
+            return checks.unlabeled("unrated-shown", policy.level, policy.valid_until)
+        return Need(Fact.PAGE, facts.url)
+    return _walk(Case(facts, policy, ruleset), None, _OF_RESPONSE)
 
 
 def _decide(
@@ -78,7 +100,7 @@ def _decide(
 ) -> Verdict | Need:
     """The stricter verdict of a page and of those it carries. `seen`: what was judged before, and blocked nothing."""
     case = Case(facts, policy, ruleset)
-    outer = _walk(case, trace)
+    outer = _walk(case, trace, ROWS if case.named or trace is not None else _OF_ANY_HOST)
     if isinstance(outer, Need) or outer.blocked or outer.check in ("own", "help", "error"):
         return outer if isinstance(outer, Need) else _private(case, outer)
     try:
@@ -120,9 +142,9 @@ def _is_too_much(seen: set[Url], url: Url) -> bool:
     return len(seen) > MAX_CARRIED or sum(len(one.text) for one in (*seen, url)) > MAX_CARRIED_TEXT
 
 
-def _walk(case: Case, trace: list[Step] | None) -> Verdict | Need:
+def _walk(case: Case, trace: list[Step] | None, rows: Sequence[Row]) -> Verdict | Need:
     every = case.policy.checks is None
-    for row in ROWS if case.named or trace is not None else _OF_ANY_HOST:
+    for row in rows:
         if not every and not case.walks(row.name):
             _note(trace, _plain_step(row.name, "off"))
             continue

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sfs.core.label import LabelAnswer
 from sfs.match.phrases import Phrase
@@ -68,23 +68,24 @@ class Page:
 _NOTHING: Mapping[str, LabelAnswer] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+# Never changed once made, as Url: see there.
+@dataclass(slots=True, unsafe_hash=True)
 class Facts:
     """One request. `labels` maps the canonical text of a URL to what was answered of it, so that the page inside
     a translator's URL can be asked for as well. `time` is the client's local time, with its zone."""
 
-    url: Url
-    https: Https = Https.INSPECT
-    kind: Kind = Kind.DOCUMENT
-    method: str = "GET"
-    form: bytes | None = None  # the body of a search sent by POST
-    form_kind: str = ""  # its Content-Type; none: an urlencoded form. That of a DNS message without its body
-    client: str | None = None
-    login: str | None = None
-    time: datetime | None = None
-    labels: Mapping[str, LabelAnswer] = field(default=_NOTHING)
-    page: Page | None = None
-    page_asked: bool = False  # True: there is no response to look at (explain without --html)
+    url: Final[Url]
+    https: Final[Https] = Https.INSPECT
+    kind: Final[Kind] = Kind.DOCUMENT
+    method: Final[str] = "GET"
+    form: Final[bytes | None] = None  # the body of a search sent by POST
+    form_kind: Final[str] = ""  # its Content-Type; none: an urlencoded form. That of a DNS message without its body
+    client: Final[str | None] = None
+    login: Final[str | None] = None
+    time: Final[datetime | None] = None
+    labels: Final[Mapping[str, LabelAnswer]] = field(default=_NOTHING)
+    page: Final[Page | None] = None
+    page_asked: Final[bool] = False  # True: there is no response to look at (explain without --html)
 
     def with_labels(self, url: Url, answer: LabelAnswer) -> "Facts":
         """These facts and what was answered of `url`."""

@@ -68,7 +68,7 @@ class CompiledIndex(EntryIndex):
 
     def match(self, url: Url) -> list[Hit]:
         """As EntryIndex says."""
-        hits = super().match(url)
+        hits = super().match(url) if self._trees or self._others else []
         keys = self._mapped.trie.prefixes(url.host[::-1] + PAGES)
         if keys:
             names = self._listable(url.host)

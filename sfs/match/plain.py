@@ -10,7 +10,7 @@ from sfs.match.entry import Entry
 from sfs.match.index import Hit, entry_matches
 from sfs.match.phrases import Part, Phrase
 from sfs.match.runs import has_boundaries
-from sfs.match.words import SEPARATORS, Place, WordHit, WordRule
+from sfs.match.words import BLANKS, Place, WordHit, WordRule
 from sfs.text.fold import fold, fold_kana, long_marks
 from sfs.text.url import Url
 
@@ -27,7 +27,7 @@ def find_plain(rules: Iterable[WordRule], text: str, place: Place, above: int = 
     rules = list(rules)
     readings = [folded, long_marks(folded) or folded]
     if place is Place.URL:
-        readings += [reading.translate(SEPARATORS) for reading in readings]
+        readings += [reading.translate(BLANKS) for reading in readings]
     guards = [span for rule in rules if rule.guard for span in _spans(rule, rule.parts[0], readings)]
     found = set()
     for rule in rules:

@@ -23,6 +23,7 @@ import ahocorasick
 from sfs.errors import RuleError, Where
 from sfs.match.disguise import hidden_places, may_be_spaced
 from sfs.match.disguised import DisguisedIndex, Wanted
+from sfs.match.quiet import SEPARATORS, QuietIndex
 from sfs.match.runs import has_boundaries
 from sfs.text.fold import fold, fold_kana, long_marks
 
@@ -121,12 +122,13 @@ def _check_disguises(rule: WordRule) -> None:
 class WordIndex:
     """Rules ready to be looked for. Built once, then only read: an automaton in use is never changed."""
 
-    __slots__ = ("_automata", "_disguised", "rules")
+    __slots__ = ("_automata", "_disguised", "_quiet", "rules")
 
     def __init__(self, rules: Iterable[WordRule] = ()) -> None:
         self.rules = tuple(rules)
         self._automata: dict[tuple[Place, int], _Automata] = {}
         self._disguised = _disguised(self.rules)
+        self._quiet: dict[int, QuietIndex] = {}
 
     def __len__(self) -> int:
         return sum(not rule.guard for rule in self.rules)
@@ -134,6 +136,17 @@ class WordIndex:
     def count(self, above: int) -> int:
         """How many of them, guards aside, have a rating above `above`."""
         return sum(not rule.guard and (rule.rating or 0) > above for rule in self.rules)
+
+    def is_quiet(self, text: str, above: int) -> bool:
+        """Whether it is plain, at a fraction of the time of `find`, that `find(text, Place.URL, above)` is empty. False
+        where it is not plain. `text` is ASCII in small letters."""
+        if not self.rules:
+            return True
+        index = self._quiet.get(above)
+        if index is None:
+            wanted = (rule for rule in self.rules if not rule.guard and _wanted(rule, Place.URL, above))
+            index = self._quiet[above] = QuietIndex((rule.parts, rule.sub) for rule in wanted)
+        return index.is_quiet(text)
 
     def find(self, text: str, place: Place, above: int = 0) -> tuple[WordHit, ...]:
         """The rules with a rating above `above` (help words always) that stand in `text`, highest rating first."""
@@ -215,7 +228,7 @@ def spaced(folded: str) -> str:
     """Folded text with the separators of URLs as blanks; as long as before."""
     if folded.isascii():
         return folded.encode("ascii").translate(_SEPARATOR_BYTES).decode("ascii")
-    return folded.translate(SEPARATORS)
+    return folded.translate(BLANKS)
 
 
 def _search(
@@ -240,9 +253,8 @@ def _wanted(rule: WordRule, place: Place, above: int) -> bool:
 
 
 _PLUS = re.compile(r"(?:^|\s)\+(?=\s|$)")
-_SEPARATORS = "-_+./&=?~,:;|!*'()"
-SEPARATORS = str.maketrans(dict.fromkeys(_SEPARATORS, " "))
-_SEPARATOR_BYTES = bytes.maketrans(_SEPARATORS.encode(), b" " * len(_SEPARATORS))
+BLANKS = str.maketrans(dict.fromkeys(SEPARATORS, " "))
+_SEPARATOR_BYTES = bytes.maketrans(SEPARATORS.encode(), b" " * len(SEPARATORS))
 
 
 def _disguised(rules: tuple[WordRule, ...]) -> dict[Place, DisguisedIndex]:

@@ -72,8 +72,11 @@ class Wrappers:
 
     def may_wrap(self, path: str, query: str | None) -> bool:
         """Whether a row of any host might have something to say; rows that name hosts stand in `patterns`."""
-        text = f"{path}?{query}".lower() if query else path.lower()
-        return "http" in text or _shows_code(text) or bool(self._opaque_programs.near(text))
+        return self.shows_page(f"{path}?{query}".lower() if query else path.lower())
+
+    def shows_page(self, lowered: str) -> bool:
+        """As may_wrap, of a text that holds path and query in small letters."""
+        return "http" in lowered or _shows_code(lowered) or bool(self._opaque_programs.near(lowered))
 
     def unwrap_name(self, host: str) -> Wrapped | None:
         """The site whose name is inside `host`: what is known where only a name is seen."""

@@ -1,7 +1,7 @@
 """Words in texts: boundaries, guards, pairs, flags. The words here are harmless stand-ins."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfs.errors import RuleError, SfsError, Where
@@ -287,3 +287,58 @@ def test_what_is_found_does_not_depend_on_how_long_the_text_around_it_is(text):
     short = words.find_all(fold(text), Place.META)
     filler = "x " * 400
     assert len(words.find_all(fold(f"{filler}。{text}"), Place.META)) == len(short)
+
+
+ASCII_SWAPS = {"a": "@4", "b": "8", "e": "3", "l": "1!", "o": "0*", "s": "$5"}
+
+
+@st.composite
+def disguised_in_urls(draw):
+    """A line of a word file, and a URL's text that holds the word as it is, disguised, or in the midst of another."""
+    part = draw(st.sampled_from(["labello", "able", "beo", "l0be", "e-b o", "blue sole", "bo"]))
+    between = st.sampled_from(["", "", "", "", "", "", ".", "-", "/", " - ", "*", "&"])
+    text = "".join(
+        draw(st.sampled_from(ASCII_SWAPS.get(char, char) + char * 4)) + draw(between) for char in part
+    ).replace(" ", draw(st.sampled_from([" ", "-", "+", "_"])))
+    around = st.sampled_from(["", "", "/", "?q=", "a", "a.b/", "8", "-", "=1&", "o ", "/b/", "x"])
+    flags = draw(st.sampled_from(["", "sub", "leet,spaced", "leet,masked", "sub,kana,leet,spaced", "url"]))
+    second = draw(st.sampled_from(["", "", " + sole"]))
+    return part + second + "\t" + flags, f"site.test {draw(around)}{text}{draw(around)}"
+
+
+@given(st.lists(disguised_in_urls(), min_size=1, max_size=3), st.integers(0, 3))
+@settings(max_examples=400, deadline=None)
+def test_what_is_quiet_in_a_url_holds_no_word(cases, above):
+    words = WordIndex(rules_of([line for line, _ in cases]))
+    for text in (*(text for _, text in cases), " ".join(text for _, text in cases)):
+        if words.is_quiet(text, above):
+            assert not words.find(text, Place.URL, above)
+
+
+@given(st.lists(LINES, max_size=6), st.text(alphabet=[c for c in LETTERS.lower() if c.isascii()], max_size=24))
+def test_any_text_that_is_quiet_holds_no_word(lines, text):
+    words = WordIndex(rules_of(lines))
+    if words.is_quiet(text, 1):
+        assert not words.find(text, Place.URL, above=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "quiet"),
+    [
+        ("a.test /blue/12/view?id=4711", True),
+        ("a.test /labellos/x", True),  # goes on
+        ("a.test /xlabello/", True),
+        ("a.test /my-labello", False),
+        ("a.test /lab3llo", False),
+        ("a.test /l.a.b.e.l.l.o", False),
+        ("a.test /lab*llo", False),
+        ("a.test /d/a/", True),
+        ("a.test /sole", True),  # half of a pair
+        ("a.test /blue-bridge?x=sole", False),
+    ],
+)
+def test_most_urls_are_quiet(text, quiet):
+    words = index("labello\tleet,spaced,masked", "blue bridge + sole")
+    assert words.is_quiet(text, 0) is quiet
+    assert not (quiet and words.find(text, Place.URL))
+    assert words.is_quiet(text, 3)  # no word has a rating above

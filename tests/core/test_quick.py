@@ -1,0 +1,120 @@
+"""The short way for requests whose address says nothing gives what the walk gives; a trace is always walked."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from sfs.core.decide import decide
+from sfs.core.facts import Facts, Https, Kind, Need, Page
+from sfs.core.label import Label, LabelAnswer
+from sfs.core.levels import Unrated
+from sfs.core.policy import Policy, policy_of_level
+from sfs.core.quick import says_nothing
+from sfs.core.ruleset import Axis, CategoryList, MandatoryList, Ruleset
+from sfs.core.verdict import Verdict
+from sfs.errors import UrlError
+from sfs.match.entry import parse_entry
+from sfs.match.index import EntryIndex
+from sfs.match.words import WordIndex, parse_word_line
+from sfs.sources.config import load_config
+from sfs.sources.filter import load_filter
+from sfs.text.url import Url, parse_url
+from tests.evasion_cases import listed
+from tests.evasions import evasion_cases, neighbour_cases
+
+NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+
+
+def asked(url: Url, kind: Kind = Kind.DOCUMENT, answer: LabelAnswer | None = None, **more: object) -> Facts:
+    labels = {url.text: LabelAnswer() if answer is None else answer}
+    return Facts(url, kind=kind, time=NOW, labels=labels, **{"page_asked": True, **more})
+
+
+def both(facts: Facts, policy: Policy, rules: Ruleset) -> tuple[Verdict | Need, Verdict | Need]:
+    return decide(facts, policy, rules), decide(facts, policy, rules, [])
+
+
+@pytest.fixture(scope="module", params=["household", "school"])
+def ruleset(request, tmp_path_factory) -> Ruleset:
+    """What comes with SFS, with the entries of the evasion tables as a subscribed list."""
+    state = tmp_path_factory.mktemp("state")
+    loaded = load_filter(load_config(None, {"level": "1", "profile": request.param}, state)).ruleset
+    index = EntryIndex((parse_entry(line), number) for number, line in enumerate(listed(), 1))
+    values = {name: getattr(loaded, name) for name in loaded.__dataclass_fields__ if name != "names"}
+    return Ruleset(**{**values, "lists": (CategoryList("listed", index, rating=4),)})
+
+
+SHAPES = (
+    "https://www.bbb.test/news/2024/item-12?id=4&page=2", "http://shop.aaa.test:8080/", "http://192.0.2.7/x",
+    "http://[2001:db8::1]/", "http://aaa.test/dns-query?dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB",
+    "http://aaa.test/go?url=http://porn.test/", "http://aaa.test/porn", "http://aaa.test/p0rn/movies", "http://p.o.r.n.test/",
+    "http://aaa.test/%70orn", "http://aaa.test/日本", "http://xn--wgv71a.test/", "http://aaa.test/browse.php?u=aHR0cDovL2I",
+    "http://aaa.test/AHR0C/x", "http://AAA.test/a/b/c/d/", "http://aaa.test/x!y|z*", "http://aaa.test/#porn",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_the_short_way_gives_what_the_walk_gives(ruleset, level):
+    urls = [parse_url(text) for text in SHAPES]
+    for case in (*evasion_cases(600, 7), *neighbour_cases(400, 8)):
+        try:
+            urls.append(parse_url(case.url))
+        except UrlError:  # what no browser opens is nothing to judge
+            continue
+    policies = [policy_of_level(level), policy_of_level(level, unrated=Unrated.BLOCK, addresses=Unrated.BLOCK)]
+    policies += [policy_of_level(level, only_allowed=True), policy_of_level(level, self_labels=False, scan_body=True)]
+    quick = 0
+    for url in urls:
+        for policy in policies:
+            for kind in Kind:
+                facts = asked(url, kind)
+                short, walked = both(facts, policy, ruleset)
+                assert short == walked, url
+                quick += says_nothing(facts, policy, ruleset)
+    assert quick > 500  # it is no short way if it is never taken
+
+
+WORDS = WordIndex([parse_word_line("orange\tleet,spaced,masked", 2)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules", "facts"),
+    [
+        ({}, {"words": WORDS}, {"url": "http://aaa.test/orange"}),
+        ({}, {"mandatory": (MandatoryList("m", "1", EntryIndex([(parse_entry("aaa.test"), 1)])),)}, {}),
+        ({}, {"lists": (CategoryList("l", EntryIndex([(parse_entry("aaa.test"), 1)]), axis=Axis.SECURITY),)}, {}),
+        ({"words": WORDS}, {}, {"url": "http://aaa.test/0range"}),
+        ({"only_allowed": True}, {}, {}),
+        ({"bureau_away": Unrated.BLOCK}, {}, {"answer": LabelAnswer((), away=True)}),
+        ({}, {}, {"answer": LabelAnswer((Label(4, "bureau"),))}),
+        ({}, {}, {"form_kind": "application/dns-message"}),
+        ({"addresses": Unrated.BLOCK}, {}, {"url": "http://203.0.113.9/"}),
+    ],
+)
+def test_whatever_a_row_may_say_is_left_to_the_rows(changes, rules, facts):
+    url = parse_url(facts.pop("url", "http://aaa.test/"))
+    policy, ruleset = policy_of_level(1, **changes), Ruleset(**rules)
+    given = asked(url, **facts)
+    assert not says_nothing(given, policy, ruleset)
+    short, walked = both(given, policy, ruleset)
+    assert short == walked
+
+
+@pytest.mark.parametrize("level", range(5))
+@pytest.mark.parametrize("page", [None, Page(), Page(cut=True), Page(texts=("an orange",))])
+@pytest.mark.parametrize("page_asked", [False, True])
+def test_what_the_page_says_counts_all_the_same(level, page, page_asked):
+    policy, ruleset = policy_of_level(level), Ruleset(words=WORDS)
+    facts = asked(parse_url("http://aaa.test/x"), page=page, page_asked=page_asked)
+    assert says_nothing(facts, policy, ruleset)
+    short, walked = both(facts, policy, ruleset)
+    assert short == walked
+
+
+def test_by_name_nothing_is_quick():
+    policy, ruleset = policy_of_level(1), Ruleset(words=WORDS)
+    url = parse_url("https://orange.test/").by_name()
+    facts = asked(url, https=Https.SNI)
+    assert not says_nothing(facts, policy, ruleset)
+    short, walked = both(facts, policy, ruleset)
+    assert short == walked
