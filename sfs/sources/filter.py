@@ -13,7 +13,7 @@ from sfs.core.verdict import Verdict
 from sfs.sources.choice import levels_in_use
 from sfs.sources.config import Config
 from sfs.sources.helplines import HelpLine
-from sfs.sources.labels import LabelSource, local_sources
+from sfs.sources.label_sources import LabelSource, local_sources
 from sfs.sources.policies import policies_from
 from sfs.sources.rules import RulesReport, load_rules
 from sfs.text.url import Url

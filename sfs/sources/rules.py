@@ -22,7 +22,7 @@ from sfs.pics.safetyonline import MAX_RATING
 from sfs.sources.choice import ALL_LEVELS, acts
 from sfs.sources.config import Config
 from sfs.sources.helplines import HelpLine, helplines_from
-from sfs.sources.labels import RatingFile
+from sfs.sources.label_sources import RatingFile
 from sfs.sources.loading import load_lists
 from sfs.sources.places import rules_dir
 from sfs.sources.yaml_nodes import load_plain

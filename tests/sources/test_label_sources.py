@@ -7,7 +7,7 @@ from sfs.core.policy import Owner, policy_of_level
 from sfs.core.safesearch import Locks
 from sfs.match.entry import parse_entry
 from sfs.match.index import ALL_FORMS, DECODED, EntryIndex
-from sfs.sources.labels import AllSources, OwnRatings, RatingFile, UnlockedEngines
+from sfs.sources.label_sources import AllSources, OwnRatings, RatingFile, UnlockedEngines
 from sfs.text.named import NamedHosts
 from sfs.text.url import name_url, parse_url
 
