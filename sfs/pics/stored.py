@@ -38,3 +38,24 @@ class Change:
     for_: str
     generic: bool
     label: StoredLabel | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredService:
+    """A rating service whose labels are kept. `uri` names it; `rat`: its description (application/pics-service) as it
+    was given, None where there is none. `position`: its place in the order of the services, from 0."""
+
+    uri: str
+    name: str
+    rat: str | None
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the labels that were given: of URLs that had none, of URLs whose label changed, and those that
+    said what was known."""
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
