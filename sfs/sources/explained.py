@@ -14,6 +14,7 @@ from sfs.core.sight import as_seen
 from sfs.core.verdict import Action, Verdict
 from sfs.errors import UrlError
 from sfs.sources.filter import Filter
+from sfs.text.refused import named_by
 from sfs.text.url import Url, parse_url
 
 _IGNORED: Final = re.compile(r"[\x00-\x20]+")  # what browsers take out before and inside a scheme
@@ -52,14 +53,14 @@ class Explained:
 
 def explain_url(text: str, filter_: Filter, asked: Asked, *, with_trace: bool = True) -> Explained:
     """The verdict on one URL (https where no scheme is written) and, unless nobody will see it, the way to it. A text
-    that no browser opens is blocked as `bad-request`."""
+    that no browser opens is blocked as `bad-request`; its canonical form is what it would name (text/refused.py)."""
     policy = filter_.policies.policy_for(asked.client, asked.user, None, asked.at)
     trace: list[Step] | None = [] if with_trace else None
     try:
         url = parse_url(text if _has_scheme(text) else f"https://{text}")
     except UrlError as fault:
         verdict = Verdict(Action.BLOCK, "bad-request", "bad-request", policy.level, source=fault.what)
-        return Explained(text, None, verdict, (), policy)
+        return Explained(text, named_by(text), verdict, (), policy)
     seen = as_seen(url, asked.https, policy, filter_.ruleset)
     facts = Facts(seen, asked.https, asked.kind, client=asked.client, login=asked.user, time=asked.at)
     if not asked.has_response:
