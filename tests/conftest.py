@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import settings
 
+from tests.databases import postgres  # noqa: F401 - a fixture for every folder
+
 settings.register_profile("sfs", deadline=None)  # no test is timed: speed is measured in tests/bench
 settings.load_profile("sfs")
 

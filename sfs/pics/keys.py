@@ -65,23 +65,29 @@ def site_of(url: Url) -> str:
     return f"ftp://{host}" if url.scheme == "ftp" else host
 
 
-def keys_of(url: Url) -> tuple[tuple[str, str], ...]:
+def keys_of(url: Url) -> list[tuple[str, str]]:
     """For each reading of a URL (sfs/pics/coverage.py, forms_of), the one as sent first: the key of a specific label
     for it ("" where only the name is known), and what the keys of generic labels begin. A question mark closes the
     latter where there is no query, since a prefix may end with one. Cut where no label is longer."""
     site = site_of(url)
     if url.name_only:
-        return (("", f"{site} /?"),)
-    return tuple(_search_keys(site, form) for form in forms_of(url))
+        return [("", f"{site} /?")]
+    return [_search_keys(site, form) for form in forms_of(url)]
 
 
-def names_above(url: Url) -> tuple[str, ...]:
+def names_above(url: Url) -> list[str]:
     """The keys of the whole sites that may speak of this URL besides its own, nearest first: its host at every port,
     where it names one, and its parent domains."""
-    names = parents(url.host)
+    host = url.host
+    if url.port is None and url.scheme != "ftp" and host[-1].isalpha():  # nearly every URL
+        names, dot = [], host.find(".")
+        while dot >= 0:
+            names.append(f"{host[dot + 1 :]} ")
+            dot = host.find(".", dot + 1)
+        return names
     first = 0 if url.port is not None else 1
     start = "ftp://" if url.scheme == "ftp" else ""
-    return tuple(f"{start}{f'[{name}]' if ':' in name else name} " for name in names[first:])
+    return [f"{start}{f'[{name}]' if ':' in name else name} " for name in parents(host)[first:]]
 
 
 def _search_keys(site: str, form: Form) -> tuple[str, str]:

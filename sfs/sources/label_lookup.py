@@ -17,9 +17,7 @@ from typing import Final
 
 from sfs.pics.coverage import parse_prefix
 from sfs.pics.keys import SCHEMES, for_of, keys_of, names_above
-from sfs.pics.safetyonline import rating_of_ratings
 from sfs.pics.stored import StoredLabel
-from sfs.pics.values import Ratings, highest
 from sfs.sources import label_driver as sql
 from sfs.sources.label_driver import Reading
 from sfs.sources.label_rows import OF_LABEL, LabelRow, Texts, label_of
@@ -52,6 +50,26 @@ class _Rows:
     generic: dict[tuple[bool, str], list[LabelRow]] = field(default_factory=dict)
 
 
+class _Above:
+    """The sites above each URL, where they are needed: most URLs that have a label need none."""
+
+    def __init__(self, urls: Sequence[Url]) -> None:
+        self._urls = urls
+        self._names: dict[int, list[str]] = {}
+
+    def of(self, number: int) -> list[str]:
+        """The sites above a URL, by its number."""
+        found = self._names.get(number)
+        if found is None:
+            found = self._names[number] = names_above(self._urls[number])
+        return found
+
+    def new(self, numbers: Iterable[int]) -> list[str]:
+        """Those above these URLs that were not asked for before, each once."""
+        names = self._names
+        return list({name for number in numbers if number not in names for name in self.of(number)})
+
+
 @dataclass(slots=True)
 class Lookup:
     """Looks in one service for a batch of URLs. `now`: seconds since 1970."""
@@ -66,16 +84,15 @@ class Lookup:
     def find(self, urls: Sequence[Url]) -> list[StoredLabel | None]:
         """The label in force for each URL, in their order."""
         searches = [search for number, url in enumerate(urls) for search in _searches(number, url)]
-        above = [names_above(url) for url in urls]
-        rows = _Rows()
-        names = list({name for names in above for name in names})
+        rows, above = _Rows(), _Above(urls)
         exact = [] if self.generic_only else searches
         left = searches
         while left:
             self._walk(left)
-            self._read(exact, left, names, rows)
-            exact, names = [], []
+            self._read(exact, left, above.new(search.url for search in left if search.hit is None), rows)
+            exact = []
             left = [search for search in left if not self._settle(urls[search.url], search, rows)]
+        self._read((), (), above.new(search.url for search in searches if search.found is None), rows)
         return self._answers(urls, searches, above, rows)
 
     def _walk(self, searches: Sequence[_Search]) -> None:
@@ -94,7 +111,7 @@ class Lookup:
         if keys or prefixes or names:
             values = (array(keys), number, 0, array(prefixes), number, 1, array(names), number)
             read = [LabelRow._make(row) for row in self.reading.read(sql.FOUND, values)]
-            self.texts.load(self.reading, read, OF_LABEL)
+            self.texts.load(read, OF_LABEL)
             for row in read:
                 (rows.generic if row.generic else rows.specific)[False, row.key] = [row]
         for generic, spellings, into in (
@@ -107,7 +124,7 @@ class Lookup:
     def _read_spelled(self, generic: int, keys: list[str], into: dict[tuple[bool, str], list[LabelRow]]) -> None:
         read = self.reading.read(sql.SPELLED, (self.reading.array(keys), self.number, generic))
         rows = [LabelRow._make(row[1:]) for row in read]
-        self.texts.load(self.reading, rows, OF_LABEL)
+        self.texts.load(rows, OF_LABEL)
         for row, (key, *_) in zip(rows, read, strict=True):
             into.setdefault((True, key), []).append(row)
 
@@ -129,7 +146,7 @@ class Lookup:
         return row.ratings is not None and (row.ends is None or row.ends >= self.now)
 
     def _answers(
-        self, urls: Sequence[Url], searches: Sequence[_Search], above: Sequence[tuple[str, ...]], rows: _Rows
+        self, urls: Sequence[Url], searches: Sequence[_Search], above: _Above, rows: _Rows
     ) -> list[StoredLabel | None]:
         """The strictest of what holds in the readings of each URL."""
         found: list[list[LabelRow | None]] = [[] for _ in urls]
@@ -140,14 +157,19 @@ class Lookup:
                 last = found[search.url][-1]
                 found[search.url][-1] = search.found if last is None else max(last, search.found, key=self._rank)
         answers: list[StoredLabel | None] = []
-        for url, names, readings in zip(urls, above, found, strict=True):
+        for number, readings in enumerate(found):
             if None in readings:
-                further = self._above(url, names, rows)
+                further = self._above(urls[number], above.of(number), rows)
                 readings = [row or further for row in readings]
-            holding = [row for row in readings if row is not None]
-            best = holding[0] if len(set(holding)) == 1 else max(holding, key=self._level, default=None)
+            best = readings[0] if len(readings) == 1 else self._strictest(readings)
             answers.append(None if best is None else label_of(best, self.service, self.texts))
         return answers
+
+    def _strictest(self, readings: Sequence[LabelRow | None]) -> LabelRow | None:
+        first = readings[0]
+        if all(row is first for row in readings):
+            return first
+        return max((row for row in readings if row is not None), key=self._level, default=None)
 
     def _above(self, url: Url, names: Sequence[str], rows: _Rows) -> LabelRow | None:
         """What holds of the host at every port, or of the hosts below its nearest parent."""
@@ -165,13 +187,7 @@ class Lookup:
 
     def _level(self, row: LabelRow) -> float:
         """How strict its ratings are: on our scale where the service is known, else by their highest number."""
-        return 0.0 if row.ratings is None else level_of(self.service, self.texts.ratings(row.ratings))
-
-
-def level_of(service: str, ratings: Ratings) -> float:
-    """How strict ratings are, to order labels of one service."""
-    rating = rating_of_ratings(service, dict(ratings))
-    return rating if rating is not None else max((highest(value) for _, value in ratings), default=-1.0)
+        return 0.0 if row.ratings is None else self.texts.level(self.service, row.ratings)
 
 
 def _searches(number: int, url: Url) -> Iterator[_Search]:
@@ -203,8 +219,9 @@ def _common(one: str, other: str) -> str:
 
 
 def _covers(row: LabelRow, url: Url, search: _Search) -> bool:
-    """Whether the label in a row is about a URL in this reading. As it is sent, the keys have said so."""
-    if search.reading == 0:
+    """Whether the label in a row is about a URL in this reading. As it is sent, and of a whole site, the keys have
+    said so."""
+    if search.reading == 0 or (row.generic and row.key.endswith((" ", " /"))):
         return True
     prefix = parse_prefix(for_of(SCHEMES[row.scheme], row.key))
     return prefix is not None and prefix.covers(url, search.reading, row.generic == 1)

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 from sfs.errors import LabelError, SfsError
 from sfs.pics.keys import SCHEMES, for_of, label_key
 from sfs.pics.reader import Reader
-from sfs.pics.safetyonline import CATEGORY, MAX_RATING, SERVICE, service_key
+from sfs.pics.safetyonline import CATEGORY, MAX_RATING, SERVICE, rating_of_ratings, service_key
 from sfs.pics.sexpr import Cursor
 from sfs.pics.stored import Change, StoredLabel
-from sfs.pics.values import Ratings, read_ratings, write_ratings
+from sfs.pics.values import Ratings, highest, read_ratings, write_ratings
 from sfs.sources import label_driver as sql
 from sfs.sources.label_driver import Reading, Row, Writing
 
@@ -56,40 +56,61 @@ class Said(NamedTuple):
 
 
 class Texts:
-    """The texts by number, remembered once they were read."""
+    """The texts by number, remembered once they were read. May be used from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
         self._texts: dict[int, str] = {}
         self._ratings: dict[int, Ratings] = {}
+        self._levels: dict[tuple[str, int], float] = {}
 
-    def load(self, reading: Reading, rows: Iterable[Row | LabelRow], columns: Sequence[int]) -> None:
-        """Read what these columns of the rows name."""
+    def load(self, rows: Iterable[Row], columns: Sequence[int]) -> None:
+        """Read at once what these columns of the rows name, so that it has not to be read one by one."""
         known = self._texts
         missing = {number for row in rows for at in columns if (number := row[at]) is not None and number not in known}
-        if not missing:
-            return
-        if len(known) + len(missing) > MAX_TEXTS:
-            self._texts, self._ratings = {}, {}
-            missing = {number for row in rows for at in columns if (number := row[at]) is not None}
-        self._texts |= {row[0]: row[1] for row in reading.read(sql.TEXTS, (reading.array(sorted(missing)),))}
+        if missing:
+            if len(known) + len(missing) > MAX_TEXTS:
+                self._texts, self._ratings, self._levels = {}, {}, {}
+            self._read(sorted(missing))
 
     def text(self, number: int | None) -> str | None:
-        """The text of this number, which was loaded."""
-        return None if number is None else self._texts[number]
+        """The text of this number."""
+        if number is None:
+            return None
+        found = self._texts.get(number)
+        return found if found is not None else self._read([number])[number]
 
     def ratings(self, number: int) -> Ratings:
         """The ratings that the text of this number spells."""
         found = self._ratings.get(number)
         if found is None:
-            found = self._ratings[number] = read_ratings(Reader(Cursor(self._texts[number]), lenient=False))
+            text = self.text(number)
+            assert text is not None
+            found = self._ratings[number] = read_ratings(Reader(Cursor(text), lenient=False))
         return found
+
+    def level(self, service: str, number: int) -> float:
+        """How strict these ratings are: on our scale where the service is known, else by their highest number."""
+        found = self._levels.get((service, number))
+        if found is None:
+            ratings = self.ratings(number)
+            known = rating_of_ratings(service, dict(ratings))
+            found = max((highest(value) for _, value in ratings), default=-1.0) if known is None else float(known)
+            self._levels[service, number] = found
+        return found
+
+    def _read(self, numbers: list[int]) -> dict[int, str]:
+        rows = self._reading.read(sql.TEXTS, (self._reading.array(numbers),))
+        read: dict[int, str] = dict(rows)
+        self._texts.update(read)
+        return read
 
 
 OF_LABEL: Final = (5, 6, 10)  # columns of LabelRow that name texts
 
 
 def label_of(row: LabelRow, service: str, texts: Texts) -> StoredLabel:
-    """The label in a row that was not withdrawn; its texts were loaded."""
+    """The label in a row that was not withdrawn."""
     assert row.ratings is not None
     return StoredLabel(
         service,
@@ -106,7 +127,7 @@ def label_of(row: LabelRow, service: str, texts: Texts) -> StoredLabel:
 
 
 def change_of(row: Row, service: str, texts: Texts) -> Change:
-    """The change in a row of `changes`; its texts were loaded."""
+    """The change in a row of `changes`."""
     serial, at, who, *label = row[:14]
     kept = LabelRow._make((*label, serial))
     label_then = None if kept.ratings is None else label_of(kept, service, texts)

@@ -27,6 +27,7 @@ _FAULTS: Final = {
     sqlite3.SQLITE_CORRUPT: ("the labels are damaged", "put back a copy of the file"),
     sqlite3.SQLITE_CANTOPEN: ("the labels cannot be opened", "check the folder and its rights"),
 }
+_encode: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 _OTHER: Final = ("the labels cannot be read or written", "see that the file is a store of labels and is writable")
 
 
@@ -56,7 +57,7 @@ class SqliteDriver:
 
     def array(self, values: Sequence[Any]) -> str:
         """As `Reading`."""
-        return json.dumps(values, ensure_ascii=False)
+        return _encode(values)
 
     @contextmanager
     def writing(self) -> Iterator["_Transaction"]:

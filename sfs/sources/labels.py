@@ -36,11 +36,10 @@ _OF_CHANGE: Final = (2, 8, 9, 13)  # columns of a row of `changes` that name tex
 class LabelStore:
     """Labels by service and URL. May be used from several threads, and by several processes at once."""
 
-    def __init__(self, driver: Driver, place: str, clock: Callable[[], float]) -> None:
+    def __init__(self, driver: Driver, clock: Callable[[], float]) -> None:
         self._driver = driver
-        self._place = place
         self._clock = clock
-        self._texts = Texts()
+        self._texts = Texts(driver)
         self._services: dict[str, StoredService] = {}
         self._numbers: dict[str, int] = {}
         self._load_services()
@@ -49,15 +48,12 @@ class LabelStore:
     def open(cls, database: str | Path, *, create: bool = True, clock: Callable[[], float] = time.time) -> Self:
         """The store in a file (made where it is missing, for its owner alone) or at an SQLAlchemy URL. `clock`: seconds
         since 1970. SfsError where it cannot be opened, is none or of a later version, or packages are missing."""
-        text = str(database)
-        if "://" not in text:
-            driver = SqliteDriver(Path(text), create=create, prepare=_prepare)
-            try:
-                return cls(driver, text, clock)
-            except BaseException:
-                driver.close()
-                raise
-        raise SfsError("no such database is known", Where(shown(text)), "name a file")
+        driver = _driver(str(database), create)
+        try:
+            return cls(driver, clock)
+        except BaseException:
+            driver.close()
+            raise
 
     def services(self) -> tuple[StoredService, ...]:
         """The rating services, in their order."""
@@ -193,12 +189,12 @@ class LabelStore:
 
     def _labels(self, rows: Sequence[LabelRow]) -> list[StoredLabel]:
         names = {number: uri for uri, number in self._numbers.items()}
-        self._texts.load(self._driver, rows, OF_LABEL)
+        self._texts.load(rows, OF_LABEL)
         return [label_of(row, names[row.service], self._texts) for row in rows]
 
     def _changes(self, rows: Sequence[sql.Row]) -> list[Change]:
         names = {number: uri for uri, number in self._numbers.items()}
-        self._texts.load(self._driver, rows, _OF_CHANGE)
+        self._texts.load(rows, _OF_CHANGE)
         return [change_of(row, names[row[3]], self._texts) for row in rows]
 
     def _number(self, uri: str) -> int | None:
@@ -217,10 +213,28 @@ class LabelStore:
         self._services = {service_key(row[1]): StoredService(*row[1:]) for row in rows}
 
 
-def shown(place: str) -> str:
-    """A URL without what stands before the host: a password may."""
-    scheme, sign, rest = place.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if sign else place
+def _driver(database: str, create: bool) -> Driver:
+    scheme, sign, rest = database.partition("://")
+    if not sign:
+        return SqliteDriver(Path(database), create=create, prepare=_prepare)
+    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        return SqliteDriver(Path(rest[1:]), create=create, prepare=_prepare)
+    if scheme not in ("postgresql", "postgresql+psycopg"):
+        what = f"no store of labels is kept in {scheme[:40]!r}"
+        raise SfsError(what, mend="name a file, or postgresql+psycopg://user@host/database")
+    try:
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        from sfs.sources.label_postgres import PostgresDriver
+    except ImportError as fault:
+        what = f"a store of labels in PostgreSQL needs more packages: {fault.name} is missing"
+        raise SfsError(what, mend=INSTALL) from None
+    try:
+        url = make_url(database).set(drivername="postgresql+psycopg")
+    except (ArgumentError, ValueError):
+        raise SfsError("this is no URL of a database", mend="write postgresql+psycopg://user@host/database") from None
+    return PostgresDriver(url, prepare=_prepare)
 
 
 def _prepare(url: str, place: str) -> None:
