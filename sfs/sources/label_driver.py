@@ -64,8 +64,10 @@ PUT_LABEL = (
     f"ON CONFLICT (service, generic, key) DO UPDATE SET {_SET}"
 )
 ADD_SPELLING = "INSERT INTO spellings (service, generic, spelling, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-ADD_SERVICE = "INSERT INTO services (id, uri, name, rat, position) VALUES (?, ?, ?, ?, ?)"
-SET_SERVICE = "UPDATE services SET name = ?, rat = ? WHERE id = ?"
+PUT_SERVICE = (
+    "INSERT INTO services (id, uri, name, rat, position) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET name = excluded.name, rat = excluded.rat"
+)
 
 
 class Reading(Protocol):
@@ -84,7 +86,8 @@ class Writing(Reading, Protocol):
     """Writes inside one transaction."""
 
     def many(self, statement: str, rows: Iterable[Row]) -> None:
-        """Run a statement once for each row. SfsError as `Driver.writing`."""
+        """Run a statement that inserts, for each row; none may stand for the same label as another. SfsError as
+        `Driver.writing`."""
         ...
 
 

@@ -113,5 +113,6 @@ class Pen:
         if rows:
             who, now = self._who, self._now
             self._writing.many(sql.ADD_CHANGE, [(row.serial, now, who, *row[:11], before) for row, before in rows])
-            self._writing.many(sql.PUT_LABEL, [row for row, _ in rows])
+            last = {row[:3]: row for row, _ in rows}  # a label that was given twice
+            self._writing.many(sql.PUT_LABEL, list(last.values()))
             self._serial += len(rows)

@@ -75,12 +75,12 @@ class LabelStore:
             rows = writing.read(sql.SERVICES)
             same = [row for row in rows if service_key(row[1]) == service_key(uri)]
             if same:
-                number, _, old_name, old_rat, _ = same[0]
-                writing.many(sql.SET_SERVICE, [(name or old_name, old_rat if rat is None else rat, number)])
+                number, kept_uri, old_name, old_rat, position = same[0]
+                row = (number, kept_uri, name or old_name, old_rat if rat is None else rat, position)
             else:
                 number = max((row[0] for row in rows), default=0) + 1
-                position = max((row[4] for row in rows), default=-1) + 1
-                writing.many(sql.ADD_SERVICE, [(number, uri, name or uri, rat, position)])
+                row = (number, uri, name or uri, rat, max((row[4] for row in rows), default=-1) + 1)
+            writing.many(sql.PUT_SERVICE, [row])
         self._load_services()
 
     def rate(self, labels: Iterable[StoredLabel], *, who: str) -> Counts:
