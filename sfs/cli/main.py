@@ -15,6 +15,7 @@ COMMANDS = {
     "policy": "Print what makes it stick: policies of managed browsers, Apple profiles, firewall lines.",
     "service": "Let the system start the filter: a systemd unit, or a container file.",
     "lists": "Fetch, look at and change the lists of names that others keep.",
+    "bureau": "Rate pages, and answer which labels they have: the label bureau.",
     "words": "See what the words find in texts of yours.",
     "bench": "Measure what filtering costs on this machine.",
     "check": "Check the configuration and print what is in effect, with where each value comes from.",
