@@ -99,6 +99,11 @@ class Driver(Reading, Protocol):
         as if it had never been where it ended with one. SfsError where it cannot be written."""
         ...
 
+    def generation(self) -> int:
+        """Another number where what is read now may be another database than what was read before: numbers of services
+        and texts that were kept are to be forgotten. SfsError where there is none any more."""
+        ...
+
     def close(self) -> None:
         """Let the database go."""
         ...

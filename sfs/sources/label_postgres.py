@@ -36,7 +36,7 @@ _READING: Final = (
 )
 # One writer at a time, so that serials are seen in their order; on the disk before COMMIT answers, whatever else holds.
 _WRITING: Final = (
-    f"SET LOCAL lock_timeout = '{BUSY}'; SET LOCAL synchronous_commit = on; "
+    "SET LOCAL lock_timeout = '{busy}'; SET LOCAL synchronous_commit = on; "
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; "
     "LOCK TABLE changes IN SHARE ROW EXCLUSIVE MODE"
 )
@@ -53,6 +53,7 @@ class PostgresDriver:
         self._connections: dict[str, Connection[Row]] = {}
         self._statements: dict[str, bytes] = {}
         self._many: dict[str, bytes] = {}
+        self._generation = 0
         with self._told():
             prepare(url.render_as_string(hide_password=False), str(self._where))
 
@@ -70,6 +71,10 @@ class PostgresDriver:
     def array(self, values: Sequence[Any]) -> list[Any]:
         """As `Reading`."""
         return list(values)
+
+    def generation(self) -> int:
+        """As `Driver`."""
+        return self._generation
 
     @contextmanager
     def writing(self) -> Iterator["_Transaction"]:
@@ -99,7 +104,7 @@ class PostgresDriver:
             connection = self._connection("writing")
             try:
                 connection.execute("BEGIN")
-                connection.execute(_WRITING)
+                connection.execute(_WRITING.format(busy=BUSY).encode())
                 return connection
             except psycopg.Error:
                 with suppress(psycopg.Error):
@@ -128,6 +133,7 @@ class PostgresDriver:
             return False
         connection.close()
         del self._connections[use]
+        self._generation += 1  # what comes back may have been put back from a copy
         return True
 
     def _rows(self, connection: Connection[Row], statement: str, values: Sequence[object]) -> list[Row]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 from sfs.errors import SfsError, Where
@@ -15,6 +16,7 @@ from sfs.sources import label_driver as sql
 from sfs.sources.label_driver import Row
 
 BUSY: Final = 5.0  # seconds to wait while another process writes
+LOOK_EVERY: Final = 1.0  # seconds between looks whether the file is still the one that is open
 CACHE: Final = 64  # MiB of pages that are kept; those of a million labels fit
 _PIECES: Final = {"keys": "json_each(?) AS k", "numbers": "json_each(?) AS k", "in_order": ""}
 _FAULTS: Final = {
@@ -39,6 +41,7 @@ class SqliteDriver:
         self._where = Where(str(path))
         self._reading, self._writing = threading.RLock(), threading.RLock()
         self._connections: list[sqlite3.Connection] = []
+        self._file, self._look_at, self._generation = (0, 0), 0.0, 0
         self._statements: dict[str, str] = {}
         with self._told():
             if create:
@@ -59,10 +62,19 @@ class SqliteDriver:
         """As `Reading`."""
         return _encode(values)
 
+    def generation(self) -> int:
+        """As `Driver`."""
+        if monotonic() >= self._look_at:
+            with self._writing, self._reading, self._told():
+                self._follow()
+        return self._generation
+
     @contextmanager
     def writing(self) -> Iterator["_Transaction"]:
         """As `Driver`."""
         with self._writing, self._told():
+            self._look_at = 0.0
+            self.generation()
             connection = self._connections[1]
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -84,12 +96,36 @@ class SqliteDriver:
         version = self._version()
         if version != sql.VERSION:  # made, brought up to today, or refused
             prepare(f"sqlite:///{self._path.resolve()}", str(self._path))
+        self._connect_both()
+
+    def _connect_both(self) -> None:
+        stat = self._path.stat()
+        self._file, self._look_at = (stat.st_dev, stat.st_ino), monotonic() + LOOK_EVERY
         self._connections.append(self._connect())
         try:
             self._connections.append(self._connect())
         except BaseException:
             self.close()
             raise
+
+    def _follow(self) -> None:
+        """Go on with the file that stands at the path now, where it was put in place of ours: what is written into one
+        that has no name any more is lost. SfsError where none stands there, or none that is a store of this version."""
+        self._look_at = monotonic() + LOOK_EVERY
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            raise SfsError("the file of the labels is gone", self._where, "put it back, or start anew") from None
+        except OSError as fault:
+            raise _no_file(fault, self._where) from None
+        if self._connections and (stat.st_dev, stat.st_ino) != self._file:
+            if self._version() != sql.VERSION:
+                raise SfsError(
+                    "another file was put in its place, and is no store of labels", self._where, "put it back"
+                )
+            self.close()
+            self._connect_both()
+            self._generation += 1
 
     def _connect(self) -> sqlite3.Connection:
         uri = f"{self._path.resolve().as_uri()}?mode=rw"
@@ -128,9 +164,7 @@ class SqliteDriver:
         except sqlite3.Error as fault:
             raise told(fault, self._where) from None
         except OSError as fault:
-            raise SfsError(
-                f"the labels cannot be opened: {fault.strerror}", self._where, "check the folder and its rights"
-            ) from None
+            raise _no_file(fault, self._where) from None
 
 
 class _Transaction:
@@ -148,6 +182,10 @@ class _Transaction:
 
     def many(self, statement: str, rows: Iterable[Row]) -> None:
         self._connection.executemany(self._driver._text(statement), rows)
+
+
+def _no_file(fault: OSError, where: Where) -> SfsError:
+    return SfsError(f"the labels cannot be opened: {fault.strerror}", where, "check the folder and its rights")
 
 
 def told(fault: sqlite3.Error, where: Where) -> SfsError:

@@ -39,6 +39,7 @@ class LabelStore:
     def __init__(self, driver: Driver, clock: Callable[[], float]) -> None:
         self._driver = driver
         self._clock = clock
+        self._generation = driver.generation()
         self._texts = Texts(driver)
         self._services: dict[str, StoredService] = {}
         self._numbers: dict[str, int] = {}
@@ -104,6 +105,15 @@ class LabelStore:
         """For each service, for each URL: the label in force at `now` (aware), None where there is none or the service
         is not kept. `for_` of a label tells which reading of the URL it is about where that has several."""
         seconds = now.timestamp()
+        while True:
+            generation = self._current()
+            found = self._found(urls, services, seconds, generic_only)
+            if self._driver.generation() == generation:
+                return found
+
+    def _found(
+        self, urls: Sequence[Url], services: Sequence[str], now: float, generic_only: bool
+    ) -> list[list[StoredLabel | None]]:
         found: list[list[StoredLabel | None]] = []
         for uri in services:
             service = self.service(uri)
@@ -111,7 +121,7 @@ class LabelStore:
                 found.append([None] * len(urls))
                 continue
             number = self._numbers[service.uri]
-            lookup = Lookup(self._driver, self._texts, number, service.uri, seconds, generic_only)
+            lookup = Lookup(self._driver, self._texts, number, service.uri, now, generic_only)
             found.append(lookup.find(urls))
         return found
 
@@ -120,6 +130,7 @@ class LabelStore:
     ) -> list[StoredLabel]:
         """The labels in force whose URL or prefix begins with `url`, at most `limit`, in the order of their prefixes;
         of a host's root all labels of that host."""
+        self._current()
         found = self.service(service)
         if found is None:
             return []
@@ -161,6 +172,7 @@ class LabelStore:
 
     def changes(self, after: int, limit: int) -> list[Change]:
         """What was changed after a serial, oldest first, at most `limit`."""
+        self._current()
         return self._changes(self._driver.read(sql.CHANGES, (after, limit)))
 
     def serial(self) -> int:
@@ -197,11 +209,21 @@ class LabelStore:
         self._texts.load(rows, _OF_CHANGE)
         return [change_of(row, names[row[3]], self._texts) for row in rows]
 
+    def _current(self) -> int:
+        """Forget what was known of another database that stood here; its generation."""
+        generation = self._driver.generation()
+        if generation != self._generation:
+            self._texts = Texts(self._driver)
+            self._load_services()
+            self._generation = generation
+        return generation
+
     def _number(self, uri: str) -> int | None:
         found = self.service(uri)
         return None if found is None else self._numbers[found.uri]
 
     def _numbers_of(self, service: str | None) -> list[int]:
+        self._current()
         if service is None:
             return [self._numbers[found.uri] for found in self.services()]
         number = self._number(service)
