@@ -11,8 +11,8 @@ the further readings of labels stand; Prefix.covers has the last word there. The
 is the answer. The plain twin of this is tests/sources/plain_labels.py.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sfs.pics.coverage import parse_prefix
@@ -28,26 +28,18 @@ END: Final = "\U0010ffff"  # after every character of a key
 
 @dataclass(slots=True)
 class _Search:
-    """One reading of one URL, in `labels` or in `spellings`. `exact`: the key of a specific label; `start`: what a
-    prefix has to begin; `upto`: the greatest key that is still asked for, None at the end; `hit`: the longest prefix
-    that is there; `found`: the label that holds."""
+    """One reading of one URL. `exact`: the key of a specific label; `start`: what a prefix has to begin; `upto`: the
+    greatest key that is still asked for, None at the end; `hit`: the longest prefix that is there; `found`: the label
+    that holds."""
 
-    url: int
+    number: int
+    url: Url
     reading: int
-    spelled: bool
     exact: str
     start: str
     upto: str | None
     hit: str | None = None
     found: LabelRow | None = None
-
-
-@dataclass(slots=True)
-class _Rows:
-    """What was read, by `spelled` and key."""
-
-    specific: dict[tuple[bool, str], list[LabelRow]] = field(default_factory=dict)
-    generic: dict[tuple[bool, str], list[LabelRow]] = field(default_factory=dict)
 
 
 class _Above:
@@ -83,102 +75,139 @@ class Lookup:
 
     def find(self, urls: Sequence[Url]) -> list[StoredLabel | None]:
         """The label in force for each URL, in their order."""
-        searches = [search for number, url in enumerate(urls) for search in _searches(number, url)]
-        rows, above = _Rows(), _Above(urls)
-        exact = [] if self.generic_only else searches
+        searches = [
+            _Search(number, url, reading, exact, start, start)
+            for number, url in enumerate(urls)
+            for reading, (exact, start) in enumerate(keys_of(url))
+        ]
+        above = _Above(urls)
+        sites = self._search_labels(searches, above)
+        if len(searches) > len(urls):
+            self._search_spellings([search for search in searches if search.reading])
+        names = above.new(search.number for search in searches if search.found is None)
+        if names:
+            self._read((), (), names, {}, sites)
+        return self._answers(searches, above, sites)
+
+    def _search_labels(self, searches: list[_Search], above: _Above) -> dict[str, LabelRow]:
+        """Find the labels whose own keys hold. Whole sites that were read on the way come back, by their keys."""
+        generic: dict[str, LabelRow] = {}
+        specific: dict[str, LabelRow] = {}
+        exact = [] if self.generic_only else [search.exact for search in searches]
         left = searches
         while left:
-            self._walk(left)
-            self._read(exact, left, above.new(search.url for search in left if search.hit is None), rows)
+            self._walk(sql.BEFORE, left)
+            hits = [search.hit for search in left if search.hit is not None]
+            names = above.new(search.number for search in left if search.hit is None)
+            if exact or hits or names:
+                self._read(exact, hits, names, specific, generic)
             exact = []
-            left = [search for search in left if not self._settle(urls[search.url], search, rows)]
-        self._read((), (), above.new(search.url for search in searches if search.found is None), rows)
-        return self._answers(urls, searches, above, rows)
+            left = [search for search in left if not self._settle(search, specific, generic)]
+        return generic
 
-    def _walk(self, searches: Sequence[_Search]) -> None:
+    def _search_spellings(self, searches: list[_Search]) -> None:
+        """Find the labels one of whose further spellings holds, where that is a better one."""
+        spelled = [replace(search, upto=search.start, hit=None, found=None) for search in searches]
+        specific = {} if self.generic_only else self._read_spelled(0, [search.exact for search in spelled])
+        left = spelled
+        while left:
+            self._walk(sql.SPELLED_BEFORE, left)
+            generic = self._read_spelled(1, [search.hit for search in left if search.hit is not None])
+            left = [search for search in left if not self._settle_spelled(search, specific, generic)]
+        for search, other in zip(searches, spelled, strict=True):
+            if other.found is not None:
+                search.found = other.found if search.found is None else max(search.found, other.found, key=self._rank)
+
+    def _walk(self, statement: str, searches: Sequence[_Search]) -> None:
         """Find the longest prefix at or before `upto`, for each search."""
-        for statement, spelled in ((sql.BEFORE, False), (sql.SPELLED_BEFORE, True)):
-            left = [search for search in searches if search.spelled == spelled and search.upto is not None]
-            while left:
-                keys = self.reading.array([search.upto for search in left])
-                found = self.reading.read(statement, (self.number, keys))
-                left = [search for search, (key,) in zip(left, found, strict=True) if _step(search, key)]
+        left = [search for search in searches if search.upto is not None]
+        while left:
+            found = self.reading.read(statement, (self.number, self.reading.array([search.upto for search in left])))
+            left = [search for search, (key,) in zip(left, found, strict=True) if _step(search, key)]
 
-    def _read(self, exact: Sequence[_Search], hits: Sequence[_Search], names: Sequence[str], rows: _Rows) -> None:
+    def _read(
+        self,
+        exact: Sequence[str],
+        hits: Sequence[str],
+        names: Sequence[str],
+        specific: dict[str, LabelRow],
+        generic: dict[str, LabelRow],
+    ) -> None:
         array, number = self.reading.array, self.number
-        keys = [search.exact for search in exact if not search.spelled]
-        prefixes = [search.hit for search in hits if search.hit is not None and not search.spelled]
-        if keys or prefixes or names:
-            values = (array(keys), number, 0, array(prefixes), number, 1, array(names), number)
-            read = [LabelRow._make(row) for row in self.reading.read(sql.FOUND, values)]
-            self.texts.load(read, OF_LABEL)
-            for row in read:
-                (rows.generic if row.generic else rows.specific)[False, row.key] = [row]
-        for generic, spellings, into in (
-            (0, [search.exact for search in exact if search.spelled], rows.specific),
-            (1, [search.hit for search in hits if search.hit is not None and search.spelled], rows.generic),
-        ):
-            if spellings:
-                self._read_spelled(generic, list(dict.fromkeys(spellings)), into)
+        values = (array(exact), number, 0, array(hits), number, 1, array(names), number)
+        read = [LabelRow._make(row) for row in self.reading.read(sql.FOUND, values)]
+        self.texts.load(read, OF_LABEL)
+        for row in read:
+            (generic if row.generic else specific)[row.key] = row
 
-    def _read_spelled(self, generic: int, keys: list[str], into: dict[tuple[bool, str], list[LabelRow]]) -> None:
-        read = self.reading.read(sql.SPELLED, (self.reading.array(keys), self.number, generic))
-        rows = [LabelRow._make(row[1:]) for row in read]
-        self.texts.load(rows, OF_LABEL)
-        for row, (key, *_) in zip(rows, read, strict=True):
-            into.setdefault((True, key), []).append(row)
+    def _read_spelled(self, generic: int, keys: Sequence[str]) -> dict[str, list[LabelRow]]:
+        found: dict[str, list[LabelRow]] = {}
+        if keys:
+            unique = self.reading.array(list(dict.fromkeys(keys)))
+            read = self.reading.read(sql.SPELLED, (unique, self.number, generic))
+            rows = [LabelRow._make(row[1:]) for row in read]
+            self.texts.load(rows, OF_LABEL)
+            for row, (key, *_) in zip(rows, read, strict=True):
+                found.setdefault(key, []).append(row)
+        return found
 
-    def _settle(self, url: Url, search: _Search, rows: _Rows) -> bool:
+    def _settle(self, search: _Search, specific: Mapping[str, LabelRow], generic: Mapping[str, LabelRow]) -> bool:
         """Whether the search is over: a label holds, or there is no further prefix."""
-        search.found = self._holding(url, search, rows.specific.get((search.spelled, search.exact), ()))
-        if search.found is None and search.hit is not None:
-            search.found = self._holding(url, search, rows.generic.get((search.spelled, search.hit), ()))
-            if search.found is None:
-                search.upto, search.hit = search.hit[:-1], None
-                return False
-        return True
+        row = specific.get(search.exact)
+        if row is not None and self._holds(row) and _covers(row, search):
+            search.found = row
+            return True
+        if search.hit is None:
+            return True
+        row = generic.get(search.hit)
+        if row is not None and self._holds(row) and _covers(row, search):
+            search.found = row
+            return True
+        search.upto, search.hit = search.hit[:-1], None
+        return False
 
-    def _holding(self, url: Url, search: _Search, rows: Iterable[LabelRow]) -> LabelRow | None:
-        holding = [row for row in rows if self._holds(row) and _covers(row, url, search)]
-        return max(holding, key=self._rank, default=None) if len(holding) > 1 else next(iter(holding), None)
+    def _settle_spelled(
+        self, search: _Search, specific: Mapping[str, list[LabelRow]], generic: Mapping[str, list[LabelRow]]
+    ) -> bool:
+        """As `_settle`; several labels may share a further spelling."""
+        for rows in (specific.get(search.exact, ()), generic.get(search.hit or "", ())):
+            holding = [row for row in rows if self._holds(row) and _covers(row, search)]
+            if holding:
+                search.found = max(holding, key=self._rank)
+                return True
+        if search.hit is not None:
+            search.upto, search.hit = search.hit[:-1], None
+            return False
+        return True
 
     def _holds(self, row: LabelRow) -> bool:
         return row.ratings is not None and (row.ends is None or row.ends >= self.now)
 
     def _answers(
-        self, urls: Sequence[Url], searches: Sequence[_Search], above: _Above, rows: _Rows
+        self, searches: Sequence[_Search], above: _Above, sites: Mapping[str, LabelRow]
     ) -> list[StoredLabel | None]:
         """The strictest of what holds in the readings of each URL."""
-        found: list[list[LabelRow | None]] = [[] for _ in urls]
+        best: list[LabelRow | None] = []
         for search in searches:
-            if not search.spelled:
-                found[search.url].append(search.found)
-            elif search.found is not None:  # the search in `labels` for the same reading came just before
-                last = found[search.url][-1]
-                found[search.url][-1] = search.found if last is None else max(last, search.found, key=self._rank)
-        answers: list[StoredLabel | None] = []
-        for number, readings in enumerate(found):
-            if None in readings:
-                further = self._above(urls[number], above.of(number), rows)
-                readings = [row or further for row in readings]
-            best = readings[0] if len(readings) == 1 else self._strictest(readings)
-            answers.append(None if best is None else label_of(best, self.service, self.texts))
-        return answers
+            row = search.found
+            if row is None:
+                row = self._above(search.url, above.of(search.number), sites)
+            if search.reading == 0:
+                best.append(row)
+            elif row is not best[-1] and row is not None:
+                last = best[-1]
+                best[-1] = row if last is None else max(last, row, key=self._level)
+        return [None if row is None else label_of(row, self.service, self.texts) for row in best]
 
-    def _strictest(self, readings: Sequence[LabelRow | None]) -> LabelRow | None:
-        first = readings[0]
-        if all(row is first for row in readings):
-            return first
-        return max((row for row in readings if row is not None), key=self._level, default=None)
-
-    def _above(self, url: Url, names: Sequence[str], rows: _Rows) -> LabelRow | None:
+    def _above(self, url: Url, names: Sequence[str], sites: Mapping[str, LabelRow]) -> LabelRow | None:
         """What holds of the host at every port, or of the hosts below its nearest parent."""
         for name in names:
-            own = url.port is not None and name == names[0]
-            for key in (f"{name}/", name):
-                for row in rows.generic.get((False, key), ()):
-                    if (row.below or (own and key == name)) and self._holds(row):
-                        return row
+            row = sites.get(f"{name}/")
+            if row is not None and row.below and self._holds(row):
+                return row
+            row = sites.get(name)
+            if row is not None and self._holds(row) and (row.below or (url.port is not None and name is names[0])):
+                return row
         return None
 
     def _rank(self, row: LabelRow) -> tuple[bool, int, float, float]:
@@ -188,13 +217,6 @@ class Lookup:
     def _level(self, row: LabelRow) -> float:
         """How strict its ratings are: on our scale where the service is known, else by their highest number."""
         return 0.0 if row.ratings is None else self.texts.level(self.service, row.ratings)
-
-
-def _searches(number: int, url: Url) -> Iterator[_Search]:
-    for reading, (exact, start) in enumerate(keys_of(url)):
-        yield _Search(number, reading, False, exact, start, start)
-        if reading:
-            yield _Search(number, reading, True, exact, start, start)
 
 
 def _step(search: _Search, key: str | None) -> bool:
@@ -218,10 +240,10 @@ def _common(one: str, other: str) -> str:
     return min(one, other, key=len)
 
 
-def _covers(row: LabelRow, url: Url, search: _Search) -> bool:
+def _covers(row: LabelRow, search: _Search) -> bool:
     """Whether the label in a row is about a URL in this reading. As it is sent, and of a whole site, the keys have
     said so."""
     if search.reading == 0 or (row.generic and row.key.endswith((" ", " /"))):
         return True
     prefix = parse_prefix(for_of(SCHEMES[row.scheme], row.key))
-    return prefix is not None and prefix.covers(url, search.reading, row.generic == 1)
+    return prefix is not None and prefix.covers(search.url, search.reading, row.generic == 1)
