@@ -5,6 +5,8 @@ Statements are written once, with `?` for a value and these pieces, which each d
     {keys}      rows of one array of texts, as k.value and k.key (its place)
     {numbers}   the same of an array of numbers
     {in_order}  puts the rows of {keys} in the order of the array
+    {labels} condition {l}     the labels l that meet a condition with k, looked up for one k after the other;
+                               {spellings} and {s}, {texts} and {t} the same
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,16 +28,19 @@ SPELLED_BEFORE = (
     "SELECT (SELECT s.spelling FROM spellings s WHERE s.service = ? AND s.generic = 1 AND s.spelling <= k.value "
     "ORDER BY s.spelling DESC LIMIT 1) FROM {keys} {in_order}"
 )
-AT = f"SELECT {_L} FROM {{keys}} CROSS JOIN labels l WHERE l.service = ? AND l.generic = ? AND l.key = k.value"  # noqa: S608
+AT = (
+    f"SELECT {_L} FROM {{keys}} CROSS JOIN {{labels}} "  # noqa: S608
+    "l.service = ? AND l.generic = ? AND l.key = k.value {l}"
+)
 # Sites: between "example.com " and "example.com /" nothing else stands.
 ABOVE = (
-    f"SELECT {_L} FROM {{keys}} CROSS JOIN labels l WHERE l.service = ? AND l.generic = 1 "  # noqa: S608
-    "AND l.key >= k.value AND l.key <= k.value || '/'"
+    f"SELECT {_L} FROM {{keys}} CROSS JOIN {{labels}} l.service = ? AND l.generic = 1 "  # noqa: S608
+    "AND l.key >= k.value AND l.key <= k.value || '/' {l}"
 )
 FOUND = f"{AT} UNION ALL {AT} UNION ALL {ABOVE}"
 SPELLED = (
-    f"SELECT k.value, {_L} FROM {{keys}} CROSS JOIN spellings s CROSS JOIN labels l WHERE s.service = ? "  # noqa: S608
-    "AND s.generic = ? AND s.spelling = k.value AND l.service = s.service AND l.generic = s.generic AND l.key = s.key"
+    "SELECT s.spelling, s.key FROM {keys} CROSS JOIN {spellings} "
+    "s.service = ? AND s.generic = ? AND s.spelling = k.value {s}"
 )
 RANGE = (
     f"SELECT {_L} FROM labels l WHERE l.service = ? AND l.generic = ? AND l.key >= ? AND l.key < ? "  # noqa: S608
@@ -50,8 +55,8 @@ CHANGE = f"serial, at, who, {LABEL}, previous"
 CHANGED = f"SELECT {CHANGE} FROM changes WHERE serial = ?"  # noqa: S608
 CHANGES = f"SELECT {CHANGE} FROM changes WHERE serial > ? ORDER BY serial LIMIT ?"  # noqa: S608
 SERIAL = "SELECT coalesce(max(serial), 0) FROM changes"
-TEXTS = "SELECT t.id, t.text FROM {numbers} CROSS JOIN texts t WHERE t.id = k.value"
-TEXT_IDS = "SELECT t.text, t.id FROM {keys} CROSS JOIN texts t WHERE t.text = k.value"
+TEXTS = "SELECT t.id, t.text FROM {numbers} CROSS JOIN {texts} t.id = k.value {t}"
+TEXT_IDS = "SELECT t.text, t.id FROM {keys} CROSS JOIN {texts} t.text = k.value {t}"
 LAST_TEXT = "SELECT coalesce(max(id), 0) FROM texts"
 SERVICES = "SELECT id, uri, name, rat, position FROM services ORDER BY position, id"
 SCHEMA = "SELECT version FROM label_schema"

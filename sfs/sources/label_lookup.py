@@ -143,12 +143,15 @@ class Lookup:
     def _read_spelled(self, generic: int, keys: Sequence[str]) -> dict[str, list[LabelRow]]:
         found: dict[str, list[LabelRow]] = {}
         if keys:
-            unique = self.reading.array(list(dict.fromkeys(keys)))
-            read = self.reading.read(sql.SPELLED, (unique, self.number, generic))
-            rows = [LabelRow._make(row[1:]) for row in read]
-            self.texts.load(rows, OF_LABEL)
-            for row, (key, *_) in zip(rows, read, strict=True):
-                found.setdefault(key, []).append(row)
+            array = self.reading.array
+            pairs = self.reading.read(sql.SPELLED, (array(list(dict.fromkeys(keys))), self.number, generic))
+            rows: dict[str, LabelRow] = {}
+            if pairs:
+                own = array(list({key for _, key in pairs}))
+                rows = {row[2]: LabelRow._make(row) for row in self.reading.read(sql.AT, (own, self.number, generic))}
+                self.texts.load(rows.values(), OF_LABEL)
+            for spelling, key in pairs:
+                found.setdefault(spelling, []).append(rows[key])
         return found
 
     def _settle(self, search: _Search, specific: Mapping[str, LabelRow], generic: Mapping[str, LabelRow]) -> bool:

@@ -26,19 +26,21 @@ _PIECES: Final = {
     "keys": "unnest(%s::text[]) WITH ORDINALITY AS k(value, key)",
     "numbers": "unnest(%s::bigint[]) WITH ORDINALITY AS k(value, key)",
     "in_order": "ORDER BY k.key",
+    # What is lateral and has an offset is looked up key by key, also where it was planned while the tables were empty.
+    "labels": "LATERAL (SELECT * FROM labels l WHERE",
+    "spellings": "LATERAL (SELECT * FROM spellings s WHERE",
+    "texts": "LATERAL (SELECT * FROM texts t WHERE",
+    **{alias: f"OFFSET 0) {alias}" for alias in "lst"},
 }
 _INSERT: Final = re.compile(r"(INSERT INTO \w+ \(([a-z, ]+)\)) VALUES \([?, ]+\)(.*)")
 _TEXTS: Final = frozenset({"text", "key", "spelling", "comment", "uri", "name", "rat"})  # columns; all others: numbers
-# Every look-up goes by an index, also before the server has counted what a new table holds.
-_READING: Final = (
-    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; "
-    f"SET statement_timeout = '{SLOW}'"
-)
+_PLANS: Final = ("enable_seqscan = off", "enable_bitmapscan = off", "enable_sort = off")  # always by an index
+_READING: Final = "; ".join(f"SET {one}" for one in (*_PLANS, "jit = off", f"statement_timeout = '{SLOW}'"))
 # One writer at a time, so that serials are seen in their order; on the disk before COMMIT answers, whatever else holds.
 _WRITING: Final = (
     "SET LOCAL lock_timeout = '{busy}'; SET LOCAL synchronous_commit = on; "
-    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; "
-    "LOCK TABLE changes IN SHARE ROW EXCLUSIVE MODE"
+    + "".join(f"SET LOCAL {one}; " for one in _PLANS)
+    + "LOCK TABLE changes IN SHARE ROW EXCLUSIVE MODE"
 )
 
 

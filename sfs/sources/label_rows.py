@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sfs.errors import LabelError, SfsError
@@ -146,7 +147,7 @@ def said_of(label: StoredLabel) -> Said:
         key.key,
         _SCHEME_OF[scheme],
         int(label.below),
-        _ratings_text(label),
+        _ratings_text(label.service, label.ratings),
         checked_text(label.by, "the rater", MAX_NAME),
         _seconds(label.on),
         _seconds(label.until),
@@ -189,12 +190,13 @@ def _control(char: str) -> bool:
     return (char < " " and char not in "\t\n") or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff"
 
 
-def _ratings_text(label: StoredLabel) -> str:
-    if label.service == SERVICE or service_key(label.service) == _OURS:
-        check_level(label.ratings)
-    if not label.ratings:
+@lru_cache(maxsize=4096)  # a list of a million labels has few ratings
+def _ratings_text(service: str, ratings: Ratings) -> str:
+    if service_key(service) == _OURS:
+        check_level(ratings)
+    if not ratings:
         raise LabelError("E_RATINGS", "a label without a rating", None, "withdraw it instead")
-    written = write_ratings(label.ratings)
+    written = write_ratings(ratings)
     if len(written) > MAX_RATINGS:
         raise LabelError("E_RATINGS", f"ratings of {len(written)} characters", None, f"{MAX_RATINGS} are kept")
     return written

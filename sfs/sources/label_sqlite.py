@@ -18,7 +18,15 @@ from sfs.sources.label_driver import Row
 BUSY: Final = 5.0  # seconds to wait while another process writes
 LOOK_EVERY: Final = 1.0  # seconds between looks whether the file is still the one that is open
 CACHE: Final = 64  # MiB of pages that are kept; those of a million labels fit
-_PIECES: Final = {"keys": "json_each(?) AS k", "numbers": "json_each(?) AS k", "in_order": ""}
+_PIECES: Final = {
+    "keys": "json_each(?) AS k",
+    "numbers": "json_each(?) AS k",
+    "in_order": "",
+    "labels": "labels l WHERE",
+    "spellings": "spellings s WHERE",
+    "texts": "texts t WHERE",
+    **dict.fromkeys("lst", ""),
+}
 _FAULTS: Final = {
     sqlite3.SQLITE_BUSY: ("another program is writing to the labels", "try again when it is done"),
     sqlite3.SQLITE_READONLY: ("the labels may not be written", "make the file and its folder writable"),
