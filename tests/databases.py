@@ -1,9 +1,8 @@
-"""A real PostgreSQL for tests: Debian's, in a folder of its own, on a free port of loopback, stopped at the end."""
+"""A real PostgreSQL for tests: Debian's, in a folder of its own with its socket in it, stopped at the end."""
 
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,9 +23,6 @@ class Postgres:
         self._as_user = as_user
         self._server = None
         self._made = 0
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         self._run("initdb", "-D", self._data, "-U", "sfs", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
 
     @property
@@ -35,8 +31,8 @@ class Postgres:
 
     def start(self):
         """Start it, and return when it answers."""
-        settings = ["fsync=off", "shared_buffers=32MB", "max_connections=40", "listen_addresses=127.0.0.1"]
-        settings += [f"port={self.port}", f"unix_socket_directories={self._folder}", "max_wal_size=256MB"]
+        settings = ["fsync=off", "shared_buffers=32MB", "max_connections=40", "listen_addresses="]
+        settings += [f"unix_socket_directories={self._folder}", "max_wal_size=256MB"]
         arguments = [part for setting in settings for part in ("-c", setting)]
         with (self._folder / "log").open("ab") as log:
             self._server = subprocess.Popen(
@@ -66,12 +62,12 @@ class Postgres:
         name = f"test{self._made}"
         with closing(self._connect()) as connection:
             connection.execute(f"CREATE DATABASE {name}")
-        return f"postgresql+psycopg://sfs@127.0.0.1:{self.port}/{name}"
+        return f"postgresql+psycopg://sfs@/{name}?host={self._folder}"
 
     def _connect(self):
         from psycopg import connect
 
-        return connect(host="127.0.0.1", port=self.port, user="sfs", dbname="postgres", autocommit=True)
+        return connect(host=str(self._folder), user="sfs", dbname="postgres", autocommit=True)
 
     def _run(self, program, *arguments):
         command = [*self._as_user, str(self._programs / program), *arguments]
