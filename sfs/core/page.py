@@ -75,7 +75,7 @@ def content_type_of(headers: Headers) -> str | None:
 def page_from(url: Url, headers: Headers, body: bytes | None, now: datetime, *, cut: bool = False) -> Page:
     """The facts of a response. `body`: the held bytes of an HTML page, decompressed; None where it is no page."""
     if body is None:
-        return Page(self_labels=read_self_labels((), headers, url.text, now))
+        return Page(self_labels=read_self_labels((), headers, url, now))
     content_type = content_type_of(headers)
     head = head_from_html(decode_html(body[:MAX_HEAD], content_type).text)
-    return Page(head.texts(), read_self_labels(head.metas, headers, url.text, now), cut)
+    return Page(head.texts(), read_self_labels(head.metas, headers, url, now), cut)

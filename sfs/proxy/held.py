@@ -4,7 +4,7 @@ what is needed is there, the cap is reached, or the time is up."""
 from sfs.core.body import MAX_BODY
 from sfs.core.page import MAX_HEAD, is_html
 from sfs.proxy.decode import SLACK, BoundedDecoder
-from sfs.text.charset import html_charset
+from sfs.text.charset import header_charset
 from sfs.text.metadata import HeadScan
 
 SNIFF = 1024  # bytes that tell whether a response without a type is a page
@@ -19,8 +19,7 @@ class HeldHead:
         self._content_type = content_type
         self._decoder = BoundedDecoder(encoding, MAX_HEAD)
         self._head = bytearray()
-        charset, how = html_charset(b"", content_type)
-        self._scan = HeadScan(charset if how == "header" else None)
+        self._scan = HeadScan(header_charset(content_type))
         self._is_html: bool | None = True if is_html(content_type) else None
         self.ended = False  # the head's end was seen
 

@@ -125,6 +125,7 @@ class _Running:
         )
         # Ours comes after TlsConfig, which overwrites what tls_clienthello decides (mitmproxy.md, section 1).
         self.master.addons.add(self.server, NextLayer(), TlsConfig(), DisableH2C(), addon, self.under_way)
+        stock.set_hooks(self.master)
         _set_options(self.master.options, config, folder)
 
     async def run(self, ready: Ready) -> None:

@@ -14,6 +14,7 @@ import html5prescan
 import webencodings
 
 from sfs.text.japanese import decode_euc_jp, decode_iso_2022_jp, decode_shift_jis
+from sfs.text.plain_head import plain_charset
 from sfs.text.tags import TagScan, attributes
 
 PRESCAN: Final = 1024  # bytes; HTML 13.2.3.2
@@ -65,7 +66,7 @@ def html_charset(data: bytes, content_type: str | None = None) -> tuple[str, str
     for bom, charset in _BOMS:
         if data.startswith(bom):
             return charset, "bom"
-    declared = _header(content_type)
+    declared = header_charset(content_type)
     if declared:
         return declared, "header"
     declared = _meta(data)
@@ -121,12 +122,16 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _header(content_type: str | None) -> str | None:
+def header_charset(content_type: str | None) -> str | None:
+    """The charset that a Content-Type names; None where it names none that a browser knows."""
     found = _HEADER_CHARSET.search((content_type or "")[:MAX_HEADER])
     return canonical(found[1]) if found else None
 
 
 def _meta(data: bytes) -> str | None:
+    label = plain_charset(data[:PRESCAN].decode("latin-1"))  # of nearly every page; else the whole prescan
+    if label and (declared := _declared(label)):
+        return declared
     name = html5prescan.get(data[:PRESCAN])[0].name
     if name:
         return str(name).lower()

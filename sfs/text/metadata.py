@@ -11,7 +11,8 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser
 
-from sfs.text.tags import MAX_VALUE_NAME, Tag, TagScan, attributes
+from sfs.text.plain_head import end_of_plain_head, parts_of_plain_head
+from sfs.text.tags import MAX_VALUE_NAME, Tag, TagScan, attributes, attributes_of
 
 MAX_TEXT: Final = 256 * 1024  # characters; the proxy holds at most so many bytes of a page
 MAX_METAS: Final = 256
@@ -48,6 +49,7 @@ _STEP: Final = 512  # characters that are looked at in one go
 _FEW: Final = 64
 _ESCAPE = re.compile(r"\x1b(?:\$[@B]|\([BIJ])")
 _PART_OF_ESCAPE = re.compile(r"\x1b[$(]?\Z")
+type _Raw = tuple[list[dict[str, str]], str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,11 @@ class Head:
 
     def texts(self) -> tuple[str, ...]:
         """Every text in which words are looked for, each once: title, description, keywords, Open Graph and its kin."""
-        found = [self.title] + [content for name in _WORD_NAMES for content in self.contents(name)]
+        by_name: dict[str, list[str]] = {}
+        for meta in self.metas:
+            if meta.attribute != "http-equiv" and meta.content.strip():
+                by_name.setdefault(meta.name, []).append(meta.content)
+        found = [self.title] + [content for name in _WORD_NAMES if name in by_name for content in by_name[name]]
         return tuple(dict.fromkeys(text for text in found if text))
 
 
@@ -84,6 +90,37 @@ def head_from_html(text: str) -> Head:
     A META counts wherever it stands, also after a tag that opened the body; not in comments, scripts, <noscript> or
     <template>, and not after <plaintext>. At most 256 METAs and 64 KiB characters a content (pics.md 2.1)."""
     text = text[:MAX_TEXT]
+    raws, raw_title, raw_lang = _read_plain(text) or _read(text)
+    values = [raw_lang[:MAX_VALUE_NAME]]
+    for raw in raws:
+        values += [raw.get(attribute, "")[:MAX_VALUE_NAME] for attribute in _ATTRIBUTES]
+        values.append(raw.get("content", "")[:MAX_CONTENT])
+    title, (lang, *plain) = _decoded(raw_title[:MAX_CONTENT], values)
+    return Head(" ".join(title.split()), tuple(_metas(raws, plain)), lang.strip())
+
+
+def _read_plain(text: str) -> _Raw | None:
+    """As _read, of a plain head with nothing behind it that might add to it; None of any other."""
+    found = parts_of_plain_head(text)
+    if found is None:
+        return None
+    parts, rest = found
+    raws = [attributes_of(inside) for name, inside in parts if name == "meta"]
+    title = next((inside for name, inside in parts if name == "title" and inside.strip()), "")
+    langs = (attributes_of(inside).get("lang", "") for name, inside in parts if name == "html")
+    lang = next(filter(None, langs), "")
+    if _has(rest, "<meta") or (not title and _has(rest, "<title")) or (not lang and _has(rest, "<html")):
+        return None
+    return raws[:MAX_METAS], title, lang
+
+
+def _has(text: str, tag: str) -> bool:
+    """Whether `tag` begins anywhere in `text`, in small or large letters: most texts need no second look."""
+    return (tag[:2] in text or tag[:2].upper() in text) and tag in text.lower()
+
+
+def _read(text: str) -> _Raw:
+    """The attributes of each META, the title and the language, as sent."""
     raw_title, raw_lang = "", ""
     raws: list[dict[str, str]] = []
     titles: Tag | None = None
@@ -98,12 +135,7 @@ def head_from_html(text: str) -> Head:
             titles = None if tag.closing else tag
     if titles and not raw_title.strip():  # the text ends inside the title
         raw_title = text[titles.end :]
-    values = [raw_lang[:MAX_VALUE_NAME]]
-    for raw in raws:
-        values += [raw.get(attribute, "")[:MAX_VALUE_NAME] for attribute in _ATTRIBUTES]
-        values.append(raw.get("content", "")[:MAX_CONTENT])
-    title, (lang, *plain) = _decoded(raw_title[:MAX_CONTENT], values)
-    return Head(" ".join(title.split()), tuple(_metas(raws, plain)), lang.strip())
+    return raws, raw_title, raw_lang
 
 
 def _tags(text: str) -> Iterator[Tag]:
@@ -175,7 +207,11 @@ class HeadScan:
             if len(self._first) < 2:
                 return False
             chunk, self._first = self._first, b""
-            self._decoder = codecs.getincrementaldecoder(self._codec(chunk))("replace")
+            codec = self._codec(chunk)
+            if codec == "latin-1" and _is_over_plainly(chunk):
+                self.over = True
+                return True
+            self._decoder = codecs.getincrementaldecoder(codec)("replace")
         decode = self._decoder.decode  # what comes after the end of the head is not even decoded
         return any(self._feed(decode(chunk[at : at + _STEP])) for at in range(0, len(chunk), _STEP))
 
@@ -222,3 +258,10 @@ class HeadScan:
             self._templates = max(0, self._templates + (-1 if tag.closing else 1))
         elif not self._templates:
             self.over = self.over or (tag.name in _HEAD_ENDS if tag.closing else tag.name not in _HEAD_TAGS)
+
+
+def _is_over_plainly(start: bytes) -> bool:
+    """Whether the first bytes of a page hold its whole head, plainly."""
+    text = start.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    end = end_of_plain_head(text)
+    return end is not None and "\x1b" not in text[:end]

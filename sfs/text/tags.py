@@ -57,7 +57,11 @@ class Tag(NamedTuple):  # made by the ten thousand: a dataclass costs three time
 
 def attributes(text: str, tag: Tag) -> dict[str, str]:
     """Names in lower case, values as sent; of one name the first counts, as in every browser. At most 32 attributes."""
-    inside = text[tag.start + 1 + len(tag.name) : tag.end - 1]
+    return attributes_of(text[tag.start + 1 + len(tag.name) : tag.end - 1])
+
+
+def attributes_of(inside: str) -> dict[str, str]:
+    """As attributes, of what stands between a tag's name and its end."""
     found: dict[str, str] = {}
     for match in islice(_ATTRIBUTE.finditer(inside), MAX_ATTRIBUTES):
         found.setdefault(match[1][:MAX_VALUE_NAME].lower(), match[2] or match[3] or match[4] or "")

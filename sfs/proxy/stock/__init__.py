@@ -3,6 +3,7 @@
     stream.py    holds a response until its head is judged, then releases or replaces it
     heads.py     bounds message heads in size and time; what stock crashes on
     handler.py   bounds what waits and who is silent, for each client connection
+    lean.py      events and hooks of a connection with less work between them
     names.py     every private name these stand on; checked before anything is changed
 
 A layer of mitmproxy that raises leaves its connection hanging, so nothing in here may raise; what comes from the addon
@@ -15,12 +16,15 @@ True and the addon judges in `response` instead: whole bodies, later, with the s
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mitmproxy import http
 from mitmproxy.proxy import commands
 
 from sfs.proxy.stock.names import missing
+
+if TYPE_CHECKING:
+    from mitmproxy.master import Master
 
 __all__ = [
     "ANSWER",
@@ -34,6 +38,7 @@ __all__ = [
     "install",
     "missing",
     "set_error_page",
+    "set_hooks",
 ]
 
 HOLD: Final = "sfs.hold"  # set by the addon in responseheaders: a Hold
@@ -71,12 +76,13 @@ def install() -> list[str]:
         _log.warning("mitmproxy has changed: pages are judged only when they are complete; gone: %s", ", ".join(gone))
         return gone
     # Only now: these subclass what was just looked for.
-    from sfs.proxy.stock import errors, handler, heads, stream
+    from sfs.proxy.stock import errors, handler, heads, lean, stream
 
     stream.install()
     heads.install()
     errors.install()
     handler.install()
+    lean.install()
     stock_mode = False
     return []
 
@@ -87,6 +93,14 @@ def drop(client_id: str) -> None:
         from sfs.proxy.stock import handler
 
         handler.drop(client_id)
+
+
+def set_hooks(master: "Master") -> None:
+    """Have the connections of `master`, whose addons are all there and stay, call their hooks the short way."""
+    if not stock_mode:
+        from sfs.proxy.stock import lean
+
+        lean.set_hooks(master)
 
 
 def set_error_page(make: Callable[[int, str], bytes]) -> None:

@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events, mode_servers
 
+from sfs.proxy.stock.lean import LeanHandler
 from sfs.proxy.stock.stream import HeldStream
 
 MAX_BACKLOG: Final = 1 << 20  # body bytes that may wait for a hook before reading stops
@@ -18,8 +19,8 @@ _POLL: Final = 0.02  # seconds
 _by_client: "WeakValueDictionary[str, BoundedHandler]" = WeakValueDictionary()
 
 
-class BoundedHandler(mode_servers.ProxyConnectionHandler):
-    """Stock's handler, for one client."""
+class BoundedHandler(LeanHandler):
+    """The handler of one client."""
 
     moved = 0.0  # when bytes last came, by the loop's clock
     _heard = 0  # bytes from the client
@@ -77,7 +78,7 @@ class BoundedHandler(mode_servers.ProxyConnectionHandler):
     async def drain_writers(self) -> None:
         # Called by each connection's reader after each read. Stock goes on reading while a hook is awaited, and keeps
         # what comes. Only the connection that fills the queue may wait here: another may be what the hook needs.
-        await super().drain_writers()  # type: ignore[no-untyped-call]  # mitmproxy's
+        await super().drain_writers()
         while HeldStream.waiting and self._backlog() > MAX_BACKLOG:  # noqa: ASYNC110  # rare, and hooks end in many ways
             await asyncio.sleep(_POLL)
 

@@ -161,11 +161,19 @@ class HeldStream(core.HttpStream):
         if (yield from self._ask(why)):
             return
         assert self.flow.response
+        if why == "head" and not self.flow.response.stream and self._is_whole(self.flow.response):
+            return  # its end comes next, and all of it goes out at once
         self.flow.response.stream = self.flow.response.stream or True
         held = self._take_held()
         yield from self.start_response_stream()
         if held:
             yield from self.server_state(ResponseData(self.stream_id, held))
+
+    def _is_whole(self, response: http.Response) -> bool:
+        """Whether the body is here to its last byte."""
+        length: str = response.headers.get("content-length", "")
+        chunked = "transfer-encoding" in response.headers
+        return length.isdigit() and not chunked and len(length) < 9 and int(length) == len(self.response_body_buf)
 
     def _ask(self, why: str) -> Gen[bool]:
         """Call html_head; True where the response is not to be released: it is answered, or held on."""
