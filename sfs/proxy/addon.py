@@ -22,8 +22,9 @@ from mitmproxy import connection, http, tls
 from mitmproxy.proxy import server_hooks
 
 from sfs.proxy import stock
-from sfs.proxy.facts import Asked, client_of
+from sfs.proxy.facts import Asked
 from sfs.proxy.faults import Faults, Guard
+from sfs.proxy.fronting import Fronting
 from sfs.proxy.marks import OPEN, OURS
 from sfs.proxy.own import OwnForm, OwnPages
 from sfs.proxy.pages import Pages
@@ -59,9 +60,10 @@ class SfsAddon:
         self.faults = Faults()
         self.verdicts = Verdicts(journal, self.faults)
         self._guard = Guard(self.faults, pages, lambda: live.filter, self.verdicts.policy)
-        self._tunnels = Tunnels(live, pages, resolver, self.verdicts, self._guard, self.faults, trust)
+        self._fronting = Fronting()
+        self._tunnels = Tunnels(live, pages, resolver, self.verdicts, self._guard, self.faults, self._fronting, trust)
         self._recheck = Recheck(live, self._tunnels, self.verdicts, self.faults, stock.drop)
-        self._own = OwnPages(pages, self.verdicts, self._tunnels, trust)
+        self._own = OwnPages(pages, self.verdicts, self._tunnels, self._fronting, trust)
         self._requests = Requests(live, resolver, pages, self._own, self.verdicts, self._guard)
         self._responses = Responses(pages, self.verdicts, self._guard)
         self._on_loopback = listens_on_loopback
@@ -76,6 +78,7 @@ class SfsAddon:
     def client_connected(self, client: connection.Client) -> None:
         """Turn strangers away before they say anything."""
         try:
+            self._fronting.connected(client)
             peer = client.peername[0] if client.peername else ""
             if not client_allowed(peer, self._on_loopback, self._named_clients):
                 client.error = "this proxy does not serve your address"
@@ -86,6 +89,7 @@ class SfsAddon:
     def client_disconnected(self, client: connection.Client) -> None:
         """A tunnel ends with its connection."""
         self._quietly(lambda: self._tunnels.end(client.id))
+        self._quietly(lambda: self._fronting.ended(client.id))
 
     async def http_connect(self, flow: http.HTTPFlow) -> None:
         """Judge a tunnel by name, or let it be opened so that its requests are judged."""
@@ -93,8 +97,7 @@ class SfsAddon:
         if (tunnel := self._tunnels.of(flow.client_conn.id)) is not None and tunnel.closed:
             self._quietly(lambda: self._recheck.at_end(tunnel.policy))
         if flow.response is not None or (tunnel is not None and tunnel.closed):  # else its requests will be judged
-            client, closed = client_of(flow) or "", flow.response is not None
-            self._quietly(lambda: self._own.selfcheck.tunnel(client, flow.request.host, closed=closed))
+            self._quietly(lambda: self._own.selfcheck.tunnel(flow))
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         """Keep a closed tunnel closed; where its SNI names another host than CONNECT did, judge that name too."""
@@ -107,6 +110,7 @@ class SfsAddon:
     def tls_failed_client(self, data: tls.TlsData) -> None:
         """A client did not take our certificate."""
         self._quietly(lambda: self._tunnels.failed(data))
+        self._quietly(lambda: self._own.selfcheck.failed(data))
 
     def _quietly(self, learn: Callable[[], None]) -> None:
         """Run what shows nothing to anybody."""

@@ -5,8 +5,8 @@ from typing import Final
 
 from mitmproxy import http
 
-from sfs.core.facts import Https
 from sfs.proxy.facts import client_of, has_form, is_form
+from sfs.proxy.fronting import Fronting
 from sfs.proxy.marks import OPEN, answer
 from sfs.proxy.pages import Pages, local_now
 from sfs.proxy.selfcheck import SelfCheck
@@ -17,7 +17,6 @@ from sfs.proxy.trust import (
     client_key,
     device_state,
     keeps_trust,
-    mode_for,
     take_proof,
 )
 from sfs.proxy.tunnels import Tunnels
@@ -36,15 +35,17 @@ class OwnForm:
 class OwnPages:
     """Answers what is asked of SFS itself. Nothing here goes upstream."""
 
-    def __init__(self, pages: Pages, verdicts: Verdicts, tunnels: Tunnels, trust: Trust | None) -> None:
+    def __init__(
+        self, pages: Pages, verdicts: Verdicts, tunnels: Tunnels, fronting: Fronting, trust: Trust | None
+    ) -> None:
         self._pages = pages
         self._verdicts = verdicts
         self._tunnels = tunnels
         self._trust = trust
         self._proofs = Proofs()
-        self.selfcheck = SelfCheck(pages)
+        self.selfcheck = SelfCheck(pages, fronting)
 
-    def headers(self, flow: http.HTTPFlow, filter_: Filter, *, through_proxy: bool) -> None:
+    async def headers(self, flow: http.HTTPFlow, filter_: Filter, *, through_proxy: bool) -> None:
         """Answer, or wait for the form of a report. `through_proxy`: not asked at the proxy's own port."""
         request = flow.request
         if through_proxy and request.host.lower().rstrip(".") == CHECK_HOST:
@@ -52,20 +53,18 @@ class OwnPages:
         elif is_form(request) and has_form(request) and request.path.partition("?")[0] == REPORT:
             flow.metadata[OPEN] = OwnForm()
         else:
-            self._page(flow, filter_, through_proxy=through_proxy)
+            await self._page(flow, filter_, through_proxy=through_proxy)
 
     async def body(self, flow: http.HTTPFlow, filter_: Filter) -> None:
         """Answer a report that is complete."""
         policy = self._verdicts.policy(filter_, flow)
         answer(flow, await self._pages.report(flow.request, client_of(flow) or "", policy, _reached(flow)))
 
-    def _page(self, flow: http.HTTPFlow, filter_: Filter, *, through_proxy: bool) -> None:
+    async def _page(self, flow: http.HTTPFlow, filter_: Filter, *, through_proxy: bool) -> None:
         client, policy = client_of(flow) or "", self._verdicts.policy(filter_, flow)
-        if through_proxy and flow.request.host.lower().rstrip(".") == HELP_HOST:
-            front = behind_front(flow.request.headers)
-            mode = mode_for(filter_, self._trust, client_key(client), HELP_HOST, front=front)
-            if self.selfcheck.page(flow, filter_, policy, inspected=mode is Https.INSPECT and policy.checks is None):
-                return
+        by_name = through_proxy and flow.request.host.lower().rstrip(".") == HELP_HOST
+        if by_name and await self.selfcheck.page(flow, policy):
+            return
         names = self._verdicts.refused.of(client, local_now())
         front = behind_front(flow.request.headers)
         device = device_state(filter_, self._trust, self._proofs, policy, client_key(client), front=front)

@@ -1,7 +1,7 @@
 """Our own answers: the page that says why, the help page and what a device fetches before it uses the proxy."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,6 @@ from cryptography import x509
 from mitmproxy import http
 
 from sfs.core.policy import Policy
-from sfs.core.probes import PROBES
 from sfs.core.verdict import Verdict
 from sfs.proxy.facts import with_mark
 from sfs.proxy.refused import Refusal
@@ -163,24 +162,16 @@ class Pages:
 
     def check(self, request: http.Request, run: str) -> http.Response:
         """The page that tries the ways around the filter."""
-        urls = [probe.of_run(run) for probe in PROBES if probe.url is not None]
-        return response_of(checkpage.check_page(self.language(request), urls, run))
+        return response_of(checkpage.check_page(self.language(request), run))
 
     def check_script(self, request: http.Request) -> http.Response:
         """Its script."""
         return response_of(checkpage.check_script())
 
-    def check_result(
-        self, request: http.Request, states: Mapping[str, bool | None], by_name: frozenset[str], policy: Policy
-    ) -> http.Response:
-        """What came of them: each closed, open, or None where nothing came. `by_name`: those that are open on secure
-        pages, of which only the name is seen."""
+    def check_result(self, request: http.Request, came: checkpage.Came, policy: Policy) -> http.Response:
+        """What came of them."""
         level = None if policy.checks is not None else policy.level
-        return response_of(checkpage.result_page(self.language(request), states, by_name, level))
-
-    def probe(self, request: http.Request, *, closed: bool) -> http.Response:
-        """The answer to one of them."""
-        return response_of(checkpage.probe_answer(closed=closed))
+        return response_of(checkpage.result_page(self.language(request), came, level))
 
     async def report(self, request: http.Request, client: str, policy: Policy, reached: str) -> http.Response:
         """POST /report with its whole body: 303 to the page that says thank you, or the form with what is wrong.

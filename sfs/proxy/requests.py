@@ -37,11 +37,11 @@ class Requests:
         """Answer with a page of our own, or let the request go; one with a form waits for `body`."""
         request, filter_ = flow.request, self._live.filter
         if stock.ORIGIN_FORM in flow.metadata:
-            self._own.headers(flow, filter_, through_proxy=False)
+            await self._own.headers(flow, filter_, through_proxy=False)
             return
         asked = asked_of(request)
         if await self._is_for_us(flow, asked, filter_):
-            self._own.headers(flow, filter_, through_proxy=True)
+            await self._own.headers(flow, filter_, through_proxy=True)
             return
         if self._own.selfcheck.takes(asked, client_of(flow) or ""):
             self._own.selfcheck.judge(flow, asked, filter_, self._verdicts.policy(filter_, flow))

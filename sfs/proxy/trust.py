@@ -51,6 +51,11 @@ def behind_front(headers: http.Headers) -> bool:
     return any(name in headers for name in _FORWARDED)
 
 
+def is_refusal(error: str) -> bool:
+    """Whether this error of a handshake says that the client does not trust our certificate."""
+    return error.startswith(_REFUSED)
+
+
 class Proofs:
     """The addresses of the proof picture. They hold for one client, ten minutes and the life of this process."""
 
@@ -129,7 +134,7 @@ class Handshakes:
         """The handshake ended with this error of mitmproxy."""
         if self._trust is None or error.startswith(_NO_HELLO):
             return
-        if error.startswith(_REFUSED):
+        if is_refusal(error):
             self._trust.refused(client, host)
         else:
             self._trust.silent(client, host)

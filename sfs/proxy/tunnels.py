@@ -14,13 +14,15 @@ from mitmproxy.proxy import server_hooks
 from sfs.core.facts import Https
 from sfs.core.levels import Unrated
 from sfs.core.policy import Policy
-from sfs.core.probes import probe_of
+from sfs.core.probes import FRONT, probe_of
 from sfs.core.sight import stays_closed
 from sfs.errors import UrlError
 from sfs.proxy.facts import client_of
 from sfs.proxy.faults import Faults, Guard
+from sfs.proxy.fronting import Fronting
 from sfs.proxy.marks import answer
 from sfs.proxy.pages import Pages, local_now
+from sfs.proxy.reach import connect_port_allowed
 from sfs.proxy.resolver import Going, Resolver, going_to
 from sfs.proxy.safesearch import forced_name
 from sfs.proxy.trust import Handshakes, behind_front, client_key, keeps_trust, mode_for
@@ -28,7 +30,7 @@ from sfs.proxy.verdicts import Verdicts
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
 from sfs.sources.trust import Trust
-from sfs.text.url import Url, is_address, name_url, parse_url
+from sfs.text.url import Url, name_url, parse_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Tunnels:
         verdicts: Verdicts,
         guard: Guard,
         faults: Faults,
+        fronting: Fronting,
         trust: Trust | None = None,
     ) -> None:
         self._live = live
@@ -69,6 +72,7 @@ class Tunnels:
         self._verdicts = verdicts
         self._guard = guard
         self._faults = faults
+        self._fronting = fronting
         self._trust = trust
         self._handshakes = Handshakes(trust)
         self._open: dict[str, Tunnel] = {}
@@ -100,7 +104,7 @@ class Tunnels:
             self._error(flow, "bad-request")
             return
         tunnel = self._tunnel(flow, filter_, url, policy)
-        if probe_of(url.host) and not is_address(url.host):
+        if probe_of(url.host):
             self._probe(flow, tunnel)
             return
         if url.host not in filter_.ruleset.own_hosts and await self._out_of_reach(flow, tunnel):
@@ -111,14 +115,19 @@ class Tunnels:
 
     def _probe(self, flow: http.HTTPFlow, tunnel: Tunnel) -> None:
         """A name of the self-check: judged like any other, but no name server hears of it, nothing is connected to,
-        nothing is recorded, and a browser that does not take our certificate for it teaches nothing."""
-        if tunnel.closed:
+        nothing is recorded, and a browser that does not take our certificate for it teaches nothing. FRONT stands for a
+        site that is open; a tunnel to it leads somewhere only where it is our own try."""
+        if not connect_port_allowed(tunnel.url.port or 443, self._resolver.reach):
+            self._error(flow, "port", tunnel.url.host)
+            return
+        if tunnel.closed and tunnel.url.host != FRONT:
             verdict = self._verdicts.by_name(tunnel.filter, tunnel.url, tunnel.policy, tunnel.address)
             if verdict.blocked:
                 url = tunnel.url
                 answer(flow, self._guard.made(lambda: self._pages.blocked(flow.request, url, verdict, None)))
                 return
-        self._open[flow.client_conn.id] = replace(tunnel, learns=False, refused="self-check")
+        ours = tunnel.url.host == FRONT and self._fronting.server(flow.client_conn.id) is not None
+        self._open[flow.client_conn.id] = replace(tunnel, learns=False, refused=None if ours else "self-check")
 
     def _tunnel(self, flow: http.HTTPFlow, filter_: Filter, url: Url, policy: Policy) -> Tunnel:
         address, front = client_of(flow), behind_front(flow.request.headers)
@@ -238,6 +247,9 @@ class Tunnels:
             return
         if address is None:
             data.server.error = "no address"
+            return
+        if tunnel is not None and tunnel.url.host == FRONT and (server := self._fronting.server(data.client.id)):
+            data.server.address = server
             return
         connect = tunnel is not None
         udp = data.server.transport_protocol == "udp"

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 MEDIA_TYPE: Final = "application/dns-message"  # RFC 8484, section 6
 _SEGMENT: Final = "dns-query"  # RFC 8484, section 4.1.1: the path of its examples, and of nearly every service
 _FIELD: Final = "dns"  # RFC 8484, section 4.1: the variable of the URI template
+_NAME: Final = "name"  # the field of services that answer in JSON, at the same path
 _HEADER: Final = 12  # bytes; RFC 1035, section 4.1.1
 _MAX_NAME: Final = 255  # bytes; RFC 1035, section 2.3.4
 _MAX_LABEL: Final = 63
@@ -18,17 +19,23 @@ _START: Final = (_HEADER + _MAX_NAME + _FIXED + 2) // 3 * 4  # letters of base64
 
 
 def is_doh(path: str, query: str | None, content_type: str = "") -> bool:
-    """Whether this asks a name server, `path` and `query` in one form of a canonical URL: by the type of its body,
-    by the last segment of its path, or by a field with a DNS message in it. Never raises; takes time in proportion to
-    the URL."""
+    """Whether this asks a name server, `path` and `query` in one form of a canonical URL: by the type of its body, by
+    a field with a DNS message in it, or by the last segment of its path with any question in a field; the path alone
+    asks nothing, and may be a page about it. Never raises; takes time in proportion to the URL."""
     if content_type and content_type.partition(";")[0].strip().lower() == MEDIA_TYPE:
         return True
-    if "dns" in (lowered := path.lower()) and lowered.rstrip("/").rpartition("/")[2] == _SEGMENT:
-        return True
-    if not query or "dns" not in query.lower():
+    if not query:
         return False
-    fields = (part.partition("=") for part in query.split("&"))
-    return any(name.lower() == _FIELD and is_question(unquote(value[: 3 * _START])) for name, _, value in fields)
+    usual = "dns" in (lowered := path.lower()) and lowered.rstrip("/").rpartition("/")[2] == _SEGMENT
+    if not usual and "dns" not in query.lower():
+        return False
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if usual and value and name.lower() in (_FIELD, _NAME):
+            return True
+        if name.lower() == _FIELD and is_question(unquote(value[: 3 * _START])):
+            return True
+    return False
 
 
 def is_question(text: str) -> bool:

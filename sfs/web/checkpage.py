@@ -1,38 +1,88 @@
 """The pages of the self-check: one that loads the probes, and one that says in plain words what came of them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final, Literal
 
+from sfs.core.probes import FORM_FIELDS, PROBES, QUESTION, SCHEMES
 from sfs.web.answer import PageAnswer, plain_headers
 from sfs.web.reasons import on_scale
 from sfs.web.render import page
 from sfs.web.texts import Language, texts_for
 
-WAIT: Final = 5  # seconds until the page goes on to its result
-_SCRIPT: Final = b"""const run = document.currentScript.dataset.run;
-try {
-  new WebSocket("ws://socket.probe.sfs.home.arpa/?run=" + run);
-} catch {
-  // The browser itself refused: nothing came, and the page says so.
-}
-"""
+WAIT: Final = 5  # seconds after which a browser without scripts goes on to the result
+# A frame by scheme: no policy can name a host that ends in a dot. What stands on the page is ours alone.
 _POLICY: Final = (
-    "; frame-src http://*.probe.sfs.home.arpa:* http://192.0.2.33; script-src 'self'"
-    "; connect-src ws://socket.probe.sfs.home.arpa"
+    "; frame-src http: https:; script-src 'self'"
+    "; connect-src ws://socket.probe.sfs.home.arpa wss://socket.probe.sfs.home.arpa"
+    " http://question.probe.sfs.home.arpa https://question.probe.sfs.home.arpa"
 )
+_FORMS: Final = "http://form.probe.sfs.home.arpa https://form.probe.sfs.home.arpa"
 _PROBE: Final = b"<!doctype html><title>SFS</title>\n"
 
+type Sight = Literal["whole", "name", "refused", "none"]
+type Remedy = Literal["level", "names", "address", "certificate"]
 
-def check_page(language: Language, urls: Sequence[str], run: str) -> PageAnswer:
-    """200: loads each of `urls` in a frame nobody sees, then goes on to the result of `run`."""
+# What closes a way; "level" closes those that are not named here. On secure pages the certificate does.
+_REMEDIES: Final[Mapping[str, Remedy]] = {"address": "address", "vpn": "names", "dns": "names", "question": "names"}
+_NAMED: Final = ("vpn", "address", "listed", "spelled", "dot", "port", "socket")  # what a name says is seen without it
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """A way over plain HTTP and over HTTPS: closed (True), open (False), or None where nothing came."""
+
+    plain: bool | None
+    secure: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of a run. `sight`: what is seen of secure pages, as this browser showed it. `scripted`: whether it
+    fetched the script."""
+
+    ways: Mapping[str, Ways]
+    sight: Sight
+    scripted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Ways that are closed in the same manner. `secure`: they are open on secure pages alone."""
+
+    remedy: Remedy
+    secure: bool
+    names: tuple[str, ...]
+
+
+def check_page(language: Language, run: str) -> PageAnswer:
+    """200: loads each probe in a frame nobody sees, then goes on to the result of `run`."""
     texts = texts_for(language)
     result = f"/check/result?run={run}"
-    return page("check.html", 200, texts, policy=_POLICY, urls=urls, run=run, result=result, wait=WAIT)
+    urls = {
+        manner: [probe.of_run(run, scheme) for scheme in SCHEMES for probe in PROBES if probe.manner == manner]
+        for manner in ("frame", "form", "fetch", "socket")
+    }
+    return page(
+        "check.html",
+        200,
+        texts,
+        policy=_POLICY,
+        form_to=_FORMS,
+        urls=urls,
+        fields=FORM_FIELDS,
+        question=QUESTION,
+        run=run,
+        result=result,
+        wait=WAIT,
+    )
 
 
 def check_script() -> PageAnswer:
-    """200: what opens the WebSocket."""
-    return PageAnswer(200, plain_headers("text/javascript; charset=utf-8"), _SCRIPT)
+    """200: what sends forms and questions, opens WebSockets, and goes on when all has come."""
+    return PageAnswer(200, plain_headers("text/javascript; charset=utf-8"), _script())
 
 
 def probe_answer(*, closed: bool) -> PageAnswer:
@@ -40,18 +90,69 @@ def probe_answer(*, closed: bool) -> PageAnswer:
     return PageAnswer(403 if closed else 200, plain_headers("text/html; charset=utf-8"), _PROBE)
 
 
-def result_page(
-    language: Language, states: Mapping[str, bool | None], by_name: frozenset[str], level: int | None
-) -> PageAnswer:
-    """200: of each probe whether it is closed (True), open (False), or never came (None), and how to close it.
-    `by_name`: those that secure pages leave open on this device; one that is closed on others still is a way round."""
+def form_answer(path: str) -> PageAnswer:
+    """303: what a web proxy says to its filled-in form."""
+    return PageAnswer(303, (*plain_headers("text/html; charset=utf-8"), ("Location", path)), b"")
+
+
+def preflight_answer() -> PageAnswer:
+    """204: our page may ask what its script asks. Spec: WHATWG Fetch, CORS-preflight fetch."""
+    allowed = (
+        ("Access-Control-Allow-Origin", "http://sfs.home.arpa"),
+        ("Access-Control-Allow-Methods", "POST"),
+        ("Access-Control-Allow-Headers", "content-type"),
+    )
+    return PageAnswer(204, (("Cache-Control", "no-store"), *allowed), b"")
+
+
+def result_page(language: Language, came: Came, level: int | None) -> PageAnswer:
+    """200: the ways that are open, by what closes them; those that are closed; those that nobody tried, and why."""
     texts = texts_for(language)
-    rows = [(name, _state(closed, secure_is_open=name in by_name)) for name, closed in states.items()]
-    opened = sum(state in ("open", "secure") for _, state in rows)
-    return page("check_result.html", 200, texts, rows=rows, opened=opened, level=on_scale(level))
+    states = {name: _state(ways) for name, ways in came.ways.items()}
+    groups = _groups(states)
+    return page(
+        "check_result.html",
+        200,
+        texts,
+        groups=groups,
+        opened=sum(len(group.names) for group in groups),
+        closed=[name for name, state in states.items() if state == "closed"],
+        untried=_untried(states, scripted=came.scripted),
+        sight=came.sight,
+        level=on_scale(level),
+    )
 
 
-def _state(closed: bool | None, *, secure_is_open: bool) -> str:
-    if closed is None:
-        return "none"
-    return "open" if not closed else "secure" if secure_is_open else "closed"
+def _state(ways: Ways) -> str:
+    """One that is closed on plain pages and open on secure ones still is a way round."""
+    if ways.plain is False:
+        return "open"
+    if ways.secure is False:
+        return "secure"
+    return "none" if ways.plain is None and ways.secure is None else "closed"
+
+
+def _groups(states: Mapping[str, str]) -> list[Group]:
+    found: dict[tuple[bool, Remedy], list[str]] = {}
+    for name, state in states.items():
+        if state in ("open", "secure"):
+            own = _REMEDIES.get(name, "level")
+            secure = state == "secure"
+            found.setdefault((secure, "certificate" if secure and name not in _NAMED else own), []).append(name)
+    return [Group(remedy, secure, tuple(names)) for (secure, remedy), names in found.items()]
+
+
+def _untried(states: Mapping[str, str], *, scripted: bool) -> dict[str, list[str]]:
+    """Why nothing came: `itself` (the proxy could not), `unscripted` (the script never ran), `none` (nobody knows)."""
+    found: dict[str, list[str]] = {}
+    for probe in PROBES:
+        if states[probe.name] == "none":
+            by_script = probe.manner not in ("frame", "ourselves")
+            reason = "itself" if probe.manner == "ourselves" else "unscripted" if by_script and not scripted else "none"
+            found.setdefault(reason, []).append(probe.name)
+    return found
+
+
+@cache
+def _script() -> bytes:
+    return files("sfs.web").joinpath("templates/check.js").read_bytes()

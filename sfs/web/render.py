@@ -28,19 +28,21 @@ def page(
     *,
     images: Sequence[str] = (),
     form: bool = False,
+    form_to: str = "",
     policy: str = "",
     limit: int = MAX_BYTES,
     **values: object,
 ) -> PageAnswer:
     """The page of `template` under `limit` bytes. `images`: the only addresses it may load pictures from; `form`:
-    whether it may send one, to ourselves. `policy`: what else its policy (CSP) allows. `more`: more header fields."""
+    whether it may send one, to ourselves; `form_to`: to these places alone. `policy`: what else its policy (CSP)
+    allows. `more`: more header fields."""
     body = b""
     # Entries of helplines.yaml can be long: fewer of them rather than a page that is too heavy for a slow line.
     for count in (len(lines), len(lines) // 2, OPEN_LINES, 0):
         body = _rendered(template, texts, lines=lines[:count], **values)
         if len(body) < limit:
             break
-    return PageAnswer(status, _headers(texts, images, policy, form=form) + more, body)
+    return PageAnswer(status, _headers(texts, images, policy, form=form, form_to=form_to) + more, body)
 
 
 def loadable(url: str | None) -> str | None:
@@ -48,10 +50,12 @@ def loadable(url: str | None) -> str | None:
     return url if url and _SOURCE.fullmatch(url) else None
 
 
-def _headers(texts: Texts, images: Sequence[str], more: str, *, form: bool) -> tuple[tuple[str, str], ...]:
+def _headers(
+    texts: Texts, images: Sequence[str], more: str, *, form: bool, form_to: str
+) -> tuple[tuple[str, str], ...]:
     policy = f"default-src 'none'; style-src 'sha256-{_style_hash()}'; base-uri 'none'"
     # A block page may stand in a frame of the site that holds it; a page with a form stands nowhere but alone.
-    policy += "; form-action 'self'; frame-ancestors 'none'" if form else "; form-action 'none'"
+    policy += "; form-action 'self'; frame-ancestors 'none'" if form else f"; form-action {form_to or "'none'"}"
     if images:
         policy += f"; img-src {' '.join(images)}"
     return (

@@ -210,17 +210,18 @@ def test_dns_over_https_is_closed_for_children_on_any_host_and_opened_by_an_entr
     shown = {"unrated": Unrated.SHOW}
     asked = "AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB"  # RFC 8484, section 4.1.1
     for url in (
-        "https://any.test/dns-query",
+        "https://any.test/dns-query?name=www.example.com",
         f"http://any.test/x?dns={asked}",
         f"http://any.test/x?%2564ns={asked}",
-        "http://any.test:8080/dns%2dquery/",
+        "http://any.test:8080/dns%2dquery/?%6eame=www.example.com",
     ):
         verdict = settle(facts(url), policy(level, **shown), Ruleset())
         assert verdict.blocked is (level <= 2)
         if verdict.blocked:
             assert check(verdict) == ("block", "subscribed/circumvention")
         assert not settle(facts(url), policy(level, owner(allow=["any.test"]), **shown), Ruleset()).blocked
-    for url in ("https://any.test/docs/dns-query-guide", "https://any.test/?dns=example.com"):
+    for page in ("docs/dns-query-guide", "docs/dns-query", "docs/dns-query?page=2", "?dns=example.com"):
+        url = f"https://any.test/{page}"
         assert not settle(facts(url), policy(level, **shown), Ruleset()).blocked
 
 

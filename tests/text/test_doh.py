@@ -18,10 +18,11 @@ RFC_8484_LONG = (  # section 4.1.1: a name of 62 letters in its first label
 @pytest.mark.parametrize(
     ("path", "query", "kind"),
     [
-        ("/dns-query", None, ""),
-        ("/dns-query/", None, ""),
+        ("/dns-query", "dns=anything", ""),
+        ("/dns-query/", "ct=application/dns-json&name=example.com", ""),
         ("/DNS-Query", "name=example.com&type=A", ""),
-        ("/some/where/dns-query", "x=1", ""),
+        ("/some/where/dns-query", "x=1&DNS=AAAA", ""),
+        ("/dns-query", None, "application/dns-message"),
         ("/", f"dns={RFC_8484}", ""),
         ("/a", f"x=1&dns={RFC_8484_LONG}", ""),
         ("/a", f"DNS={RFC_8484}", ""),
@@ -40,6 +41,13 @@ def test_a_question_to_a_name_server_is_known(path, query, kind):
     ("path", "query", "kind"),
     [
         ("/", None, ""),
+        ("/dns-query", None, ""),
+        ("/docs/dns-query", None, ""),
+        ("/docs/dns-query/", "page=2&lang=ja", ""),
+        ("/docs/dns-query", "name", ""),
+        ("/docs/dns-query", "dns=&name=", ""),
+        ("/docs/dns-query", None, "application/x-www-form-urlencoded"),
+        ("/people", "name=example.com", ""),
         ("/docs/dns-query-guide", None, ""),
         ("/docs/dns-query.html", None, ""),
         ("/dns-query/guide", None, ""),
