@@ -170,8 +170,10 @@ class Pages:
 
     def check_result(self, request: http.Request, came: checkpage.Came, policy: Policy) -> http.Response:
         """What came of them."""
-        level = None if policy.checks is not None else policy.level
-        return response_of(checkpage.result_page(self.language(request), came, level))
+        leveled = policy.checks is None
+        inspects = leveled and self._live.filter.config.https != "sni"
+        here = checkpage.Here(policy.level if leveled else None, inspects, policy.stands_for is not None)
+        return response_of(checkpage.result_page(self.language(request), came, here))
 
     async def report(self, request: http.Request, client: str, policy: Policy, reached: str) -> http.Response:
         """POST /report with its whole body: 303 to the page that says thank you, or the form with what is wrong.

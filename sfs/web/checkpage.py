@@ -23,9 +23,10 @@ _FORMS: Final = "http://form.probe.sfs.home.arpa https://form.probe.sfs.home.arp
 _PROBE: Final = b"<!doctype html><title>SFS</title>\n"
 
 type Sight = Literal["whole", "name", "refused", "none"]
-type Remedy = Literal["level", "names", "address", "certificate"]
+type Remedy = Literal["level", "names", "address", "certificate", "mode"]
 
-# What closes a way; "level" closes those that are not named here. On secure pages the certificate does.
+# What closes a way; "level" closes those that are not named here. On secure pages the certificate does, or the mode
+# in which it counts.
 _REMEDIES: Final[Mapping[str, Remedy]] = {"address": "address", "vpn": "names", "dns": "names", "question": "names"}
 _NAMED: Final = ("vpn", "address", "listed", "spelled", "dot", "port", "socket")  # what a name says is seen without it
 
@@ -46,6 +47,16 @@ class Came:
     ways: Mapping[str, Ways]
     sight: Sight
     scripted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What holds on this device. `level`: None where the policy is no level's. `inspects`: whether the filter's mode
+    looks into secure pages where the certificate is. `paused`: the filter is, and what is open now may not be later."""
+
+    level: int | None
+    inspects: bool
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +116,11 @@ def preflight_answer() -> PageAnswer:
     return PageAnswer(204, (("Cache-Control", "no-store"), *allowed), b"")
 
 
-def result_page(language: Language, came: Came, level: int | None) -> PageAnswer:
+def result_page(language: Language, came: Came, here: Here) -> PageAnswer:
     """200: the ways that are open, by what closes them; those that are closed; those that nobody tried, and why."""
     texts = texts_for(language)
     states = {name: _state(ways) for name, ways in came.ways.items()}
-    groups = _groups(states)
+    groups, untried = _groups(states, here), _untried(states, scripted=came.scripted)
     return page(
         "check_result.html",
         200,
@@ -117,9 +128,12 @@ def result_page(language: Language, came: Came, level: int | None) -> PageAnswer
         groups=groups,
         opened=sum(len(group.names) for group in groups),
         closed=[name for name, state in states.items() if state == "closed"],
-        untried=_untried(states, scripted=came.scripted),
+        untried=untried,
+        all=len(states),
+        tried=len(states) - sum(map(len, untried.values())),
         sight=came.sight,
-        level=on_scale(level),
+        level=on_scale(here.level),
+        paused=here.paused,
     )
 
 
@@ -132,13 +146,14 @@ def _state(ways: Ways) -> str:
     return "none" if ways.plain is None and ways.secure is None else "closed"
 
 
-def _groups(states: Mapping[str, str]) -> list[Group]:
+def _groups(states: Mapping[str, str], here: Here) -> list[Group]:
+    whole: Remedy = "certificate" if here.inspects else "mode"
     found: dict[tuple[bool, Remedy], list[str]] = {}
     for name, state in states.items():
         if state in ("open", "secure"):
             own = _REMEDIES.get(name, "level")
             secure = state == "secure"
-            found.setdefault((secure, "certificate" if secure and name not in _NAMED else own), []).append(name)
+            found.setdefault((secure, whole if secure and name not in _NAMED else own), []).append(name)
     return [Group(remedy, secure, tuple(names)) for (secure, remedy), names in found.items()]
 
 
