@@ -8,6 +8,7 @@
     server_connect    the last lock: what may be connected to at all                                     tunnels.py
     (our own names)   the help page, the reader's report, the proof of a certificate                         own.py
     (probes)          names below probe.sfs.home.arpa: judged like any other, answered here          selfcheck.py
+    client_connected  the self-check's own connection stands for the client that it tries for           fronting.py
 
 In mitmproxy a hook that raises shows the page. Every hook here therefore runs guarded (faults.py): the policy decides
 (design, section 3), the fault is counted, and its type and place are logged once, never a value.

@@ -77,8 +77,8 @@ class Fronting:
 
     async def _through(self, client: str, listener: Place, *, front: bool) -> bool:
         secret = secrets.token_hex(16)
-        server = await asyncio.start_server(_answering(secret), sock=_bound(), ssl=_server_side())
-        with contextlib.closing(_socket_for(listener)) as sock, contextlib.closing(server):
+        with contextlib.closing(_socket_for(listener)) as sock:
+            server = await asyncio.start_server(_answering(secret), "127.0.0.1", 0, ssl=_server_side())
             key = sock.getsockname()[:2]
             self._from[key] = _Try(client, server.sockets[0].getsockname())
             try:
@@ -86,6 +86,7 @@ class Fronting:
                 return not await _asks(sock.dup(), secret, front=front)
             finally:
                 del self._from[key]
+                server.close()
                 server.abort_clients()
 
 
@@ -101,12 +102,6 @@ def _socket_for(listener: Place) -> socket.socket:
     return sock
 
 
-def _bound() -> socket.socket:
-    sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    return sock
-
-
 async def _asks(sock: socket.socket, secret: str, *, front: bool) -> bool:
     """Whether the hidden site can be asked for over this connection: its answer came, or a page in its place."""
     reader, writer = await asyncio.open_connection(sock=sock, limit=MAX_HEAD)
@@ -114,12 +109,11 @@ async def _asks(sock: socket.socket, secret: str, *, front: bool) -> bool:
         more = "Via: 1.1 front\r\n" if front else ""
         if await _status(reader, writer, f"CONNECT {FRONT}:443 HTTP/1.1\r\nHost: {FRONT}:443\r\n{more}\r\n") != 200:
             return False
-        try:
-            await writer.start_tls(_client_side(), server_hostname=FRONT)
-            head = f"GET /{secret} HTTP/1.1\r\nHost: {HIDDEN}\r\nAccept: text/html\r\n\r\n"
-            return await _status(reader, writer, head) == 200
-        except (ConnectionError, ssl.SSLError):  # cut in the handshake or after it
-            return False
+        await writer.start_tls(_client_side(), server_hostname=FRONT)
+        head = f"GET /{secret} HTTP/1.1\r\nHost: {HIDDEN}\r\nAccept: text/html\r\n\r\n"
+        return await _status(reader, writer, head) == 200
+    except (ConnectionError, ssl.SSLError):  # cut, at any time
+        return False
     finally:
         writer.transport.abort()
 
