@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
+from sfs.core.probes import PROBES
 from sfs.web.answer import PageAnswer
+from sfs.web.checkpage import Came, Here, Ways, result_page
 from sfs.web.device import DeviceState
 from sfs.web.pages import FilterState, Protection, connection_page, error_page, help_page
 from sfs.web.report import Form, report_page
@@ -259,8 +261,16 @@ LAN: Final = FilterState(
     system="ios",
     report_url="/report?kind=shown",
 )
+TRIED: Final = dict.fromkeys((probe.name for probe in PROBES), Ways(True, True)) | {
+    "address": Ways(False, False),
+    "dns": Ways(True, False),
+    "fronting": Ways(None, False),
+    "vpn": Ways(None, None),
+    "socket": Ways(None, None),
+}
 SCENES.update(
     {
+        "check-result": drawn(lambda language: result_page(language, Came(TRIED, "name", False), Here(1, True))),
         "help-lan": drawn(lambda language: help_page(language, LAN)),
         "error-both-languages": drawn(lambda language: connection_page(None, "unreachable")),
         "report-full": drawn(lambda language: report_page(language, Form("shown", "a.example"), "token", (), "full")),
