@@ -45,7 +45,7 @@ _WRITTEN = {
     "until": "until",
 }
 _DATES = frozenset({"at", "on", "until"})
-_BOOLEANS = {"true": True, "t": True, "false": False, "f": False}
+BOOLEANS = {"true": True, "t": True, "false": False, "f": False}
 _END_OF_OPTIONS = frozenset({"labels", "l", "ratings", "r", "error"})
 _DATE = re.compile(
     r"([0-9]{4})[.-]([0-9]{2})[.-]([0-9]{2})T([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
@@ -163,7 +163,7 @@ NO_OPTIONS = Options()
 
 def _read_option(reader: Reader, gathered: _Gathered, name: str, token: Token) -> None:
     if name == "extensions":
-        _read_extension(reader, gathered, token)
+        _gather_extension(reader, gathered, token)
         return
     value = _read_boolean(reader) if name == "generic" else _read_value(reader, name)
     if name == "comments":
@@ -196,14 +196,15 @@ def _read_value(reader: Reader, name: str) -> str | datetime | None:
 
 def _read_boolean(reader: Reader) -> bool:
     token = reader.cursor.peek()
-    value = _BOOLEANS.get(token.keyword)
+    value = BOOLEANS.get(token.keyword)
     if value is None:
         raise reader.fault("E_BOOL", f"{token.shown} is neither true nor false", token, "write true or false")
     reader.cursor.take()
     return value
 
 
-def _read_extension(reader: Reader, gathered: _Gathered, token: Token) -> None:
+def read_extension(reader: Reader) -> Extension:
+    """Read `(optional "URL" data...)`, of labels and of rating services. LabelError E_EXTENSION, E_EOF, E_LIMIT."""
     shape = 'write extension (optional "URL" ...)'
     reader.expect(OPEN, "E_EXTENSION", "an extension needs parentheses", shape)
     kind = reader.cursor.peek()
@@ -211,15 +212,20 @@ def _read_extension(reader: Reader, gathered: _Gathered, token: Token) -> None:
         raise reader.fault("E_EXTENSION", f"{kind.shown} is neither mandatory nor optional", kind, shape)
     reader.cursor.take()
     url = reader.expect(STRING, "E_EXTENSION", "an extension is named by a quoted URL", shape).text
-    extension = Extension(kind.keyword == "mandatory", url, tuple(_group(reader)))
-    if url in gathered.extensions:
+    return Extension(kind.keyword == "mandatory", url, tuple(read_group(reader)))
+
+
+def _gather_extension(reader: Reader, gathered: _Gathered, token: Token) -> None:
+    extension = read_extension(reader)
+    if extension.url in gathered.extensions:
         fault = reader.fault("E_DUP_OPTION", "one extension stands twice", token, "keep one of them")
         reader.mend_or_raise("second extension of one URL dropped", fault)
-    gathered.extensions.setdefault(url, extension)
+    gathered.extensions.setdefault(extension.url, extension)
 
 
-def _group(reader: Reader) -> Iterator[str]:
-    """The tokens up to the parenthesis that closes the open one, which is taken and not given."""
+def read_group(reader: Reader) -> Iterator[str]:
+    """The tokens up to the parenthesis that closes the open one, which is taken and not given; strings with their
+    quotes. LabelError E_EOF, E_LIMIT."""
     depth = 1
     while True:
         token = reader.cursor.peek()
@@ -234,13 +240,18 @@ def _group(reader: Reader) -> Iterator[str]:
         yield write_string(token.text) if token.kind == STRING else token.text
 
 
+def skip_group(reader: Reader) -> None:
+    """Take what is left of a group, as `read_group` reads it."""
+    for _ in read_group(reader):
+        pass
+
+
 def _skip_value(reader: Reader) -> None:
     """Skip what may be the value of an unknown option: one string, number or group."""
     token = reader.cursor.peek()
     if token.kind == OPEN:
         reader.cursor.take()
-        for _ in _group(reader):
-            pass
+        skip_group(reader)
     elif token.kind == STRING or (token.kind == WORD and parse_number(token.text) is not None):
         reader.cursor.take()
 

@@ -1,4 +1,4 @@
-"""What every part of the label parser shares: the cursor, the faults it raises, the repairs it made, its limits."""
+"""What the parsers of PICS texts share: the cursor, the faults they raise, the repairs they made, their limits."""
 
 from sfs.errors import LabelError
 from sfs.pics.sexpr import END, Cursor, Token
@@ -8,18 +8,20 @@ MAX_REPAIRS = 100  # what needs more is no label list; it also bounds the time a
 
 
 class Reader:
-    """One reading of one text. `lenient` readers mend what they may and say so in `repairs`."""
+    """One reading of one text, called `noun` in errors. `lenient` readers mend what they may and say so in
+    `repairs`."""
 
-    def __init__(self, cursor: Cursor, lenient: bool) -> None:
+    def __init__(self, cursor: Cursor, lenient: bool, noun: str = "label list") -> None:
         self.cursor = cursor
         self.lenient = lenient
+        self.noun = noun
         self.repairs: list[str] = []
         self._labels = 0
 
     def fault(self, code: str, what: str, token: Token, mend: str | None = None) -> LabelError:
         """The error for the caller to raise. Where the text ends too early, that is what is wrong."""
         if token.kind == END and code != "E_NOT_LIST":
-            code, what, mend = "E_EOF", "the label list ends too early", "close every quote and parenthesis"
+            code, what, mend = "E_EOF", f"the {self.noun} ends too early", "close every quote and parenthesis"
         return LabelError(code, what, self.cursor.where(token), mend)
 
     def repair(self, what: str) -> None:

@@ -11,14 +11,18 @@ from sfs.errors import LabelError, Where
 
 OPEN, CLOSE, STRING, WORD, END = "(", ")", "string", "word", "end"
 
-# One token and the blanks before it, by quote: a parenthesis, a string, a word, or a quote that nothing closes.
-_TOKENS = {
-    quote: re.compile(
-        rf"[ \t\r\n]*+(?:(?P<parenthesis>[()])|{quote}(?P<string>[^{quote}]*+){quote}"
-        rf"|(?P<word>[^ \t\r\n(){quote}]++)|(?P<open>{quote}))"
+EITHER = "\"'"  # the quotes of a PICSRules text, where each string chooses one
+
+
+def _tokens(quotes: str) -> re.Pattern[str]:
+    """One token and the blanks before it: a parenthesis, a string, a word, or a quote that nothing closes."""
+    strings = "|".join(rf"{quote}(?P<string{number}>[^{quote}]*+){quote}" for number, quote in enumerate(quotes))
+    return re.compile(
+        rf"[ \t\r\n]*+(?:(?P<parenthesis>[()])|{strings}|(?P<word>[^ \t\r\n(){quotes}]++)|(?P<open>[{quotes}]))"
     )
-    for quote in ('"', "'")
-}
+
+
+_TOKENS = {quotes: _tokens(quotes) for quotes in ('"', "'", EITHER)}
 
 
 class Token(NamedTuple):
@@ -43,14 +47,14 @@ class Token(NamedTuple):
 
 
 class Cursor:
-    """Reads tokens from `text` one by one, with look-ahead. `quote` is the one character, `"` or `'`, that opens and
-    closes strings. Spec: PICS Labels 1.1, "Detailed Syntax", notes 1 and 4."""
+    """Reads tokens from `text` one by one, with look-ahead. `quotes`: `"` or `'`, the one that opens and closes
+    strings, or EITHER. `file` names the text in errors. Spec: PICS Labels 1.1, "Detailed Syntax", notes 1 and 4."""
 
-    def __init__(self, text: str, quote: str = '"') -> None:
+    def __init__(self, text: str, quotes: str = '"', file: str = "label list") -> None:
         self.text = text
         self.taken = 0  # where the last token that was taken ends
-        self._quote = quote
-        self._next = _TOKENS[quote].match
+        self._file = file
+        self._next = _TOKENS[quotes].match
         self._ahead: list[Token] = []
 
     def peek(self, distance: int = 0) -> Token:
@@ -68,19 +72,23 @@ class Cursor:
 
     def where(self, token: Token) -> Where:
         """Line and column of `token`, both from 1."""
-        line_start = self.text.rfind("\n", 0, token.start) + 1
-        return Where("label list", self.text.count("\n", 0, token.start) + 1, token.start - line_start + 1)
+        return self.where_at(token.start)
+
+    def where_at(self, at: int) -> Where:
+        """Line and column of the character at `at`, both from 1."""
+        line_start = self.text.rfind("\n", 0, at) + 1
+        return Where(self._file, self.text.count("\n", 0, at) + 1, at - line_start + 1)
 
     def _scan(self, at: int) -> Token:
         match = self._next(self.text, at)
         if match is None:
             return Token(END, "", len(self.text), len(self.text))
-        kind, (start, end) = match.lastgroup, match.span(match.lastgroup or 0)
+        kind, (start, end) = match.lastgroup or "", match.span(match.lastgroup or 0)
         if kind == "word":
             return Token(WORD, match["word"], start, end)
-        if kind == "string":
-            return Token(STRING, match["string"], start - 1, end + 1)
+        if kind.startswith("string"):
+            return Token(STRING, match[kind], start - 1, end + 1)
         if kind == "parenthesis":
             return Token(self.text[start], self.text[start], start, end)
-        where = self.where(Token(STRING, "", start, end))
-        raise LabelError("E_QUOTE", "a quoted string is never closed", where, f"close it with {self._quote}")
+        where = self.where_at(start)
+        raise LabelError("E_QUOTE", "a quoted string is never closed", where, f"close it with {self.text[start]}")
