@@ -34,7 +34,7 @@ class RuleError(SfsError):
 
 
 class LabelError(SfsError):
-    """A label list that cannot be read. `code` is one of pics.md 7.2 (E_NUMBER, E_EOF, ...)."""
+    """A PICS text (label list, description of a service, rules) that cannot be read. `code`: E_NUMBER, E_EOF, ..."""
 
     def __init__(self, code: str, what: str, where: Where | None = None, mend: str | None = None) -> None:
         super().__init__(what, where, mend)

@@ -1,10 +1,23 @@
 """What the parsers of PICS texts share: the cursor, the faults they raise, the repairs they made, their limits."""
 
+from contextlib import suppress
+from typing import Final
+
 from sfs.errors import LabelError
 from sfs.pics.sexpr import END, Cursor, Token
 
 MAX_LABELS = 1000  # labels, label errors, trees and services, together
 MAX_REPAIRS = 100  # what needs more is no label list; it also bounds the time a hostile one can cost
+
+_CHARSETS: Final = ("utf-8-sig", "cp932")  # real files of services are in local code pages
+
+
+def decode_text(data: bytes) -> str:
+    """The text of a file, in the first of UTF-8, CP932 and Latin-1 that it can be."""
+    for charset in _CHARSETS:
+        with suppress(UnicodeDecodeError):
+            return data.decode(charset)
+    return data.decode("latin-1")
 
 
 class Reader:

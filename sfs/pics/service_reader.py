@@ -1,18 +1,17 @@
 """Reads a .rat file: an E_ code with line and column for whatever is no description of a rating service.
 
 The first three items stand in order; behind them attributes may stand in any order, and unknown ones are skipped, as
-the spec wants. Real files are in local code pages, so bytes are tried as UTF-8, then as CP932, then as Latin-1.
+the spec wants.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final
 
 from sfs.errors import LabelError, Where
 from sfs.pics.options import BOOLEANS, MAX_DEPTH, Extension, read_extension, skip_group
-from sfs.pics.reader import Reader
+from sfs.pics.reader import Reader, decode_text
 from sfs.pics.services import Category, Known, RatingService, Scale, ValueLabel
 from sfs.pics.sexpr import CLOSE, END, OPEN, STRING, WORD, Cursor, Token
 from sfs.pics.values import parse_number
@@ -23,24 +22,15 @@ MAX_PARTS: Final = 4000  # categories and labels, together
 _VERSIONS: Final = ("1.1", "1.0")
 _FLAGS: Final = frozenset({"multivalue", "unordered", "integer", "label-only"})
 _TEXTS: Final = frozenset({"icon", "name", "description"})
-_CHARSETS: Final = ("utf-8-sig", "cp932")
-
-
-def decode_service(data: bytes) -> str:
-    """The text of a .rat file, in the first of UTF-8, CP932 and Latin-1 that it can be."""
-    for charset in _CHARSETS:
-        with suppress(UnicodeDecodeError):
-            return data.decode(charset)
-    return data.decode("latin-1")
 
 
 def parse_service(source: str | bytes, file: str = "rating service") -> RatingService:
-    """The description in `source`, bytes as `decode_service` reads them; `file` names it in errors. LabelError with
+    """The description in `source`, bytes as `decode_text` reads them; `file` names it in errors. LabelError with
     code, line and column. Spec: PICS Rating Services 1.1, "Detailed Syntax"."""
     if len(source) > MAX_RAT:
         what = f"description of {len(source)} characters"
         raise LabelError("E_LIMIT", what, Where(file), f"at most {MAX_RAT} are read")
-    text = decode_service(source) if isinstance(source, bytes) else source.removeprefix("\ufeff")
+    text = decode_text(source) if isinstance(source, bytes) else source.removeprefix("\ufeff")
     return _Grammar(Reader(Cursor(text, file=file), lenient=False, noun="description"), file).service()
 
 
@@ -272,6 +262,3 @@ class _Grammar:
 
 def _is_name(text: str) -> bool:
     return bool(text) and text.isprintable() and not any(char in ' ()"' for char in text)
-
-
-__all__ = ["MAX_RAT", "decode_service", "parse_service"]

@@ -5,12 +5,14 @@ complete list cannot spoil it.
 """
 
 import re
+from bisect import bisect_right
 from typing import NamedTuple
 
 from sfs.errors import LabelError, Where
 
 OPEN, CLOSE, STRING, WORD, END = "(", ")", "string", "word", "end"
 
+_LINE_END = re.compile("\n")
 EITHER = "\"'"  # the quotes of a PICSRules text, where each string chooses one
 
 
@@ -56,6 +58,7 @@ class Cursor:
         self._file = file
         self._next = _TOKENS[quotes].match
         self._ahead: list[Token] = []
+        self._line_starts: list[int] | None = None  # found when the first place is asked for
 
     def peek(self, distance: int = 0) -> Token:
         """The next token, or the one `distance` behind it, left in place. LabelError E_QUOTE as `take`."""
@@ -76,8 +79,10 @@ class Cursor:
 
     def where_at(self, at: int) -> Where:
         """Line and column of the character at `at`, both from 1."""
-        line_start = self.text.rfind("\n", 0, at) + 1
-        return Where(self._file, self.text.count("\n", 0, at) + 1, at - line_start + 1)
+        if self._line_starts is None:
+            self._line_starts = [0, *(found.end() for found in _LINE_END.finditer(self.text))]
+        line = bisect_right(self._line_starts, at)
+        return Where(self._file, line, at - self._line_starts[line - 1] + 1)
 
     def _scan(self, at: int) -> Token:
         match = self._next(self.text, at)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from sfs.errors import LabelError
 from sfs.pics.options import Extension
+from sfs.pics.reader import decode_text
 from sfs.pics.safetyonline import CATEGORY, MAX_RATING, SCALE, SERVICE, system_of
-from sfs.pics.service_reader import MAX_RAT, decode_service, parse_service
+from sfs.pics.service_reader import MAX_RAT, parse_service
 from sfs.pics.services import (
     LABEL_BUREAU,
     Category,
@@ -83,9 +84,9 @@ def test_text_and_parts_are_bounded() -> None:
 
 def test_bytes_are_utf_8_then_cp932_then_latin_1() -> None:
     text = "\ufeff名"
-    assert decode_service(text.encode()) == "名"
-    assert decode_service("名".encode("cp932")) == "名"
-    assert decode_service(b"caf\xe9 \xfe") == "caf\xe9 \xfe"
+    assert decode_text(text.encode()) == "名"
+    assert decode_text("名".encode("cp932")) == "名"
+    assert decode_text(b"caf\xe9 \xfe") == "caf\xe9 \xfe"
 
 
 def test_bureaus_that_a_service_names_are_known() -> None:
@@ -195,7 +196,7 @@ _services = st.builds(
     _extensions,
     _extensions,
 )
-_SEEDS = [decode_service(_bytes(name)) for name in CASES]
+_SEEDS = [decode_text(_bytes(name)) for name in CASES]
 _TOKENS = st.sampled_from(
     ["(", ")", '"', " ", "1", "-", "-INF", "category", "label", "(value 1)", "(transmit-as", '"a"', "\0", "日", "(min"]
 )
