@@ -14,6 +14,7 @@ COMMANDS = {
     "admin": "Print a link that sets the password of the page that sets the filter.",
     "policy": "Print what makes it stick: policies of managed browsers, Apple profiles, firewall lines.",
     "service": "Let the system start the filter: a systemd unit, or a container file.",
+    "profile": "Take over a PICSRules profile of another filter, or write one.",
     "lists": "Fetch, look at and change the lists of names that others keep.",
     "bureau": "Rate pages, and answer which labels they have: the label bureau.",
     "words": "See what the words find in texts of yours.",

@@ -153,6 +153,12 @@ def system_of(service_id: str, aliases: Mapping[str, str] | None = None) -> Syst
     return _BY_ID.get(key)
 
 
+def tables_of(system: System) -> tuple[Mapping[str, Steps], ...]:
+    """The tables that ratings of this system are looked up in. Pages carry the codes of ICRA v02 under the id of v03,
+    which gave the letters new meanings: there both are read."""
+    return (system.tables, _BY_NAME["ICRA v02"].tables) if system.name == "ICRA v03" else (system.tables,)
+
+
 def rating_of_ratings(
     service_id: str, ratings: Mapping[str, Value], aliases: Mapping[str, str] | None = None
 ) -> int | None:
