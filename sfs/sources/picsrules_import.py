@@ -61,6 +61,7 @@ def import_rules(rules: Rules) -> Imported:
     if asked and fails and len({url for url, _ in bureaus}) > 1:
         what = "while one of several bureaus is away, what another one rates is shown"
         lost = (*lost, Finding(Effect.MORE, what, used[0].where))
+    unasked = _not_asked(rules, used, meaning.only_allowed)
     embedded = any(uses_embedded(service) for service in used)
     return Imported(
         rules.name,
@@ -73,7 +74,7 @@ def import_rules(rules: Rules) -> Imported:
         bureaus,
         allow,
         block,
-        _in_order((*meaning.findings, *findings, *lost, *_not_asked(rules, used, judged), *_extensions(rules))),
+        _in_order((*meaning.findings, *findings, *lost, *unasked, *_extensions(rules))),
     )
 
 
@@ -170,11 +171,12 @@ def _bureaus(services: Iterable[RuleService]) -> tuple[tuple[tuple[str, str], ..
     return tuple(bureaus), tuple(findings)
 
 
-def _not_asked(rules: Rules, used: list[RuleService], judged: bool) -> Iterator[Finding]:
+def _not_asked(rules: Rules, used: list[RuleService], closed: bool) -> Iterator[Finding]:
     """Services whose bureau would be asked, and would close pages while it is away, though nothing taken needs it."""
+    harmless = closed or all(clause.condition is None for clause in rules.clauses)
     for service in rules.services:
         if service not in used and service.bureaus:
-            effect = Effect.SAME if passes_unavailable(service) or not judged else Effect.MORE
+            effect = Effect.SAME if harmless or passes_unavailable(service) else Effect.MORE
             what = f"the bureau of {service.service[:120]} is not asked: no clause that was taken speaks of its labels"
             yield Finding(effect, what, service.where)
 

@@ -15,7 +15,7 @@ from sfs.pics.rule_expressions import Comparison, Expression, Otherwise, compari
 from sfs.pics.rule_judge import uses_embedded
 from sfs.pics.rule_settings import SETTINGS
 from sfs.pics.rules import RuleClause, Rules, RuleService
-from sfs.pics.safetyonline import SYSTEMS, System, rating_of_ratings, system_of, tables_of
+from sfs.pics.safetyonline import System, rating_of_ratings, system_of, tables_of
 from sfs.pics.values import Span
 from sfs.sources.picsrules_entries import Effect, Finding
 
@@ -25,8 +25,6 @@ MAX_STATES: Final = 5000  # a profile that compares more than this is left to a 
 # Comparisons that an `or` joins, also over clauses, are kept together, so that fifty categories make few states.
 type Any = frozenset[Comparison]
 type Test = Any | tuple[bool, "Test", "Test"] | None
-
-_LAST_VALUE: Final = max(len(steps) for system in SYSTEMS for steps in system.tables.values())
 
 
 class State(NamedTuple):
@@ -203,11 +201,12 @@ def _single_states(anys: set[Any], service: RuleService) -> Iterator[State]:
         return
     base = {term for term in terms if term.category is None}
     yield from _from(base, None, anys)  # a label that rates nothing we know
-    for category in {category for table in tables_of(system) for category in table}:
+    lasts = {category: len(steps) - 1 for table in tables_of(system) for category, steps in table.items()}
+    for category, last in lasts.items():
         rated = {term for term in terms if term.category == category}
         there = base | {term for term in rated if term.operator is None}
         yield from _from(there, None, anys)  # rated, and no value applies
-        for value in _values(term.constant for term in rated):
+        for value in _values(last, (term.constant for term in rated)):
             rating = rating_of_ratings(service.service, {category: value})
             true = {term for term in rated if term.operator and term.holds_for(Span(value, value))}
             yield from _from(there | true, rating, anys)
@@ -219,13 +218,12 @@ def _from(true: set[Comparison], rating: int | None, anys: set[Any]) -> Iterator
     yield State(hit, None, rating)
 
 
-def _values(constants: Iterable[float]) -> Iterator[float]:
-    """Values of which one stands for each that comparisons and rating tables tell apart."""
-    points = sorted({*map(float, range(_LAST_VALUE + 1)), *constants})
+def _values(last: int, constants: Iterable[float]) -> Iterator[float]:
+    """Values to the `last` of a scale, of which one stands for each that comparisons and rating tables tell apart."""
+    points = sorted({*map(float, range(last + 1)), *(constant for constant in constants if constant < last)})
     yield points[0] - 1
     yield from points
     yield from ((low + high) / 2 for low, high in pairwise(points))
-    yield points[-1] + 1
 
 
 def _both(one: State, other: State) -> State:
