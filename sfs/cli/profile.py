@@ -73,7 +73,7 @@ def _write(text: str, output: Path | None) -> None:
 def _report(findings: Iterable[Finding]) -> None:
     found = tuple(findings)
     for finding in found:
-        click.echo(str(finding), err=True)
+        click.echo("".join(char if char.isprintable() else "?" for char in str(finding)), err=True)
     more = sum(finding.effect is Effect.MORE for finding in found)
     if more:
         click.echo(f"sfs: {more} of these close pages there, and do not in what was written", err=True)

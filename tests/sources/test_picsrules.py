@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sfs.core.levels import Unrated
@@ -272,6 +272,7 @@ _LISTS = st.lists(_RATINGS, max_size=3).map(
 )
 
 
+@settings(max_examples=60)  # each is a configuration in a file
 @given(_RULES, _URLS, _LISTS, st.tuples(st.none() | _LISTS, st.none() | _LISTS))
 def test_what_is_taken_shows_nothing_that_the_profile_rejects(
     tmp_path_factory: pytest.TempPathFactory,
