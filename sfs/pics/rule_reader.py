@@ -60,6 +60,7 @@ class _Grammar:
         self.settings = settings
         self.clauses: list[tuple[RuleClause, Token]] = []
         self.services: list[RuleService] = []
+        self.shortnames: set[str | None] = set()
         self.extensions: list[RuleExtension] = []
         self.ignored: list[tuple[str, Token]] = []
         self.single: dict[str, dict[str, str]] = {}
@@ -189,10 +190,11 @@ class _Grammar:
             found.values.get("ratfile"),
             self.cursor.where(start),
         )
-        if service.shortname is not None and any(one.shortname == service.shortname for one in self.services):
+        if service.shortname is not None and service.shortname in self.shortnames:
             what = f"{service.shortname} is the shortname of two services"
             raise self.reader.fault("E_DUP_SERVICE", what, found.tokens["shortname"], "give one of them another name")
         self.services.append(service)
+        self.shortnames.add(service.shortname)
 
     def _extension(self, start: Token) -> None:
         found = self._attributes("extension-name", ("extension-name", "shortname"), ())
@@ -265,10 +267,9 @@ class _Grammar:
             skip_group(self.reader)
 
     def _check_names(self) -> None:
-        declared = {service.shortname for service in self.services}
         for clause, token in self.clauses:
             for term in () if clause.condition is None else comparisons(clause.condition):
-                if term.shortname not in declared:
+                if term.shortname not in self.shortnames:
                     what = f"no serviceinfo declares the shortname {term.shortname[:40]}"
                     raise self.reader.fault("E_SHORTNAME", what, token, "add a serviceinfo clause, or mend the name")
         extensions = {extension.shortname for extension in self.extensions}

@@ -21,7 +21,7 @@ from sfs.pics.rule_patterns import Pattern
 from sfs.pics.rules import RuleClause, Rules, RuleService
 from sfs.sources.picsrules_entries import Effect, Finding, Taken, entries_of, may_overlap
 from sfs.sources.picsrules_level import is_constant, meaning_of, used_names
-from sfs.text.url import parse_url
+from sfs.text.url import parents, parse_url
 
 _MAX_LINE: Final = 200  # characters of a comment
 
@@ -61,7 +61,7 @@ def import_rules(rules: Rules) -> Imported:
     if asked and fails and len({url for url, _ in bureaus}) > 1:
         what = "while one of several bureaus is away, what another one rates is shown"
         lost = (*lost, Finding(Effect.MORE, what, used[0].where))
-    unasked = _not_asked(rules, used, meaning.only_allowed)
+    unasked = _not_asked(rules, names, meaning.only_allowed)
     embedded = any(uses_embedded(service) for service in used)
     return Imported(
         rules.name,
@@ -105,6 +105,7 @@ def _entries(rules: Rules) -> tuple[tuple[Taken, ...], tuple[Taken, ...], list[F
     allow entry that would undo a clause above it is left out."""
     allow: dict[Entry, Taken] = {}
     block: dict[Entry, Taken] = {}
+    closed: dict[str, list[Entry]] = {}  # the same by host
     findings: list[Finding] = []
     rejects = accepts = False  # whether a clause about labels stands above
     fails = any(service.bureaus and not passes_unavailable(service) for service in rules.services)
@@ -122,17 +123,23 @@ def _entries(rules: Rules) -> tuple[tuple[Taken, ...], tuple[Taken, ...], list[F
         taken, lost = entries_of(_placed(clause), clause.accept)
         findings += lost
         if clause.accept:
-            findings += _add_allowed(taken, allow, block)
+            findings += _add_allowed(taken, allow, closed)
         else:
-            block |= {one.entry: one for one in taken if one.entry not in block}
+            for one in taken:
+                if block.setdefault(one.entry, one) is one:
+                    closed.setdefault(one.entry.host, []).append(one.entry)
             if accepts and taken:
                 findings.append(Finding(Effect.LESS, "its pages are closed whatever their labels say", clause.where))
     return tuple(allow.values()), tuple(block.values()), findings
 
 
-def _add_allowed(taken: Iterable[Taken], allow: dict[Entry, Taken], block: dict[Entry, Taken]) -> Iterator[Finding]:
+def _add_allowed(
+    taken: Iterable[Taken], allow: dict[Entry, Taken], closed: dict[str, list[Entry]]
+) -> Iterator[Finding]:
     for one in taken:
-        above = next((other for other in block if _undoes(one.entry, other)), None)
+        # What stands below the host of an entry is more exact than the entry, so that it is not undone.
+        near = (other for name in parents(one.entry.host) for other in closed.get(name, ()))
+        above = next((other for other in near if _undoes(one.entry, other)), None)
         if above is None:
             allow.setdefault(one.entry, one)
         else:
@@ -171,11 +178,11 @@ def _bureaus(services: Iterable[RuleService]) -> tuple[tuple[tuple[str, str], ..
     return tuple(bureaus), tuple(findings)
 
 
-def _not_asked(rules: Rules, used: list[RuleService], closed: bool) -> Iterator[Finding]:
+def _not_asked(rules: Rules, used: frozenset[str], closed: bool) -> Iterator[Finding]:
     """Services whose bureau would be asked, and would close pages while it is away, though nothing taken needs it."""
     harmless = closed or all(clause.condition is None for clause in rules.clauses)
     for service in rules.services:
-        if service not in used and service.bureaus:
+        if service.shortname not in used and service.bureaus:
             effect = Effect.SAME if harmless or passes_unavailable(service) else Effect.MORE
             what = f"the bureau of {service.service[:120]} is not asked: no clause that was taken speaks of its labels"
             yield Finding(effect, what, service.where)

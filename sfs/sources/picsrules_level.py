@@ -19,7 +19,10 @@ from sfs.pics.safetyonline import System, rating_of_ratings, system_of, tables_o
 from sfs.pics.values import Span
 from sfs.sources.picsrules_entries import Effect, Finding
 
-MAX_STATES: Final = 5000  # a profile that compares more than this is left to a person
+# A profile that compares more than this is left to a person: tests and services, states of one label, states in all.
+MAX_TESTS: Final = 64
+MAX_SINGLE: Final = 500
+MAX_STATES: Final = 5000
 
 # What a clause asks of labels: whether any of some comparisons is true, two of these joined (True: and), or nothing.
 # Comparisons that an `or` joins, also over clauses, are kept together, so that fifty categories make few states.
@@ -55,7 +58,8 @@ def meaning_of(rules: Rules) -> Meaning:
     if all(isinstance(clause.condition, Otherwise) for clause in clauses):
         return _constant(clauses, findings)
     tests = _tests(clauses)
-    states = _states(tests, [service for service in rules.services if service.shortname in used_names(rules)])
+    names = used_names(rules)
+    states = _states(tests, [service for service in rules.services if service.shortname in names])
     if states is None:
         findings.append(Finding(Effect.LESS, "too many comparisons: only allowed pages are shown", clauses[0].where))
         return Meaning(0, None, True, tuple(findings))
@@ -172,10 +176,12 @@ def _anys(test: Test) -> Iterator[Any]:
 
 
 def _states(steps: Iterable[_Step], services: list[RuleService]) -> set[State] | None:
-    """Every state, from that of no label on; None where there are more than MAX_STATES. Labels and values add up: of
-    two that are there, what either makes true is true, and the higher rating holds. Where no service names a bureau,
-    what SFS itself has of its labels stands for one."""
+    """Every state, from that of no label on; None where there are too many. Labels and values add up: of two that
+    are there, what either makes true is true, and the higher rating holds. Where no service names a bureau, what SFS
+    itself has of its labels stands for one."""
     anys = {one for step in steps for one in _anys(step.test)}
+    if max(len(anys), len(services)) > MAX_TESTS or sum(map(len, anys)) > MAX_SINGLE:
+        return None
     asked = [bool(service.bureaus) for service in services]
     single = {
         state
@@ -183,6 +189,8 @@ def _states(steps: Iterable[_Step], services: list[RuleService]) -> set[State] |
         for state in _single_states(anys, service)
         if (state.bureau is None or has_bureau or not any(asked)) and (state.page is None or uses_embedded(service))
     }
+    if len(single) > MAX_SINGLE:
+        return None
     found = {State(frozenset(), None, None)}
     edge = set(found)
     while edge:

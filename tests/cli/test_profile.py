@@ -12,7 +12,7 @@ from sfs.sources.config import load_config
 
 README = Path(__file__).parents[2] / "profiles" / "README.md"
 SHOWN = dict(
-    re.findall(r"^```(prf|yaml|text)\n((?:\(Pics|# From|school\.prf).*?)^```$", README.read_text("utf-8"), re.M | re.S)
+    re.findall(r"^```(prf|yml|text)\n((?:\(Pics|# From|school\.prf).*?)^```$", README.read_text("utf-8"), re.M | re.S)
 )
 
 
@@ -34,7 +34,7 @@ def school(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_the_import_shown_is_the_one_made(school: str) -> None:
     done = run("import", school)
-    assert (done.stdout, done.stderr, done.return_value) == (SHOWN["yaml"], SHOWN["text"], 0)
+    assert (done.stdout, done.stderr, done.return_value) == (SHOWN["yml"], SHOWN["text"], 0)
 
 
 def test_what_was_imported_is_a_configuration_and_goes_out_again(school: str, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_what_was_imported_is_a_configuration_and_goes_out_again(school: str, tm
     assert (config.level, [one.entry.text for one in config.block]) == (1, ["bad.example"])
     assert run("export", "--config", "school.yaml", "-o", "again.prf").return_value == 0
     again = run("import", "again.prf").stdout
-    assert again.splitlines()[3:] == SHOWN["yaml"].splitlines()[1:]
+    assert again.splitlines()[3:] == SHOWN["yml"].splitlines()[1:]
 
 
 def test_the_exit_code_says_that_more_is_shown(school: str, tmp_path: Path) -> None:

@@ -187,6 +187,16 @@ def test_too_many_comparisons_are_left_to_a_person() -> None:
     assert imported.only_allowed and "too many comparisons" in imported.findings[0].what
 
 
+def test_the_largest_profiles_are_taken_over_in_bounded_work() -> None:
+    """Each of these would be millions of steps if every pair of its parts were looked at."""
+    hosts = " ".join(f'"*://*@h{n}.test:*/*"' for n in range(12_000))
+    imported = taken(f"RejectByURL ({hosts})", f"AcceptByURL ({hosts})", 'RejectIf "(SO2.lv > 1)"')
+    assert (len(imported.allow), len(imported.block), imported.level) == (12_000, 12_000, 1)
+    many = "\n".join(f'serviceinfo ("{SERVICE}" shortname "S{n}")' for n in range(2000))
+    compared = taken(*(f'RejectIf "((S{n}.lv > 1) and (S{n}.lv > 0))"' for n in range(1999)), services=many)
+    assert compared.only_allowed
+
+
 def test_the_yaml_names_where_it_comes_from_and_is_a_configuration(tmp_path: Path) -> None:
     rules = Rules(
         (RuleClause(False, condition=Comparison("S", "lv", ">", 1.0)),),
