@@ -23,6 +23,7 @@ from sfs.pics.labels import (
     write_label_list,
 )
 from sfs.pics.options import Extension, Options, parse_date, write_date
+from sfs.pics.reader import decode_text
 from sfs.pics.values import Span, Value, write_number
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "pics"
@@ -352,6 +353,20 @@ def test_any_text_gives_a_list_that_survives_writing_or_a_label_error(text: str,
     else:
         assert parse_label_list(write_label_list(parsed)) == parsed
         assert lenient or not parsed.repairs
+
+
+@given(st.data(), st.booleans())
+def test_cut_and_flipped_bytes_give_a_list_or_a_label_error(data: st.DataObject, lenient: bool) -> None:
+    raw = bytearray(data.draw(st.sampled_from(_SEEDS)).encode())
+    raw = raw[: data.draw(st.integers(0, len(raw)))]
+    for _ in range(data.draw(st.integers(0, 3)) if raw else 0):
+        raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        parsed = parse_label_list(decode_text(bytes(raw)), lenient=lenient)
+    except LabelError as error:
+        assert error.code in CODES
+    else:
+        assert parse_label_list(write_label_list(parsed)) == parsed
 
 
 @given(st.one_of(_spoiled(), st.sampled_from(_SEEDS)))
