@@ -15,6 +15,8 @@ from sfs.pics.coverage import parse_prefix
 from sfs.pics.options import parse_date
 from sfs.pics.reader import Reader
 from sfs.pics.safetyonline import CATEGORY, MAX_RATING, SERVICE, rating_of_ratings, service_key
+from sfs.pics.service_reader import parse_service
+from sfs.pics.services import faults_of_ratings
 from sfs.pics.sexpr import Cursor
 from sfs.pics.stored import Change, StoredLabel, StoredService
 from sfs.pics.values import Ratings, Span, Value, read_ratings, write_ratings
@@ -151,23 +153,32 @@ def moment_of(text: str, now: datetime) -> datetime:
 
 def ratings_of(text: str, service: StoredService) -> Ratings:
     """The ratings that somebody typed for a service: a number alone for SafetyOnline2, else name=value pairs. SfsError
-    where they are none, or none of this service."""
+    where they are none, or none that its description (.rat), where one is kept, allows."""
     if service_key(service.uri) == service_key(SERVICE):
         mend = f"write 0 to {MAX_RATING}: `sfs levels` explains; or `{NONE}` to take a rating back"
         text = text.removeprefix(f"{CATEGORY}=")
         if text not in [str(rating) for rating in range(MAX_RATING + 1)]:
             raise SfsError(f"{text[:40]!r} is no rating of SafetyOnline2", mend=mend)
         return ((CATEGORY, float(text)),)
+    described = None if service.rat is None else parse_service(service.rat, service.uri)
+    names = [] if described is None else list(described.known)
+    if len(names) == 1 and "=" not in text:
+        text = f"{names[0]}={text}"
     pairs = [pair.partition("=") for pair in text.split(",")]
     mend = f"write the categories of {service.name} with their values, as n=2,s=0"
+    if names:
+        mend += f"; they are {', '.join(names)[:300]}"
     if not all(name.strip() and sign and value.strip() for name, sign, value in pairs) or set(text) & set('()"'):
         raise SfsError(f"{text[:40]!r} are no ratings of {service.name}", mend=mend)
     written = " ".join(f"{name.strip()} {value.strip()}" for name, _, value in pairs)
-    reader = Reader(Cursor(f"({written})"), lenient=False)
     try:
-        return read_ratings(reader)
+        ratings = read_ratings(Reader(Cursor(f"({written})"), lenient=False))
     except SfsError as fault:
         raise SfsError(f"{text[:40]!r}: {fault.what}", mend=mend) from None
+    faults = () if described is None else faults_of_ratings(described, ratings)
+    if faults:
+        raise SfsError(f"{text[:40]!r}: {'; '.join(faults)}", mend=mend)
+    return ratings
 
 
 def label_object(label: StoredLabel) -> dict[str, object]:

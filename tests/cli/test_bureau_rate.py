@@ -105,6 +105,21 @@ def test_another_service_is_rated_by_its_categories(state, tmp_path):
             bureau("rate", "http://example.com/", bad, "--service", RSAC, "--by", "s", *state)
 
 
+ONE = """((PICS-version 1.1) (rating-system "http://a.example/") (rating-service "http://a.example/r/") (name "A")
+  (description "-") (default (integer true) (min 0) (max 3)) (category (transmit-as "age") (name "Age")))"""
+
+
+def test_a_description_says_which_ratings_a_service_has(state, tmp_path):
+    with closing(LabelStore.open(tmp_path / "state" / "labels.db")) as store:
+        store.add_service("http://a.example/r/", ONE, "A")
+    options = ["--service", "http://a.example/r/", "--by", "s", *state]
+    assert bureau("rate", "http://example.com/", "2", *options) == ("http://example.com/: rated: age 2\n", 0)
+    for bad in ("4", "1.5", "n=1", "age=-1"):
+        with pytest.raises(SfsError) as fault:
+            bureau("rate", "http://example.com/", bad, *options)
+        assert fault.value.mend.endswith("; they are age")
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
