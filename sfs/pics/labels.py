@@ -15,11 +15,14 @@ from dataclasses import dataclass, field, replace
 
 from sfs.errors import LabelError, Where
 from sfs.pics.options import NO_OPTIONS, Options, read_options, write_options, write_string
-from sfs.pics.reader import Reader
+from sfs.pics.reader import MAX_LABELS, Reader
 from sfs.pics.sexpr import CLOSE, END, OPEN, STRING, WORD, Cursor, Token
 from sfs.pics.values import Ratings, read_ratings, write_ratings
 
 MAX_TEXT = 65_536  # characters; the longest live lists have about 2,000
+# What a bureau answers at most: 256 URLs by 16 services, or 5,000 labels below them.
+MAX_ANSWER = 4_194_304  # characters
+MAX_ANSWER_LABELS = 10_000
 
 _VERSIONS = ("pics-1.1", "pics-1.0")
 _LABEL_WORDS = ("labels", "l")
@@ -75,16 +78,18 @@ class LabelList:
     repairs: tuple[str, ...] = field(default=(), compare=False)
 
 
-def parse_label_list(text: str, *, lenient: bool = False) -> LabelList:
+def parse_label_list(text: str, *, lenient: bool = False, answer: bool = False) -> LabelList:
     """The label list in `text`; LabelError gives code, line and column, from 1. `lenient` is for what pages and
-    their headers carry, never for bureau answers and imports.
+    their headers carry, never for bureau answers and imports; `answer`: it comes from a bureau and may be larger.
     Spec: PICS Labels 1.1, "Detailed Syntax" and "Semantics of PICS Labels and Label Lists"."""
-    if len(text) > MAX_TEXT:
+    most = MAX_ANSWER if answer else MAX_TEXT
+    if len(text) > most:
         raise LabelError(
-            "E_LIMIT", f"label list of {len(text)} characters", Where("label list"), f"at most {MAX_TEXT} are read"
+            "E_LIMIT", f"label list of {len(text)} characters", Where("label list"), f"at most {most} are read"
         )
     single = lenient and '"' not in text and "'" in text
     reader = Reader(Cursor(text, "'" if single else '"'), lenient)
+    reader.most = MAX_ANSWER_LABELS if answer else MAX_LABELS
     if single:
         reader.repair("single quotes read as double quotes")
     services = _Grammar(reader).label_list()

@@ -29,6 +29,7 @@ class Reader:
         self.lenient = lenient
         self.noun = noun
         self.repairs: list[str] = []
+        self.most = MAX_LABELS
         self._labels = 0
 
     def fault(self, code: str, what: str, token: Token, mend: str | None = None) -> LabelError:
@@ -50,8 +51,8 @@ class Reader:
     def count_label(self, token: Token) -> None:
         """Count one more label. LabelError E_LIMIT past MAX_LABELS."""
         self._labels += 1
-        if self._labels > MAX_LABELS:
-            raise self.fault("E_LIMIT", f"more than {MAX_LABELS} labels", token, "split the list")
+        if self._labels > self.most:
+            raise self.fault("E_LIMIT", f"more than {self.most} labels", token, "split the list")
 
     def expect(self, kind: str, code: str, what: str, mend: str) -> Token:
         """Take the next token, which must be of `kind`."""

@@ -54,7 +54,10 @@ def write_number(number: float) -> str:
     """`number` in PICS notation, whole numbers without a point: some readers stumble over 1.0."""
     if not abs(number) <= MAX_NUMBER:
         raise LabelError("E_NUMBER", f"{number} has no PICS notation", None, "use a number of single precision")
-    return str(int(number)) if number == int(number) else format(Decimal(repr(number)), "f")
+    text = str(int(number)) if number == int(number) else format(Decimal(repr(number)), "f")
+    if len(text) > MAX_DIGITS:  # nobody could read it again
+        raise LabelError("E_NUMBER", f"{number} has no PICS notation", None, "use fewer decimals")
+    return text
 
 
 def read_ratings(reader: Reader) -> Ratings:
