@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import click
 import pytest
 
 from sfs.cli.levels import rows as level_rows
@@ -281,14 +282,22 @@ def _command(name: str):
 
 def _params(command):
     """The parameters of a command and of those below it."""
-    below = [_params(one) for one in getattr(command, "commands", {}).values()]
+    below = [_params(one) for one in _below(command).values()]
     return [*command.params, *(param for params in below for param in params)]
 
 
 def _is_command(words: str) -> bool:
     """Whether `sfs WORDS` begins with a command, and where that is a group names one of its own."""
     name, _, more = words.partition(" ")
-    return name in COMMANDS and (not more or more in getattr(_command(name), "commands", {more: None}))
+    return name in COMMANDS and (not more or more in (_below(_command(name)) or {more}))
+
+
+def _below(command):
+    """The commands of a group; {} for any other."""
+    if not isinstance(command, click.Group):
+        return {}
+    context = click.Context(command)
+    return {name: command.get_command(context, name) for name in command.list_commands(context)}
 
 
 def test_the_script_of_the_checks_ends_with_the_tests_of_the_readme():

@@ -6,6 +6,7 @@ import click
 
 # Name -> the file in sfs/cli and its function, and what it does.
 COMMANDS = {
+    "serve": ("bureau_serve", "serve", "Answer which labels URLs have, in PICS and in JSON."),
     "rate": ("bureau_rate", "rate", "Rate a page, or all that begins with a URL; or take a rating back."),
     "query": ("bureau_rate", "query", "Say which labels URLs have."),
     "history": ("bureau_rate", "history", "Print all that was ever said of a URL."),
