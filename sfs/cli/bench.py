@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, perf_counter_ns
@@ -40,15 +41,31 @@ class Figures:
     mean: float
 
 
-@click.command("bench")
+class Benches(click.Group):
+    """`sfs bench` itself, and the measures of other parts, each in a file that is imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["bureau"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "bureau":
+            return None
+        found: click.Command = import_module("sfs.cli.bench_bureau").bureau
+        return found
+
+
+@click.group("bench", cls=Benches, invoke_without_command=True)
+@click.pass_context
 @config_options
 @click.option("--names", type=click.IntRange(1, 5_000_000), default=1_000_000, show_default=True, help="In the list.")
 @click.option("--urls", type=click.IntRange(100, 1_000_000), default=10_000, show_default=True, help="That are judged.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def command(names: int, urls: int, as_json: bool, **config_arguments: object) -> None:
+def command(ctx: click.Context, names: int, urls: int, as_json: bool, **config_arguments: object) -> None:
     """Measure what a verdict costs here: parsing the URL, a list of a million names, search words and words.
 
     Names and URLs are made up, and nothing leaves this machine. Level 2 where none is chosen."""
+    if ctx.invoked_subcommand is not None:
+        return
     if all(config_arguments.get(key) is None for key in ("level", "config")):
         config_arguments["level"] = 2
     filter_ = load(config_arguments)
