@@ -10,6 +10,9 @@ COMMANDS = {
     "rate": ("bureau_rate", "rate", "Rate a page, or all that begins with a URL; or take a rating back."),
     "query": ("bureau_rate", "query", "Say which labels URLs have."),
     "history": ("bureau_rate", "history", "Print all that was ever said of a URL."),
+    "import": ("bureau_import", "import_files", "Take labels out of lists, tables and PICS label files."),
+    "export": ("bureau_import", "export", "Write the labels as a table or as PICS label lists."),
+    "label": ("bureau_import", "label", "Print the label for a page of your own."),
 }
 
 

@@ -78,18 +78,9 @@ class How:
 
 def read_into(path: Path, format: str, sink: Sink, how: How = How()) -> "Reading":
     """Read the list at `path` into `sink`; RuleError as `read_list`."""
-    name = how.shown or str(path)
-    files = files_of(path, format, Where(name), how.only)
-    reading = Reading(name, format, sink, Notes(how.each))
-    reading.includes = Includes(path) if format in INCLUDING and path.is_file() else None
-    if reading.includes is not None:
-        reading.includes.start(files[0][1])
-    for file, line_format in files:
-        reading.open(file, name if file == path else f"{name}/{file.name}", line_format)
-    while reading.includes is not None and reading.includes.waiting:
-        file, line_format = reading.includes.waiting.pop(0)
-        reading.open(file, reading.includes.shown(file), line_format)
-    reading.judge()
+    reading = Reading(how.shown or str(path), format, sink, Notes(how.each))
+    for _ in reading.steps(path, how.only):
+        pass
     return reading
 
 
@@ -138,18 +129,32 @@ class Reading:
         before, name = [file for file in self.files if file[0] < line][-1]
         return Where(name, line - before)
 
-    def open(self, path: Path, name: str, line_format: LineFormat) -> None:
+    def steps(self, path: Path, only: tuple[str, ...] = ()) -> Iterator[None]:
+        """Read the whole list at `path`, and stop behind each block, so that what the sink has got can be used before
+        the rest is read. RuleError as `read_list`; a list that is refused for what stands in it is so at its end."""
+        files = files_of(path, self.format, Where(self.shown), only)
+        self.includes = Includes(path) if self.format in INCLUDING and path.is_file() else None
+        if self.includes is not None:
+            self.includes.start(files[0][1])
+        for file, line_format in files:
+            yield from self._open(file, self.shown if file == path else f"{self.shown}/{file.name}", line_format)
+        while self.includes is not None and self.includes.waiting:
+            file, line_format = self.includes.waiting.pop(0)
+            yield from self._open(file, self.includes.shown(file), line_format)
+        self._judge()
+
+    def _open(self, path: Path, name: str, line_format: LineFormat) -> Iterator[None]:
         """Read one file to its end; its lines count on. `name`: how errors name it."""
         with opened(path, name) as file:
             changed = datetime.fromtimestamp(fstat(file.fileno()).st_mtime, UTC)
             self.mtime = changed if self.mtime is None else max(self.mtime, changed)
             self.files.append((self.lines, name))
             if line_format is pihole.PIHOLE:
-                self.read(io.BytesIO(pihole.as_lines(path, Where(name))), line_format)
+                yield from self._read(io.BytesIO(pihole.as_lines(path, Where(name))), line_format)
             else:
-                self.read(file, line_format)
+                yield from self._read(file, line_format)
 
-    def read(self, file: BufferedIOBase, line_format: LineFormat) -> None:
+    def _read(self, file: BufferedIOBase, line_format: LineFormat) -> Iterator[None]:
         """Read what is open to its end."""
         for block in self._blocks(file):
             lower, at = block.lower(), 0
@@ -162,6 +167,7 @@ class Reading:
                     self._line(block[at : end - 1], line_format, self.lines + 1)
                     self.lines += 1
                 at = end
+            yield
 
     def _take(self, names: list[str], run: bytes, line_format: LineFormat) -> None:
         """Hand on the names of a run of lines; those that need a parser are parsed."""
@@ -231,7 +237,7 @@ class Reading:
                 self.sink.spare(entry, number)
         self._spared.clear()
 
-    def judge(self) -> None:
+    def _judge(self) -> None:
         """The end of the list. RuleError where too much of it was bad, or where it is plainly in another format."""
         self._spare_what_is_not_important()
         said = self.count + self.passed_over + self.skipped_count

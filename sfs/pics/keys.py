@@ -11,12 +11,14 @@ http and https are one site and have one key. A port stands in the site where it
     ftp://example.com/a                  ftp://example.com /a
 """
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sfs.errors import LabelError
 from sfs.pics.coverage import Prefix, form_text, forms_of, parse_prefix
-from sfs.text.url import Form, Url, parents
+from sfs.text.url import MAX_HOST, Form, Url, parents
 
 MAX_FOR: Final = 2000  # bytes; PostgreSQL takes no index row over 2,704, and links that people write are shorter
 SCHEMES: Final = ("http", "https", "ftp")
@@ -32,9 +34,21 @@ class LabelKey:
     spellings: tuple[str, ...]
 
 
+# A whole host as it is kept already: lists of names hold them by the million, and a parser takes 20 times as long.
+_PLAIN_SITE: Final = re.compile(r"https?://((?:[a-z0-9_-]++\.)++[a-z][a-z0-9_-]*+)")
+
+
+@lru_cache(maxsize=8192)  # who looks a label up before it is written asks twice
 def label_key(for_: str, generic: bool, below: bool = False) -> LabelKey:
     """The key of a label for `for_`. LabelError E_FOR where no browser would open it, where it is longer than MAX_FOR,
     and where a label for the hosts below (`below`) is not generic or names less than a whole host."""
+    if generic and len(for_) <= MAX_HOST and "xn--" not in for_ and (plain := _PLAIN_SITE.fullmatch(for_)) is not None:
+        return LabelKey(for_, f"{plain[1]} ", ())
+    return parsed_key(for_, generic, below)
+
+
+def parsed_key(for_: str, generic: bool, below: bool = False) -> LabelKey:
+    """As `label_key`, without its short way for whole hosts."""
     prefix = parse_prefix(for_) if len(for_) <= MAX_FOR else None
     if prefix is None:
         what = f"no URL: {for_[:80]!r}" if len(for_) <= MAX_FOR else f"a URL of {len(for_)} characters"

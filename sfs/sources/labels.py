@@ -99,6 +99,31 @@ class LabelStore:
         with self._driver.writing() as writing:
             return self._pen(writing, who).withdraw(number, key, generic)
 
+    def withdraw_all(self, places: Iterable[tuple[str, str, bool]], *, who: str) -> int:
+        """As `withdraw`, of many by service, URL and whether they are generic, in one transaction; how many there
+        were."""
+        keys = [(self._number(service), label_key(for_, generic), generic) for service, for_, generic in places]
+        with self._driver.writing() as writing:
+            pen = self._pen(writing, who)
+            return sum(pen.withdraw(number, key, generic) for number, key, generic in keys if number is not None)
+
+    def kept(self, labels: Sequence[StoredLabel]) -> list[StoredLabel | None]:
+        """What stands now in the place of each of these labels: of the same service, URL and reach. LabelError for a
+        URL that no label can have."""
+        places = [(self._number(one.service), int(one.generic), label_key(one.for_, one.generic).key) for one in labels]
+        groups: dict[tuple[int, int], list[str]] = {}
+        for number, generic, key in places:
+            if number is not None:
+                groups.setdefault((number, generic), []).append(key)
+        rows = [
+            LabelRow._make(row)
+            for (number, generic), keys in groups.items()
+            for row in self._driver.read(sql.AT, (self._driver.array(keys), number, generic))
+        ]
+        rows = [row for row in rows if row.ratings is not None]
+        found = {(row.service, row.generic, row.key): one for row, one in zip(rows, self._labels(rows), strict=True)}
+        return [None if number is None else found.get((number, generic, key)) for number, generic, key in places]
+
     def find(
         self, urls: Sequence[Url], services: Sequence[str], now: datetime, *, generic_only: bool = False
     ) -> list[list[StoredLabel | None]]:
