@@ -15,7 +15,7 @@ from sfs.bureau.author import author_label
 from sfs.bureau.exporting import write_lists, write_table
 from sfs.bureau.importing.journal import Journal
 from sfs.bureau.importing.meaning import Meaning
-from sfs.bureau.importing.plan import PICS, TABLE, Asked, Part, content_key, plan_import
+from sfs.bureau.importing.plan import PICS, RAT, TABLE, Asked, Part, content_key, plan_import
 from sfs.bureau.importing.run import BATCH, Import, Outcome
 from sfs.cli.bureau_rate import open_store, store_options
 from sfs.cli.list_check import note_row, reason_lines
@@ -27,7 +27,7 @@ from sfs.pics.stored import StoredLabel
 from sfs.sources.categories import load_categories
 from sfs.sources.places import default_state_dir, rules_dir
 
-_FORMATS: Final = tuple(dict.fromkeys((TABLE, PICS, *FORMATS)))
+_FORMATS: Final = tuple(dict.fromkeys((TABLE, PICS, RAT, *FORMATS)))
 _PRIORITY: Final = 10  # of 19: who has a lower number comes first
 _RATING: Final = click.IntRange(0, MAX_RATING)
 
@@ -59,8 +59,9 @@ def import_files(
     state: str | None,
 ) -> int:
     """Take labels out of files: lists of names with --rating, folders of categories (UT1, squidGuard), tables (CSV)
-    with the columns url and rating, PICS label lists. What was not taken is said, with its place. An import that was
-    interrupted goes on where it was when it is started again. Exit 1 where a line could not be read."""
+    with the columns url and rating, PICS label lists; and descriptions of services (.rat). What was not taken is said,
+    with its place. An import that was interrupted goes on where it was when it is started again. Exit 1 where a line
+    could not be read."""
     _stand_back()
     folder = default_state_dir() if state is None else Path(state).expanduser()
     name = source or files[0].resolve().name.partition(".")[0]
@@ -165,6 +166,7 @@ def _say(name: str, outcome: Outcome, notes: Notes) -> None:
     counted = f"{name}: {outcome.new:,} new, {outcome.changed:,} changed, {outcome.same:,} as before"
     more = {
         "withdrawn": outcome.withdrawn,
+        "services described": outcome.services,
         "kept as rated by hand": outcome.by_hand,
         "kept as another list rates higher": outcome.stricter,
         "in a list with a higher rating too": outcome.twice,

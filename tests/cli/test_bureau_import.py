@@ -294,3 +294,25 @@ def test_the_same_in_postgresql(home, postgres):
     assert take("t.csv", "--database", database, "--replace")[0] == "t: 0 new, 1 changed, 0 as before, 1 withdrawn"
     assert "http://example.com,2,yes,yes" in run(export, "--database", database)
     assert not Path("state/labels.db").exists()
+
+
+def test_a_service_with_its_description_takes_no_other_ratings(home):
+    other = "http://ratings.example.com/v1"
+    rat = f"""((PICS-version 1.1) (rating-system "{other}") (rating-service "{other}") (name "Blue")
+      (category (transmit-as "b") (name "Blueness") (min 0) (max 3) (integer true)))"""
+    write("blue.rat", rat)
+    write("t.csv", f"url,rating,service\nexample.com,b=3,{other}\nexample.net,b=4,{other}\nexample.org,c=1,{other}\n")
+    assert take("blue.rat", "t.csv") == [
+        "blue: 1 new, 0 changed, 0 as before, 1 services described",
+        "lines skipped:",
+        "  2 a rating that its service does not allow",
+        next(line for line in take("t.csv") if "t.csv:3: http://example.net" in line),
+        "exit 1",
+    ]
+    store = LabelStore.open("state/labels.db")
+    kept_service = store.service(other)
+    store.close()
+    assert kept_service is not None and (kept_service.rat, kept_service.name) == (rat, "Blue")
+    write("bad.rat", rat.replace("(max 3)", "(max"))
+    with pytest.raises(SfsError, match=r"bad.rat:"):
+        take("bad.rat")

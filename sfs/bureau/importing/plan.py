@@ -10,6 +10,7 @@ from sfs.bureau.importing.folders import category_folders, plain_folder
 from sfs.bureau.importing.label_lists import is_label_file, read_label_lists
 from sfs.bureau.importing.meaning import Meaning, Noting, Read, rated
 from sfs.bureau.importing.names import Survey, read_names, survey_list
+from sfs.bureau.importing.services import is_description, read_description
 from sfs.bureau.importing.tables import is_label_table, read_table
 from sfs.errors import RuleError, SfsError, Where
 from sfs.lists.archive import unpack
@@ -22,13 +23,15 @@ from sfs.sources.categories import Category
 
 TABLE: Final = "csv"
 PICS: Final = "pics"
+RAT: Final = "rat"
 _START: Final = 65_536  # bytes by which a format is told
 _CHUNK: Final = 1 << 20
 
 
 @dataclass(slots=True)
 class Part:
-    """One list or file. `rating` None: its lines say it themselves. `format`: PICS, TABLE, or one of sfs.lists."""
+    """One list or file. `rating` None: its lines say it themselves. `format`: PICS, TABLE,
+    RAT (the description of a service, which has no labels), or one of sfs.lists."""
 
     path: Path
     name: str
@@ -46,6 +49,8 @@ class Part:
         if self.rating is not None:
             ratings = rated(self.rating)
             return read_names(self.path, self.format, self.name, ratings, meaning, self.survey, noting)
+        if self.format == RAT:
+            return iter(())
         if self.format == PICS:
             return read_label_lists(self.path, self.name, meaning, noting)
         return read_table(self.path, self.name, meaning, categories, noting)
@@ -99,6 +104,9 @@ def _of_file(file: Path, asked: Asked, work: Path) -> Part:
         if asked.rating is not None:
             raise SfsError("--rating for labels that have their own", Where(str(file)), "leave --rating out")
         return Part(path, str(file), PICS, None)
+    if asked.format == RAT or (asked.format is None and is_description(start)):
+        read_description(path, str(file))  # it is refused here, before anything is written
+        return Part(path, str(file), RAT, None)
     if asked.format in (None, TABLE) and asked.rating is None and is_label_table(start):
         return Part(path, str(file), TABLE, None)
     if asked.format == TABLE and asked.rating is None:

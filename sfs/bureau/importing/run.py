@@ -15,8 +15,9 @@ from typing import Final, Protocol
 
 from sfs.bureau.importing.journal import Journal
 from sfs.bureau.importing.meaning import Meaning, Noting, Read
-from sfs.bureau.importing.plan import Part
+from sfs.bureau.importing.plan import RAT, Part
 from sfs.bureau.importing.seen import Seen, place_of
+from sfs.bureau.importing.services import Scales, add_description, read_description
 from sfs.errors import LabelError, SfsError, Where
 from sfs.lists.notes import BAD, LEFT, Note
 from sfs.pics.stored import Counts, StoredLabel
@@ -40,7 +41,7 @@ class Outcome:
     """What became of an import. `by_hand`: labels that were not taken since somebody had rated, `stricter`:
     since another list rates higher; `twice`: names of
     lists that stood in one with a higher rating too; `before`: labels that an earlier run had given; `withdrawn`: of
-    the same source, since the new files lack them."""
+    the same source, since the new files lack them; `services`: descriptions."""
 
     new: int = 0
     changed: int = 0
@@ -50,6 +51,7 @@ class Outcome:
     twice: int = 0
     before: int = 0
     withdrawn: int = 0
+    services: int = 0
 
     def add(self, counts: Counts) -> None:
         """Count what the store took."""
@@ -72,10 +74,17 @@ class Import:
     batch: int = BATCH
     outcome: Outcome = field(default_factory=Outcome)
     _services: dict[str, bool] = field(default_factory=dict)
+    _scales: Scales = field(default_factory=lambda: Scales(()))
 
     def run(self, journal: Journal, *, replace: bool = False, accept_smaller: bool = False) -> Outcome:
         """Give the store what the parts hold; with `replace` withdraw what it has of the same source and they lack.
         SfsError where the store cannot be written, and where too much would be withdrawn: then nothing is."""
+        for part in self.parts:
+            if part.format == RAT:
+                described, text = read_description(part.path, part.name)
+                add_description(self.store, described, text, Where(part.name), self.noting)
+                self.outcome.services += 1
+        self._scales = Scales(self.store.services())
         lists = sum(part.is_list for part in self.parts)
         with Seen() as seen:
             self._give(self._wanted(seen, remember=replace, several=lists > 1), journal)
@@ -120,7 +129,7 @@ class Import:
         """Give the store what of a batch is for it. One label that cannot be kept costs itself: the others are found
         by halving."""
         try:
-            self._take([read for read in batch if self._has_service(read)])
+            self._take([read for read in batch if self._is_allowed(read)])
         except LabelError as fault:
             if len(batch) == 1:
                 self._note(batch[0], fault)
@@ -145,7 +154,7 @@ class Import:
         self.outcome.by_hand += by_hand
         self.outcome.stricter += stricter
 
-    def _has_service(self, read: Read) -> bool:
+    def _is_allowed(self, read: Read) -> bool:
         uri = read.label.service
         if uri not in self._services:
             known = self.store.service(uri) is not None
@@ -160,7 +169,11 @@ class Import:
                 self._note(read, fault)
                 return False
             self._services[uri] = not known
-        return True
+        refused = self._scales.fault_of(read.label)
+        if refused is not None:
+            what, where = "a rating that its service does not allow", Where(read.file, read.line)
+            self.noting(Note(BAD, what, where, read.label.for_[:200], refused[:300]))
+        return refused is None
 
     def _note(self, read: Read, fault: SfsError) -> None:
         code = fault.code if isinstance(fault, LabelError) else "service"
