@@ -38,13 +38,13 @@ class Chosen:
         """The configuration, with `changes` in place of the page's; ConfigError with every fault."""
         return load_config(self.path, self.given, page_first=self.page_first, changes=changes)
 
-    def filter(self) -> Filter:
-        """The filter that it means; SfsError as `load_filter`."""
-        return load_filter(self.config())
+    def filter(self, before: Filter | None = None) -> Filter:
+        """The filter that it means, in place of `before`; SfsError as `load_filter`."""
+        return load_filter(self.config(), before)
 
     def live(self, filter_: Filter) -> Live:
         """`filter_` in force, replaced by what a later load gives."""
-        return Live(filter_, lambda old: self.filter())
+        return Live(filter_, self.filter)
 
     def check(self, changes: Path) -> None:
         """SfsError where the configuration with these changes would be none."""

@@ -96,6 +96,8 @@ def command(
 
     Exit 0 where all are shown, 1 where at least one is blocked, 2 for bad arguments."""
     filter_ = load(config_arguments)
+    if offline:
+        filter_ = filter_.offline()
     gc.freeze()  # what is loaded stays: the collector need not walk lists and words again for every few URLs
     pairs = tuple(_header(text) for text in headers)
     asked = Asked(

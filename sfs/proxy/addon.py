@@ -100,9 +100,9 @@ class SfsAddon:
         if flow.response is not None or (tunnel is not None and tunnel.closed):  # else its requests will be judged
             self._quietly(lambda: self._own.selfcheck.tunnel(flow))
 
-    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+    async def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         """Keep a closed tunnel closed; where its SNI names another host than CONNECT did, judge that name too."""
-        self._tunnels.clienthello(data)
+        await self._tunnels.clienthello(data)
 
     def tls_established_client(self, data: tls.TlsData) -> None:
         """A client took our certificate."""

@@ -17,6 +17,7 @@ from sfs.proxy.safesearch import forced_name, lock_request
 from sfs.proxy.verdicts import Verdicts
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
+from sfs.sources.waiting import judged
 
 MAX_UPLOAD = 65_536  # bytes of a request body that are buffered; longer ones stream
 
@@ -71,7 +72,7 @@ class Requests:
     async def _judge(self, flow: http.HTTPFlow, asked: Asked, filter_: Filter) -> None:
         policy = self._verdicts.policy(filter_, flow)
         known = filter_.labels_of(asked.url, policy)
-        said, facts = filter_.judge(facts_of(flow, asked, local_now(), known), policy)
+        said, facts = await judged(filter_, facts_of(flow, asked, local_now(), known), policy)
         if isinstance(said, Verdict) and said.blocked:
             verdict, code = said, self._verdicts.note(said, facts.url, policy)
             answer(flow, self._guard.made(lambda: self._pages.blocked(flow.request, facts.url, verdict, code)))

@@ -15,6 +15,7 @@ from sfs.proxy.held import HeldBody, HeldHead
 from sfs.proxy.marks import OPEN, OURS, Open
 from sfs.proxy.pages import Pages, local_now
 from sfs.proxy.verdicts import Verdicts
+from sfs.sources.waiting import judged
 
 BUFFERED = 65_536  # bytes: shorter bodies cost less buffered than streamed (measured in mitmproxy: 849 to 1,091 us)
 AT_ONCE = 65_536  # bytes of a body that are searched on the loop; longer ones in a thread, so that nobody waits
@@ -46,7 +47,7 @@ class Responses:
             head = HeldHead(content_type, response.headers.get("content-encoding"))
             flow.metadata[stock.HOLD] = head
             return
-        self._judge(flow, opened, None, cut=False)
+        await self._judge(flow, opened, None, cut=False)
         if stock.ANSWER not in flow.metadata and stock.HOLD not in flow.metadata:
             response.stream = _streams(response)
 
@@ -61,7 +62,7 @@ class Responses:
             return
         body = head.body()
         whole = flow.metadata.get(stock.ENDED) == "end"
-        self._judge(flow, opened, body, cut=body is not None and head.is_cut(whole=whole))
+        await self._judge(flow, opened, body, cut=body is not None and head.is_cut(whole=whole))
 
     async def whole(self, flow: http.HTTPFlow) -> None:
         """Judge a page that is complete, where nothing could be held: its head, then its text where that is asked."""
@@ -72,13 +73,13 @@ class Responses:
                 flow.metadata[stock.ENDED] = "end"
                 await self.html_head(flow)
 
-    def _judge(self, flow: http.HTTPFlow, opened: Open, body: bytes | None, *, cut: bool) -> None:
+    async def _judge(self, flow: http.HTTPFlow, opened: Open, body: bytes | None, *, cut: bool) -> None:
         assert flow.response is not None
         page = page_from(opened.facts.url, _headers(flow.response), body, local_now(), cut=cut)
         facts = opened.facts.with_page(page)
-        if not self._decided(flow, opened, facts):
+        if not await self._decided(flow, opened, facts):
             if body is None and not (_has_body(flow) and may_be_text(flow.response.headers.get("content-type"))):
-                self._decided(flow, opened, facts.with_body(None))
+                await self._decided(flow, opened, facts.with_body(None))
                 return
             flow.metadata[OPEN] = replace(opened, facts=facts)
             flow.metadata[stock.HOLD] = HeldBody(flow.response.headers.get("content-encoding"))
@@ -90,11 +91,11 @@ class Responses:
             found = body_from(*asked)
         else:
             found = await asyncio.get_running_loop().run_in_executor(self._searches, body_from, *asked)
-        self._decided(flow, opened, opened.facts.with_body(found))
+        await self._decided(flow, opened, opened.facts.with_body(found))
 
-    def _decided(self, flow: http.HTTPFlow, opened: Open, facts: Facts) -> bool:
+    async def _decided(self, flow: http.HTTPFlow, opened: Open, facts: Facts) -> bool:
         """Carry out the verdict; False where the text of the page is needed for one."""
-        verdict, facts = opened.filter.judge(facts, opened.policy)
+        verdict, facts = await judged(opened.filter, facts, opened.policy)
         if isinstance(verdict, Need):
             return False
         code = self._verdicts.note(verdict, facts.url, opened.policy)

@@ -109,7 +109,7 @@ class Tunnels:
             return
         if url.host not in filter_.ruleset.own_hosts and await self._out_of_reach(flow, tunnel):
             return
-        if tunnel.closed and self._refused_by_name(flow, filter_, url, policy):
+        if tunnel.closed and await self._refused_by_name(flow, filter_, url, policy):
             return
         self._open[flow.client_conn.id] = tunnel
 
@@ -121,7 +121,7 @@ class Tunnels:
             self._error(flow, "port", tunnel.url.host)
             return
         if tunnel.closed and tunnel.url.host != FRONT:
-            verdict = self._verdicts.by_name(tunnel.filter, tunnel.url, tunnel.policy, tunnel.address)
+            verdict = self._verdicts.by_name_now(tunnel.filter, tunnel.url, tunnel.policy, tunnel.address)
             if verdict.blocked:
                 url = tunnel.url
                 answer(flow, self._guard.made(lambda: self._pages.blocked(flow.request, url, verdict, None)))
@@ -146,14 +146,14 @@ class Tunnels:
         if problem not in ("address", "loop", "port"):
             return False
         client = client_of(flow)
-        verdict = self._verdicts.by_name(tunnel.filter, tunnel.url, policy, client)
+        verdict = self._verdicts.by_name_now(tunnel.filter, tunnel.url, policy, client)
         self._verdicts.list_refused(client, host, problem, verdict, policy)
         self._error(flow, problem, host)
         return True
 
-    def _refused_by_name(self, flow: http.HTTPFlow, filter_: Filter, url: Url, policy: Policy) -> bool:
+    async def _refused_by_name(self, flow: http.HTTPFlow, filter_: Filter, url: Url, policy: Policy) -> bool:
         client = client_of(flow)
-        verdict = self._verdicts.by_name(filter_, url, policy, client)
+        verdict = await self._verdicts.by_name(filter_, url, policy, client)
         if verdict.blocked:
             code = self._verdicts.note(verdict, url, policy)
             if verdict.check != "mandatory":  # what a law blocks is named nowhere
@@ -166,14 +166,14 @@ class Tunnels:
     def _error(self, flow: http.HTTPFlow, problem: str, host: str = "") -> None:
         answer(flow, self._guard.made(lambda: self._pages.error(flow.request, problem, host)))
 
-    def clienthello(self, data: tls.ClientHelloData) -> None:
+    async def clienthello(self, data: tls.ClientHelloData) -> None:
         """Keep a closed tunnel closed; where its SNI names another host than CONNECT did, judge that name too."""
         client = data.context.client
         tunnel = self._open.get(client.id)
         if tunnel is None:
             return
         try:
-            tunnel = self._at_handshake(tunnel, data.client_hello.sni)
+            tunnel = await self._at_handshake(tunnel, data.client_hello.sni)
         except Exception as fault:
             self._faults.count(fault)
             if tunnel.policy.on_error is Unrated.BLOCK:
@@ -181,15 +181,16 @@ class Tunnels:
         self._open[client.id] = tunnel
         data.ignore_connection = tunnel.closed
 
-    def _at_handshake(self, tunnel: Tunnel, sni: str | None) -> Tunnel:
+    async def _at_handshake(self, tunnel: Tunnel, sni: str | None) -> Tunnel:
         """The tunnel as it goes on. A browser opens several at once: where the first taught that this client is not to
         be inspected, the others are closed before they fail as well."""
         if tunnel.learns:
             mode = mode_for(tunnel.filter, self._trust, tunnel.client, tunnel.url.host, front=tunnel.front)
             if mode is Https.SNI:
-                tunnel = replace(tunnel, closed=True, learns=False, refused=self._judge_late(tunnel, tunnel.url))
+                refused = await self._judge_late(tunnel, tunnel.url)
+                tunnel = replace(tunnel, closed=True, learns=False, refused=refused)
         if tunnel.closed and tunnel.refused is None:
-            tunnel = self._judge_sni(tunnel, sni)
+            tunnel = await self._judge_sni(tunnel, sni)
         return tunnel
 
     def failed(self, data: tls.TlsData) -> None:
@@ -208,14 +209,14 @@ class Tunnels:
         if tunnel.learns and tunnel.client is not None:
             self._handshakes.established(client_id, tunnel.client, tunnel.url.host)
 
-    def _judge_sni(self, tunnel: Tunnel, sni: str | None) -> Tunnel:
+    async def _judge_sni(self, tunnel: Tunnel, sni: str | None) -> Tunnel:
         try:
             named = name_url(sni, tunnel.url.port) if sni else tunnel.url
         except UrlError:
             return replace(tunnel, refused="bad-request")
         if named.host == tunnel.url.host:
             return tunnel
-        refused = self._judge_late(tunnel, named) or self._elsewhere(tunnel, named)
+        refused = await self._judge_late(tunnel, named) or self._elsewhere(tunnel, named)
         return replace(tunnel, named=named, refused=refused)
 
     def _elsewhere(self, tunnel: Tunnel, named: Url) -> str | None:
@@ -226,8 +227,8 @@ class Tunnels:
         past = forced is not None and forced != forced_name(tunnel.url.host, policy, locks, closed=True)
         return "safesearch" if past else None
 
-    def _judge_late(self, tunnel: Tunnel, url: Url) -> str | None:
-        verdict = self._verdicts.by_name(tunnel.filter, url, tunnel.policy, tunnel.address)
+    async def _judge_late(self, tunnel: Tunnel, url: Url) -> str | None:
+        verdict = await self._verdicts.by_name(tunnel.filter, url, tunnel.policy, tunnel.address)
         self._verdicts.note(verdict, url, tunnel.policy)
         return verdict.reason if verdict.blocked else None
 

@@ -11,6 +11,7 @@ from sfs.proxy.pages import decision_code, local_now
 from sfs.proxy.refused import Refusal, Refused
 from sfs.sources.filter import Filter
 from sfs.sources.journal import Journal, Record
+from sfs.sources.waiting import judged
 from sfs.text.url import Url
 
 
@@ -26,8 +27,14 @@ class Verdicts:
         """The policy of the flow's client, now."""
         return filter_.policies.policy_for(client_of(flow), None, None, local_now())
 
-    def by_name(self, filter_: Filter, url: Url, policy: Policy, client: str | None = None) -> Verdict:
+    async def by_name(self, filter_: Filter, url: Url, policy: Policy, client: str | None = None) -> Verdict:
         """The verdict on a connection of which only the name is seen."""
+        answer, _ = await judged(filter_, Facts(url, Https.SNI, client=client, time=local_now()), policy)
+        assert isinstance(answer, Verdict)
+        return answer
+
+    def by_name_now(self, filter_: Filter, url: Url, policy: Policy, client: str | None = None) -> Verdict:
+        """The same by what is known now, whatever bureaus might say."""
         answer, _ = filter_.judge(Facts(url, Https.SNI, client=client, time=local_now()), policy)
         assert isinstance(answer, Verdict)
         return answer

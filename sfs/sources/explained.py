@@ -14,6 +14,7 @@ from sfs.core.sight import as_seen
 from sfs.core.verdict import Action, Verdict
 from sfs.errors import UrlError
 from sfs.sources.filter import Filter
+from sfs.sources.waiting import judged_here
 from sfs.text.refused import named_by
 from sfs.text.url import Url, parse_url
 
@@ -65,12 +66,12 @@ def explain_url(text: str, filter_: Filter, asked: Asked, *, with_trace: bool = 
     facts = Facts(seen, asked.https, asked.kind, client=asked.client, login=asked.user, time=asked.at)
     if not asked.has_response:
         facts = facts.with_page(None)
-    answer, facts = filter_.judge(facts, policy, trace)
+    answer, facts = judged_here(filter_, facts, policy, trace)
     if isinstance(answer, Need):
-        answer, facts = filter_.judge(facts.with_page(_page(url, asked)), policy, trace)
+        answer, facts = judged_here(filter_, facts.with_page(_page(url, asked)), policy, trace)
     if isinstance(answer, Need) and answer.fact is Fact.BODY:
         body = None if asked.html is None else body_from(asked.headers, asked.html, policy, filter_.ruleset)
-        answer, facts = filter_.judge(facts.with_body(body), policy, trace)
+        answer, facts = judged_here(filter_, facts.with_body(body), policy, trace)
     assert isinstance(answer, Verdict)
     return Explained(text, url.text, answer, tuple(trace or ()), policy)
 

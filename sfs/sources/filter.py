@@ -1,15 +1,19 @@
 """The filter in force: policies, ruleset and sources of labels, loaded together and swapped together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sfs.core.decide import Step, decide
 from sfs.core.facts import Fact, Facts, Need
 from sfs.core.identity import PolicyTable
 from sfs.core.label import LabelAnswer
+from sfs.core.levels import Unrated
 from sfs.core.policy import Policy
 from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Verdict
+from sfs.match.index import ALL_FORMS
+from sfs.pics.safetyonline import MAX_RATING
+from sfs.sources.bureaus import BureauAnswer, Bureaus, bureaus_for
 from sfs.sources.choice import levels_in_use
 from sfs.sources.config import Config
 from sfs.sources.helplines import HelpLine
@@ -23,7 +27,8 @@ MAX_ASKED = 16  # facts one decision may ask for: the page and what it carries; 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Everything a request is judged by. Read only; a reload makes a new one."""
+    """Everything a request is judged by. Read only; a reload makes a new one. `labels`: the sources on this machine;
+    `bureaus`: those beyond it, None for none."""
 
     config: Config
     policies: PolicyTable
@@ -31,15 +36,22 @@ class Filter:
     labels: LabelSource
     helplines: tuple[HelpLine, ...]
     report: RulesReport
+    bureaus: Bureaus | None = None
 
     def labels_of(self, url: Url, policy: Policy) -> Mapping[str, LabelAnswer]:
-        """What `Facts.labels` of a request may begin with. Every source is on this machine: asking costs less than the
-        walk that would end with Need(LABELS). Nothing where the policy has no use for labels."""
-        return {url.text: self.labels.ask(url, policy)} if policy.checks is None else {}
+        """What `Facts.labels` of a request may begin with. Where every source is on this machine, asking costs less
+        than the walk that would end with Need(LABELS). Nothing where the policy has no use for labels, or where a
+        bureau would be asked: what is decided before the labels are needed is nobody's business."""
+        return {url.text: self.labels.ask(url, policy)} if policy.checks is None and self.bureaus is None else {}
 
-    def judge(self, facts: Facts, policy: Policy, trace: list[Step] | None = None) -> tuple[Verdict | Need, Facts]:
-        """The verdict, or Need(PAGE); and the facts with the labels that were asked for on the way."""
-        if policy.checks is None and facts.url.text not in facts.labels:
+    def judge(
+        self, facts: Facts, policy: Policy, trace: list[Step] | None = None, *, last: bool = True
+    ) -> tuple[Verdict | Need, Facts]:
+        """The verdict, or Need(PAGE) or Need(BODY); and the facts with the labels that were asked for on the way.
+
+        Bureaus that do not know yet are taken as away; unless `last` is False: then Need(LABELS) says that it is worth
+        waiting for what `ask_bureaus` is still to be told (waiting.py)."""
+        if policy.checks is None and self.bureaus is None and facts.url.text not in facts.labels:
             facts = facts.with_labels(facts.url, self.labels.ask(facts.url, policy))
         for _ in range(MAX_ASKED):
             if trace is not None:
@@ -47,14 +59,40 @@ class Filter:
             answer = decide(facts, policy, self.ruleset, trace)
             if not isinstance(answer, Need) or answer.fact is not Fact.LABELS:
                 return answer, facts
-            facts = facts.with_labels(answer.url, self.labels.ask(answer.url, policy))
+            labels = self.labels.ask(answer.url, policy)
+            if self.bureaus is not None and _wants_more(labels, policy):
+                told = self.ask_bureaus(answer.url, facts, policy)
+                if told.waits and not last:
+                    return answer, facts
+                labels = LabelAnswer(labels.labels + told.answer.labels, labels.away or told.answer.away)
+            facts = facts.with_labels(answer.url, labels)
         raise AssertionError("a decision asked for more facts than there are")
 
+    def ask_bureaus(self, url: Url, facts: Facts, policy: Policy) -> BureauAnswer:
+        """What the bureaus have told of a page until now."""
+        assert self.bureaus is not None
+        return self.bureaus.ask(url, facts, policy, self.ruleset)
 
-def load_filter(config: Config) -> Filter:
-    """The filter that a configuration means. ConfigError or SfsError where a list or rule file cannot be used."""
+    def offline(self) -> "Filter":
+        """The same filter without bureaus."""
+        return replace(self, bureaus=None)
+
+
+def load_filter(config: Config, before: Filter | None = None) -> Filter:
+    """The filter that a configuration means. `before`: the one that it takes the place of, whose bureaus go on where
+    they stay the same. ConfigError or SfsError where a list or rule file cannot be used."""
     policies = policies_from(config)
     scans = any(policy.scan_body for policy in policies.policies())
     rules = load_rules(config, levels_in_use(policies), bodies=scans)
     labels = local_sources(rules.ratings, rules.ruleset.locks)
-    return Filter(config, policies, rules.ruleset, labels, rules.helplines, rules.report)
+    old = None if before is None else before.bureaus
+    bureaus = bureaus_for(config.bureaus, config.upstream_ca, old)
+    return Filter(config, policies, rules.ruleset, labels, rules.helplines, rules.report, bureaus)
+
+
+def _wants_more(known: LabelAnswer, policy: Policy) -> bool:
+    """Whether a bureau could change anything: not where the nearest owner has rated the page, whose word holds; nor
+    where no rating closes a page and none is needed to open one."""
+    if any(label.owner is not None and label.forms == ALL_FORMS for label in known.labels):
+        return False
+    return policy.level < MAX_RATING or Unrated.BLOCK in (policy.unrated, policy.bureau_away)

@@ -33,10 +33,13 @@ from sfs.text.address import Kind, address_class, parse_address
 from sfs.text.url import Url, parse_url
 
 _LIST_KEYS: Final = ("name", "url", "format", "category", "rating", "final", "opens", "mandatory")
-_BUREAU_KEYS: Final = ("url", "service", "trust", "ask", "timeout")
+_BUREAU_KEYS: Final = ("url", "service", "trust", "ask", "timeout", "keep")
+MAX_BUREAUS: Final = 8
 _NEAR: Final = (Kind.LOOPBACK, Kind.PRIVATE, Kind.LINK_LOCAL)
-DEFAULT_TIMEOUT: Final = timedelta(seconds=2)  # a reader waits for it
-LEAST_TIMEOUT, MOST_TIMEOUT = timedelta(milliseconds=100), timedelta(seconds=30)
+DEFAULT_TIMEOUT: Final = timedelta(milliseconds=200)  # a reader waits for it
+LEAST_TIMEOUT, MOST_TIMEOUT = timedelta(milliseconds=10), timedelta(seconds=30)
+DEFAULT_KEEP: Final = timedelta(hours=1)  # a label that changes counts by then
+LEAST_KEEP, MOST_KEEP = timedelta(seconds=1), timedelta(days=7)
 
 
 class ListFormat(StrEnum):
@@ -88,13 +91,14 @@ class ListSource:
 @dataclass(frozen=True, slots=True)
 class BureauSource:
     """A label bureau. `service`: the rating service asked for, None for any. `trust`: whether its labels may lower
-    a rating; else they only raise one."""
+    a rating; else they only raise one. `timeout`: how long a reader waits for it; `keep`: how long its answers count."""
 
     url: str
     service: str | None = None
     trust: bool = True
     ask: Ask = Ask.HOST
     timeout: timedelta = DEFAULT_TIMEOUT
+    keep: timedelta = DEFAULT_KEEP
 
 
 def lists_of(node: Node, reader: Reader) -> tuple[ListSource, ...]:
@@ -113,11 +117,10 @@ def lists_of(node: Node, reader: Reader) -> tuple[ListSource, ...]:
 
 
 def bureaus_of(node: Node, reader: Reader) -> tuple[BureauSource, ...]:
-    """The list `bureaus`: URLs, or {url, service, trust, ask, timeout}."""
+    """The list `bureaus`: URLs, or {url, service, trust, ask, timeout, keep}."""
     found = each(node, reader, "a list of bureaus", lambda item: _bureau(item, reader))
-    if found:
-        what = "label bureaus are not asked yet"
-        reader.warnings.append(SfsError(what, node.where, "nothing to do: this comes with a later release"))
+    if len(found) > MAX_BUREAUS:
+        raise SfsError(f"{len(found)} bureaus", node.where, f"name {MAX_BUREAUS} at most: each page waits for all")
     return found
 
 
@@ -234,13 +237,14 @@ def _bureau(node: Node, reader: Reader) -> BureauSource:
         raise SfsError("a bureau without url", node.where, "write {url: https://bureau.example.jp/ratings}")
     url = _web(fields["url"], text_of(fields["url"], "the address of a bureau"))
     service = fields.get("service")
-    timeout = fields.get("timeout")
+    timeout, keep = fields.get("timeout"), fields.get("keep")
     return BureauSource(
         url.text,
         None if service is None else _web(service, text_of(service, "the URL of a rating service")).text,
         flag_of(fields["trust"]) if "trust" in fields else True,
         choice_of(fields["ask"], Ask) if "ask" in fields else _default_ask(url),
         DEFAULT_TIMEOUT if timeout is None else duration_of(timeout, LEAST_TIMEOUT, MOST_TIMEOUT),
+        DEFAULT_KEEP if keep is None else duration_of(keep, LEAST_KEEP, MOST_KEEP),
     )
 
 

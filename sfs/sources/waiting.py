@@ -1,0 +1,71 @@
+"""Verdicts that wait for label bureaus, all in all no longer than the slowest of them may take: a page with others
+inside it asks several times."""
+
+import asyncio
+from concurrent.futures import Future
+from time import monotonic
+
+from sfs.core.decide import Step
+from sfs.core.facts import Fact, Facts, Need
+from sfs.core.policy import Policy
+from sfs.core.verdict import Verdict
+from sfs.sources.filter import Filter
+
+
+async def judged(filter_: Filter, facts: Facts, policy: Policy) -> tuple[Verdict | Need, Facts]:
+    """As Filter.judge, on the loop of a proxy: others go on meanwhile. Without bureaus it waits for nothing."""
+    said, facts = filter_.judge(facts, policy, last=False)
+    if not _is_open(said):
+        return said, facts
+    waits = Waits(filter_, policy)
+    while (asked := waits.ask(said, facts)) is not None:
+        await asyncio.wait([asyncio.wrap_future(asked)], timeout=waits.left)
+        said, facts = filter_.judge(facts, policy, last=waits.left <= 0)
+        if not _is_open(said):
+            return said, facts
+    return filter_.judge(facts, policy)
+
+
+def judged_here(
+    filter_: Filter, facts: Facts, policy: Policy, trace: list[Step] | None = None
+) -> tuple[Verdict | Need, Facts]:
+    """The same for who may wait in place: a command, a thread of its own."""
+    said, facts = filter_.judge(facts, policy, trace, last=False)
+    if not _is_open(said):
+        return said, facts
+    waits = Waits(filter_, policy)
+    while (asked := waits.ask(said, facts)) is not None:
+        try:
+            asked.result(waits.left)
+        except TimeoutError:
+            break
+        said, facts = filter_.judge(facts, policy, trace, last=waits.left <= 0)
+        if not _is_open(said):
+            return said, facts
+    return filter_.judge(facts, policy, trace)
+
+
+def _is_open(said: Verdict | Need) -> bool:
+    return isinstance(said, Need) and said.fact is Fact.LABELS
+
+
+class Waits:
+    """The time of one request."""
+
+    def __init__(self, filter_: Filter, policy: Policy) -> None:
+        assert filter_.bureaus is not None
+        self._filter, self._policy = filter_, policy
+        self._end = monotonic() + filter_.bureaus.timeout
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return max(self._end - monotonic(), 0.0)
+
+    def ask(self, said: Verdict | Need, facts: Facts) -> "Future[None] | None":
+        """Have the bureaus asked for what is needed; None where nothing is left to wait for."""
+        assert isinstance(said, Need) and self._filter.bureaus is not None
+        told = self._filter.ask_bureaus(said.url, facts, self._policy)
+        if self.left <= 0:
+            return None
+        return self._filter.bureaus.fetch(told.missing)
