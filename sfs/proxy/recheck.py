@@ -31,6 +31,7 @@ class Recheck:
         self._verdicts = verdicts
         self._faults = faults
         self._drop = drop
+        self._looks: set[asyncio.Task[None]] = set()
         self._ends: dict[object, asyncio.TimerHandle] = {}  # when a policy ends -> the look that is due then
 
     def follow(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -56,21 +57,26 @@ class Recheck:
 
     def run(self) -> None:
         """Judge every closed tunnel by what holds now; cut those that are not to be."""
+        look = asyncio.get_running_loop().create_task(self._look())
+        self._looks.add(look)  # a task that nobody holds may end before its time
+        look.add_done_callback(self._looks.discard)
+
+    async def _look(self) -> None:
         for client_id, tunnel in self._tunnels.closed():
             try:
-                if self._is_over(tunnel):
+                if await self._is_over(tunnel):
                     self._drop(client_id)
             except Exception as fault:
                 self._faults.count(fault)
 
-    def _is_over(self, tunnel: Tunnel) -> bool:
+    async def _is_over(self, tunnel: Tunnel) -> bool:
         filter_, address = self._live.filter, tunnel.address
         policy = filter_.policies.policy_for(address, None, None, local_now())
         self.at_end(policy)
         if self._goes_elsewhere(tunnel, filter_, policy):
             return True
         for url in (tunnel.url, tunnel.named):
-            verdict = self._verdicts.by_name(filter_, url, policy, address) if url is not None else None
+            verdict = None if url is None else await self._verdicts.by_name(filter_, url, policy, address)
             if url is not None and verdict is not None and verdict.blocked:
                 self._verdicts.note(verdict, url, policy)
                 if verdict.check != "mandatory":

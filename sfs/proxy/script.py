@@ -100,7 +100,7 @@ class Script:
         certificate = Path(ctx.options.confdir).expanduser() / "mitmproxy-ca-cert.pem"
         self._trust = Trust(config.state / TRUST_FILE)
         self._trust.use_ca(ca_id(certificate))
-        live = Live(filter_, lambda old: load_filter(load_config(path, overrides)))
+        live = Live(filter_, lambda old: load_filter(load_config(path, overrides), old))
         self._addon = SfsAddon(
             live,
             Pages(live, lambda: certificate if certificate.is_file() else None),

@@ -61,8 +61,8 @@ NOT_TOLD: Final = Told(away=True)
 def read_told(
     text: str, urls: Sequence[str], service: str | None, now: datetime, dropped: Counter[str], *, tree: bool = False
 ) -> list[Told]:
-    """What `text` says of each of `urls`. `service`: the one that was asked, None for all that we know. `dropped` counts
-    what was not taken, by its reason. LabelError where the text is no label list."""
+    """What `text` says of each of `urls`. `service`: the one that was asked, None for all that we know. `dropped`
+    counts what was not taken, by its reason. LabelError where the text is no label list."""
     found: list[list[RatedPrefix]] = [[] for _ in urls]
     away = [False] * len(urls)
     answered = False

@@ -6,11 +6,12 @@ from typing import Final
 from sfs.sources.bureau_query import MAX_QUESTION, MAX_URLS, Opt, Question, cost
 
 MAX_WAITING: Final = 4_096  # look-ups; more are not asked
+STEP: Final = 8  # by which it grows again
 MAX_TREES: Final = 1  # in one question: the answer to one may be long
 
 
 class Waiting:
-    """First come, first asked; of one kind as many at once as fit. `most` of them, fewer once an answer was too long."""
+    """First come, first asked; of one kind as many at once as fit: `most`, fewer once an answer was too long."""
 
     def __init__(self) -> None:
         self._questions: deque[Question] = deque()
@@ -32,6 +33,11 @@ class Waiting:
         """Put back what was too much at once, as the first."""
         self.most = max(len(batch) // 2, 1)
         self._questions.extendleft(reversed(batch))
+
+    def answered(self, batch: list[Question]) -> None:
+        """A question of this size was answered: the next may be a little larger."""
+        if len(batch) >= self.most:
+            self.most = min(self.most + STEP, MAX_URLS)
 
     def batch(self) -> list[Question]:
         """The next questions, all of the kind of the first."""

@@ -1,8 +1,8 @@
 """A circuit breaker: whoever did not answer a few times is waited for no more, until one question shows that it does.
 
-    closed      questions are asked and waited for
-    open        nobody waits; after a while (1 s, doubled up to 30 s) one question is tried, and nobody waits for it
-    half open   that question is under way: an answer in time closes the breaker, anything else opens it again"""
+closed      questions are asked and waited for
+open        nobody waits; after a while (1 s, doubled up to 30 s) one question is tried, and nobody waits for it
+half open   that question is under way: an answer in time closes the breaker, anything else opens it again"""
 
 import time
 from collections.abc import Callable

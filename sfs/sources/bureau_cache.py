@@ -1,9 +1,9 @@
 """What bureaus said, for as long as it may be kept.
 
 An answer is used alone in the first half of its time, refreshed behind the reader's back in the second, and asked for
-again and waited for after that. What has run out is kept a while longer for one purpose: while the bureau is away it may
-still close what it closed, never open anything. Times run on a clock that is never set; only `until` of a label is a
-time of the calendar, and is looked at whenever the label is used.
+again and waited for after that. What has run out is kept a while longer for one purpose: while the bureau is away it
+may still close what it closed, never open anything. Times run on a clock that is never set; only `until` of a label is
+a time of the calendar, and is looked at whenever the label is used.
 
 A generic label speaks of all URLs with its prefix, so one answer serves them all. Where the bureau has told all labels
 of a host (`put_tree`), those alone count, and nothing more is asked of that host."""

@@ -80,7 +80,7 @@ class Bureau:
 
     def known(self, questions: Sequence[Question]) -> Look:
         """What is known now."""
-        now = self._wall()
+        now, asks = self._wall(), self._breaker.may_ask()
         labels: list[RatedPrefix] = []
         ran_out: list[RatedPrefix] = []
         missing: list[Question] = []
@@ -94,7 +94,7 @@ class Bureau:
                 else:
                     away = away or known.told.away
                     labels += known.told.labels
-                if known is None or not known.fresh:
+                if asks and (known is None or not known.fresh):
                     missing.append(question)
         waits = waits and self._breaker.waits and not self._waiting.full
         return Look(tuple(labels), tuple(ran_out), away, tuple(missing), waits)
@@ -105,10 +105,12 @@ class Bureau:
         if flights:
             await asyncio.wait(flights, timeout=self.timeout)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End what is under way."""
-        for task in (*self._exchanges, *self._beside):
+        tasks = (*self._exchanges, *self._beside)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._release()
         self._http.close()
 
@@ -164,18 +166,14 @@ class Bureau:
         try:
             told = await self._asked(batch)
             self._answered(timer)
-        except TooLong as fault:
-            self._answered(timer)
-            if len(batch) > 1:
+            self._waiting.answered(batch)
+        except Exception as fault:
+            if _too_long(fault) and len(batch) > 1:
+                self._answered(timer)
                 self._waiting.halve(batch)
                 batch = []
             else:
-                self.counts[str(fault)] += 1
-        except Exception as fault:
-            word = fault.code if isinstance(fault, LabelError) else str(fault)
-            if not isinstance(fault, LabelError | BureauFault):
-                word = type(fault).__name__
-            self._failed(word, timer)
+                self._failed(_word(fault), timer)
         finally:
             timer.cancel()
             for place, question in enumerate(batch):
@@ -237,3 +235,14 @@ class Bureau:
         told = Told(tuple(dict.fromkeys((*above.labels, *below.labels))))
         with self._lock:
             self._cache.put_tree(url, told, self._seconds(told, reply, self._wall()))
+
+
+def _too_long(fault: Exception) -> bool:
+    return isinstance(fault, TooLong) or (isinstance(fault, LabelError) and fault.code == "E_LIMIT")
+
+
+def _word(fault: Exception) -> str:
+    """What went wrong, as it is counted."""
+    if isinstance(fault, LabelError):
+        return fault.code
+    return str(fault) if isinstance(fault, BureauFault) else type(fault).__name__

@@ -74,7 +74,12 @@ def _origin(url: Url) -> str:
 def _escaped(form: Form) -> str:
     """Path and query as a URL carries them; what decoding brought to light is coded again."""
     text = form_text(form)
-    if text.isascii() and text.isprintable() and not any(sign in text for sign in ' "#<>\\^`{|}%') and "?" not in form.path:
+    if (
+        text.isascii()
+        and text.isprintable()
+        and not any(sign in text for sign in ' "#<>\\^`{|}%')
+        and "?" not in form.path
+    ):
         return text
     query = "" if form.query is None else "?" + quote(form.query, safe=_PATH + "?%", errors="surrogatepass")
     return quote(form.path, safe=_PATH + "%", errors="surrogatepass") + query

@@ -2,6 +2,7 @@
 that a long answer holds up no reader, and from there past the guard on what clients may reach."""
 
 import asyncio
+import contextlib
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
@@ -47,7 +48,6 @@ class Bureaus:
         self._bureaus = tuple(Bureau(source, BureauHttp(parse_url(source.url), self._tls)) for source in self.sources)
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
 
     def is_for(self, sources: Sequence[BureauSource], upstream_ca: Path | None) -> bool:
         """Whether these are the same bureaus: then what they said is kept over a change of the configuration."""
@@ -77,19 +77,25 @@ class Bureaus:
 
     def fetch(self, missing: Sequence[tuple[Bureau, tuple[Question, ...]]]) -> "Future[None]":
         """Ask for what is missing; done when it is known, or when the time of the bureaus is up."""
-        return asyncio.run_coroutine_threadsafe(_fetch(missing), self._running())
+        work = _fetch(missing)
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._running())
+        except RuntimeError:  # ended meanwhile
+            work.close()
+            ended: Future[None] = Future()
+            ended.set_result(None)
+            return ended
 
     def close(self, seconds: float = 0.0) -> None:
         """End, after so many seconds; nothing is waited for."""
-        with self._lock:
-            self._closed, loop = True, self._loop
-        if loop is not None:
-            loop.call_soon_threadsafe(loop.call_later, seconds, self._end, loop)
+        with contextlib.suppress(RuntimeError):  # ended already
+            asyncio.run_coroutine_threadsafe(self._end(seconds), self._running())
 
-    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _end(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
         for bureau in self._bureaus:
-            bureau.close()
-        loop.call_soon(loop.stop)  # once what was cancelled has ended
+            await bureau.close()
+        asyncio.get_running_loop().stop()
 
     def _running(self) -> asyncio.AbstractEventLoop:
         """The loop, in its thread: both begin with the first question."""

@@ -37,7 +37,7 @@ _BUREAU_KEYS: Final = ("url", "service", "trust", "ask", "timeout", "keep")
 MAX_BUREAUS: Final = 8
 _NEAR: Final = (Kind.LOOPBACK, Kind.PRIVATE, Kind.LINK_LOCAL)
 DEFAULT_TIMEOUT: Final = timedelta(milliseconds=200)  # a reader waits for it
-LEAST_TIMEOUT, MOST_TIMEOUT = timedelta(milliseconds=10), timedelta(seconds=30)
+LEAST_TIMEOUT, MOST_TIMEOUT = timedelta(milliseconds=100), timedelta(seconds=30)
 DEFAULT_KEEP: Final = timedelta(hours=1)  # a label that changes counts by then
 LEAST_KEEP, MOST_KEEP = timedelta(seconds=1), timedelta(days=7)
 
@@ -91,7 +91,7 @@ class ListSource:
 @dataclass(frozen=True, slots=True)
 class BureauSource:
     """A label bureau. `service`: the rating service asked for, None for any. `trust`: whether its labels may lower
-    a rating; else they only raise one. `timeout`: how long a reader waits for it; `keep`: how long its answers count."""
+    a rating; else they only raise one. `timeout`: how long a reader waits; `keep`: how long its answers count."""
 
     url: str
     service: str | None = None

@@ -55,6 +55,7 @@ class Waits:
     def __init__(self, filter_: Filter, policy: Policy) -> None:
         assert filter_.bureaus is not None
         self._filter, self._policy = filter_, policy
+        self._asked: set[str] = set()
         self._end = monotonic() + filter_.bureaus.timeout
 
     @property
@@ -63,9 +64,10 @@ class Waits:
         return max(self._end - monotonic(), 0.0)
 
     def ask(self, said: Verdict | Need, facts: Facts) -> "Future[None] | None":
-        """Have the bureaus asked for what is needed; None where nothing is left to wait for."""
+        """Have the bureaus asked for what is needed; None where nothing is left to wait for. Of one page they are asked
+        once: who did not answer will not the next moment."""
         assert isinstance(said, Need) and self._filter.bureaus is not None
-        told = self._filter.ask_bureaus(said.url, facts, self._policy)
-        if self.left <= 0:
+        if self.left <= 0 or said.url.text in self._asked:
             return None
-        return self._filter.bureaus.fetch(told.missing)
+        self._asked.add(said.url.text)
+        return self._filter.bureaus.fetch(self._filter.ask_bureaus(said.url, facts, self._policy).missing)

@@ -295,10 +295,10 @@ def test_of_lists_with_one_name_the_nearest_layer_counts(load, own_profiles, tmp
     assert sorted((source.name, source.rating) for source in config.lists) == [("start-en", 0), ("start-ja", None)]
 
 
-def test_bureaus_are_checked_and_warned_of(load):
+def test_bureaus_are_checked(load):
     text = "bureaus:\n  - https://bureau.example.com/ratings\n  - http://127.0.0.1:8082/\n"
     text += "  - {url: 'https://b.example.com/', service: 'http://s.example.com/', trust: false, ask: url,"
-    text += " timeout: 500 ms}\n"
+    text += " timeout: 500 ms, keep: 5 minutes}\n"
     config = load(text)
     assert [(b.url, b.ask) for b in config.bureaus[:2]] == [
         ("https://bureau.example.com/ratings", Ask.HOST),
@@ -307,7 +307,9 @@ def test_bureaus_are_checked_and_warned_of(load):
     last = config.bureaus[2]
     assert (last.service, last.trust, last.ask) == ("http://s.example.com/", False, "url")
     assert last.timeout == timedelta(milliseconds=500)
-    assert ["not asked yet" in warning.what for warning in config.warnings] == [True]
+    assert [b.timeout for b in config.bureaus[:2]] == [timedelta(milliseconds=200)] * 2
+    assert (last.keep, config.bureaus[0].keep) == (timedelta(minutes=5), timedelta(hours=1))
+    assert not config.warnings
 
 
 def test_reach_names_addresses_inside(load):
