@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sfs.core.decide import Step, decide
 from sfs.core.facts import Fact, Facts, Need
@@ -17,7 +18,9 @@ from sfs.sources.bureaus import BureauAnswer, Bureaus, bureaus_for
 from sfs.sources.choice import levels_in_use
 from sfs.sources.config import Config
 from sfs.sources.helplines import HelpLine
+from sfs.sources.label_file import LabelFile
 from sfs.sources.label_sources import LabelSource, local_sources
+from sfs.sources.labels import DATABASE
 from sfs.sources.policies import policies_from
 from sfs.sources.rules import RulesReport, load_rules
 from sfs.text.url import Url
@@ -27,8 +30,8 @@ MAX_ASKED = 16  # facts one decision may ask for: the page and what it carries; 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Everything a request is judged by. Read only; a reload makes a new one. `labels`: the sources on this machine;
-    `bureaus`: those beyond it, None for none."""
+    """Everything a request is judged by. Read only; a reload makes a new one. `labels`: the sources on this machine,
+    `store` among them; `bureaus`: those that are asked in its place, None for none."""
 
     config: Config
     policies: PolicyTable
@@ -37,6 +40,7 @@ class Filter:
     helplines: tuple[HelpLine, ...]
     report: RulesReport
     bureaus: Bureaus | None = None
+    store: LabelFile | None = None
 
     def labels_of(self, url: Url, policy: Policy) -> Mapping[str, LabelAnswer]:
         """What `Facts.labels` of a request may begin with. Where every source is on this machine, asking costs less
@@ -84,10 +88,15 @@ def load_filter(config: Config, before: Filter | None = None) -> Filter:
     policies = policies_from(config)
     scans = any(policy.scan_body for policy in policies.policies())
     rules = load_rules(config, levels_in_use(policies), bodies=scans)
-    labels = local_sources(rules.ratings, rules.ruleset.locks)
-    old = None if before is None else before.bureaus
-    bureaus = bureaus_for(config.bureaus, config.upstream_ca, old)
-    return Filter(config, policies, rules.ruleset, labels, rules.helplines, rules.report, bureaus)
+    bureaus = bureaus_for(config.bureaus, config.upstream_ca, None if before is None else before.bureaus)
+    store = None if bureaus is not None else _store(config.state / DATABASE, before)
+    labels = local_sources(rules.ratings, rules.ruleset.locks, *([] if store is None else [store]))
+    return Filter(config, policies, rules.ruleset, labels, rules.helplines, rules.report, bureaus, store)
+
+
+def _store(path: Path, before: Filter | None) -> LabelFile:
+    old = None if before is None else before.store
+    return old if old is not None and old.path == path else LabelFile(path)
 
 
 def _wants_more(known: LabelAnswer, policy: Policy) -> bool:

@@ -1,8 +1,8 @@
 """Where labels come from. Every source answers one question: what do you know of this URL, for this policy?
 
-Today: the own ratings of a policy's owners, the rating files of rules/ratings/, and the search engines that cannot be
-made to filter. A remote label bureau is one more source with the same question; the core cannot tell them apart, it
-only says Need(LABELS)."""
+On this machine: the own ratings of a policy's owners, the rating files of rules/ratings/, the search engines that
+cannot be made to filter, and the store of labels (label_file.py). Label bureaus are asked beside them (bureaus.py); the
+core cannot tell them apart, it only says Need(LABELS)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from sfs.text.url import Url
 
 
 class LabelSource(Protocol):
-    """Answers at once; a source that has to ask over a network says `away` until it knows."""
+    """Answers at once; one that cannot, though it should, says `away`."""
 
     def ask(self, url: Url, policy: Policy) -> LabelAnswer:
         """The labels that cover `url`; NOT_LABELED where there are none. Never raises."""
@@ -95,10 +95,10 @@ class AllSources:
         return LabelAnswer(labels, any(answer.away for answer in answers))
 
 
-def local_sources(files: Sequence[RatingFile], locks: Locks) -> AllSources:
-    """The sources on this machine."""
+def local_sources(files: Sequence[RatingFile], locks: Locks, *others: LabelSource) -> AllSources:
+    """The sources on this machine; `others` may speak of any host."""
     names = NamedHosts(chain(locks.patterns, *(file.rated.names() for file in files)))
-    return AllSources((OwnRatings(), *files, UnlockedEngines(locks)), names)
+    return AllSources((OwnRatings(), *files, UnlockedEngines(locks)), names, others)
 
 
 def _label(hit: Hit, rating: int, source: str, file: str, owner: int | None) -> Label:

@@ -44,8 +44,9 @@ _OTHER: Final = ("the labels cannot be read or written", "see that the file is a
 class SqliteDriver:
     """One connection that reads, one that writes, each held by one thread at a time."""
 
-    def __init__(self, path: Path, *, create: bool, prepare: Callable[[str, str], None]) -> None:
+    def __init__(self, path: Path, *, create: bool, prepare: Callable[[str, str], None], busy: float = BUSY) -> None:
         self._path = path
+        self._busy = busy
         self._where = Where(str(path))
         self._reading, self._writing = threading.RLock(), threading.RLock()
         self._connections: list[sqlite3.Connection] = []
@@ -137,7 +138,7 @@ class SqliteDriver:
 
     def _connect(self) -> sqlite3.Connection:
         uri = f"{self._path.resolve().as_uri()}?mode=rw"
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(uri, uri=True, timeout=self._busy, isolation_level=None, check_same_thread=False)
         try:
             connection.execute(f"PRAGMA cache_size=-{CACHE * 1024}").close()
             connection.execute("PRAGMA synchronous=FULL").close()

@@ -19,7 +19,7 @@ from sfs.sources import label_driver as sql
 from sfs.sources.label_driver import Driver
 from sfs.sources.label_lookup import END, Lookup
 from sfs.sources.label_rows import MAX_NAME, OF_LABEL, LabelRow, Texts, change_of, checked_text, label_of
-from sfs.sources.label_sqlite import SqliteDriver
+from sfs.sources.label_sqlite import BUSY, SqliteDriver
 from sfs.sources.label_writing import Pen
 from sfs.text.url import Url
 
@@ -46,10 +46,18 @@ class LabelStore:
         self._load_services()
 
     @classmethod
-    def open(cls, database: str | Path, *, create: bool = True, clock: Callable[[], float] = time.time) -> Self:
+    def open(
+        cls,
+        database: str | Path,
+        *,
+        create: bool = True,
+        clock: Callable[[], float] = time.time,
+        busy: float = BUSY,
+    ) -> Self:
         """The store in a file (made where it is missing, for its owner alone) or at an SQLAlchemy URL. `clock`: seconds
-        since 1970. SfsError where it cannot be opened, is none or of a later version, or packages are missing."""
-        driver = _driver(str(database), create)
+        since 1970. `busy`: seconds to wait while another process holds the file. SfsError where it cannot be opened, is
+        none or of a later version, or packages are missing."""
+        driver = _driver(str(database), create, busy)
         try:
             return cls(driver, clock)
         except BaseException:
@@ -260,12 +268,12 @@ class LabelStore:
         self._services = {service_key(row[1]): StoredService(*row[1:]) for row in rows}
 
 
-def _driver(database: str, create: bool) -> Driver:
+def _driver(database: str, create: bool, busy: float) -> Driver:
     scheme, sign, rest = database.partition("://")
     if not sign:
-        return SqliteDriver(Path(database), create=create, prepare=_prepare)
+        return SqliteDriver(Path(database), create=create, prepare=_prepare, busy=busy)
     if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        return SqliteDriver(Path(rest[1:]), create=create, prepare=_prepare)
+        return SqliteDriver(Path(rest[1:]), create=create, prepare=_prepare, busy=busy)
     if scheme not in ("postgresql", "postgresql+psycopg"):
         what = f"no store of labels is kept in {scheme[:40]!r}"
         raise SfsError(what, mend="name a file, or postgresql+psycopg://user@host/database")

@@ -86,7 +86,7 @@ class World:
             client_hello=SimpleNamespace(sni=sni or flow.request.host),
             ignore_connection=False,
         )
-        self.addon.tls_clienthello(data)
+        asyncio.run(self.addon.tls_clienthello(data))
         return data.ignore_connection
 
     def opened(self, host: str, client: str = ME, **headers: str) -> bool:
