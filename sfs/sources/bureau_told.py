@@ -3,7 +3,9 @@
 Never told is what is nobody's business: names inside a house, our own, help lines, and searches for help, also where
 another page carries them in its URL. Help lines themselves are shown before any bureau is thought of."""
 
+import re
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from sfs.core.case import Case
@@ -13,11 +15,14 @@ from sfs.core.policy import Policy
 from sfs.core.probes import probe_of
 from sfs.core.ruleset import Ruleset
 from sfs.errors import UrlError
+from sfs.pics.coverage import form_text
 from sfs.sources.bureau_query import Question, whole_host, whole_url
 from sfs.sources.subscriptions import Ask
 from sfs.text.address import Kind, address_class, parse_address
 from sfs.text.url import Form, Url, parse_url
 
+MAX_NAMES: Final = 32  # of hosts in one URL that are looked up
+_NAMES: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/[^\s?&#]*)?")
 # Names that are never in the public DNS. RFC 6761, 6762, 8375, 7686; .internal: ICANN, 29 July 2024.
 _INSIDE: Final = ("local", "localhost", "internal", "home.arpa", "onion")
 
@@ -48,9 +53,22 @@ def _without_query(url: Url) -> Url:
     return Url(url.scheme, url.host, url.port, forms)
 
 
+def _names_help(case: Case) -> bool:
+    """Whether path or query name a help line's site, in any manner: a link that was followed, a page that was read."""
+    for form in case.url.forms:
+        for text in islice(_NAMES.findall(form_text(form).lower()), MAX_NAMES):
+            try:
+                hits = case.ruleset.help_hosts.match(parse_url(f"https://{text}"))
+            except UrlError:
+                continue
+            if hits:
+                return True
+    return False
+
+
 def _speaks_of_help(case: Case, depth: int = 0) -> bool:
     """Whether a URL, or a page that it carries, is a help line's or a search for help. One too deep to see is."""
-    if case.is_help_host or case.asks_for_help:
+    if case.is_help_host or case.asks_for_help or _names_help(case):
         return True
     if not case.may_wrap:
         return False

@@ -95,6 +95,7 @@ class Bureaus:
         await asyncio.sleep(seconds)
         for bureau in self._bureaus:
             await bureau.close()
+        await asyncio.sleep(0)  # what was aborted is gone after the next round
         asyncio.get_running_loop().stop()
 
     def _running(self) -> asyncio.AbstractEventLoop:
