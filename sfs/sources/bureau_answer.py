@@ -74,7 +74,9 @@ def read_told(
             continue
         for place, item in enumerate(info.labels):
             if isinstance(item, LabelProblem):
-                away[place] = away[place] or item.code != "not-labeled"
+                if item.code != "not-labeled":
+                    dropped[item.code] += 1
+                    away[place] = True
             else:
                 found[place].extend(_labels(info, item, urls[place], now, dropped, tree=tree))
     if not answered:

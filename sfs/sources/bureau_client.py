@@ -101,9 +101,17 @@ class Bureau:
 
     async def fetch(self, questions: Iterable[Question]) -> None:
         """Ask; return when all is answered, at the latest after the bureau's time."""
-        flights = [self._flight(question) for question in questions]
+        wanted = self._unless_fresh(questions)
+        flights = [self._flight(question) for question in wanted]
         if flights:
             await asyncio.wait(flights, timeout=self.timeout)
+
+    def _unless_fresh(self, questions: Iterable[Question]) -> list[Question]:
+        """Those that were not answered while they were on their way here."""
+        now = self._wall()
+        with self._lock:
+            found = [(question, self._cache.get(question, parse_url(question.url), now)) for question in questions]
+        return [question for question, known in found if known is None or not known.fresh]
 
     async def close(self) -> None:
         """End what is under way."""
