@@ -33,7 +33,8 @@ class Question(NamedTuple):
 def whole_url(url: Url) -> tuple[Question, ...]:
     """The questions for a page: in each form of its URL, since a label for any of them may close it."""
     start = _origin(url)
-    texts = dict.fromkeys(start + _escaped(form) for form in forms_of(url)[:MAX_FORMS])
+    further = (_escaped(form) for form in forms_of(url)[1:MAX_FORMS])
+    texts = dict.fromkeys(start + text for text in (form_text(url.sent), *further))
     return tuple(Question(Opt.NORMAL, text) for text in texts)
 
 
@@ -72,14 +73,6 @@ def _origin(url: Url) -> str:
 
 
 def _escaped(form: Form) -> str:
-    """Path and query as a URL carries them; what decoding brought to light is coded again."""
-    text = form_text(form)
-    if (
-        text.isascii()
-        and text.isprintable()
-        and not any(sign in text for sign in ' "#<>\\^`{|}%')
-        and "?" not in form.path
-    ):
-        return text
+    """Path and query of a further form; what decoding brought to light is coded again."""
     query = "" if form.query is None else "?" + quote(form.query, safe=_PATH + "?%", errors="surrogatepass")
     return quote(form.path, safe=_PATH + "%", errors="surrogatepass") + query
