@@ -363,10 +363,16 @@ def test_auto_is_by_name_until_a_device_has_proved_trust(tmp_path):
     assert f"`{OWN_CA}`" in README.read_text(encoding="utf-8")
 
 
-def test_settings_without_effect_are_settings():
-    sentence = re.search(r"In this release (.*?) are read and checked", README.read_text(encoding="utf-8"))
-    assert sentence is not None
-    assert set(re.findall(r"`(\w+)`", sentence[1])) <= set(BY_NAME)
+def test_a_bureau_is_asked_as_the_table_says(tmp_path):
+    text = README.read_text(encoding="utf-8").partition("### Label bureaus")[2].partition("\n## ")[0]
+    file = tmp_path / "own.yaml"
+    file.write_text("level: 2\n" + text.partition("```yaml\n")[2].partition("```")[0])
+    first, second = load_config(file, {}, tmp_path).bureaus
+    assert (first.ask, first.trust, second.ask, second.trust) == ("host", True, "url", False)
+    keys = re.findall(r"^\| `(\w+)` \| (.*?) \|", text, re.MULTILINE)
+    assert dict(keys)["timeout"] == f"{first.timeout.total_seconds() * 1000:g} ms"
+    assert dict(keys)["keep"] == duration_text(first.keep)
+    assert {key for key, _ in keys} == {item.name for item in fields(BureauSource)}
 
 
 # Pages

@@ -4,11 +4,12 @@ certificate."""
 import click
 
 from sfs.cli.common import config_options, load
-from sfs.sources.describe import describe
+from sfs.sources.describe import describe, duration_text
 from sfs.sources.filter import Filter
 from sfs.sources.policies import path_entries
 from sfs.sources.protection import protection
 from sfs.sources.settings import HttpsMode
+from sfs.sources.subscriptions import Ask, BureauSource
 
 
 @click.command("check")
@@ -46,6 +47,10 @@ def _notes(filter_: Filter) -> list[str]:
         notes += [f"  {item.entry.text}" for item in entries[:20]]
         if len(entries) > 20:
             notes.append(f"  and {len(entries) - 20} more")
+    notes += [_bureau(source) for source in filter_.config.bureaus]
+    if filter_.store is not None:
+        notes += [f"labels: {filter_.store.path}"] if filter_.store.there else []
+        notes += [f"labels: {filter_.store.path}: {fault}" for fault in filter_.store.faults]
     for name, file in filter_.report.lists:
         notes.append(f"list {name}: {file.count} entries, {file.skipped_count} lines skipped")
     notes += [f"list {state.name}: failed: {state.failure}" for state in filter_.report.states if state.failure]
@@ -54,3 +59,12 @@ def _notes(filter_: Filter) -> list[str]:
     if missing:
         notes.append(f"{len(missing)} lists were never fetched (`sfs lists update`): {', '.join(missing)}")
     return notes
+
+
+def _bureau(source: BureauSource) -> str:
+    """What a bureau is asked, and how."""
+    told = "is told the whole URL of a page" if source.ask is Ask.URL else "is told scheme and host of a page, no more"
+    service = f", for labels of {source.service}" if source.service is not None else ""
+    trust = "" if source.trust else ", may close pages but not open them"
+    wait = f"waited for {source.timeout.total_seconds():g} s at most"
+    return f"bureau {source.url}: {told}{service}{trust}; {wait}, answers kept for {duration_text(source.keep)}"

@@ -16,7 +16,7 @@ _ITEMS: Final[Mapping[str, Callable[[Any], str]]] = {
     "ratings": lambda item: f"{item.entry.text}: {item.rating}",
     "lists": lambda item: item.name,
     "groups": lambda item: item.name,
-    "bureaus": lambda item: item.url,
+    "bureaus": lambda item: f"{item.url} ({item.ask})",
     "reach": str,
 }
 

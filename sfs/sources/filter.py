@@ -96,7 +96,9 @@ def load_filter(config: Config, before: Filter | None = None) -> Filter:
 
 def _store(path: Path, before: Filter | None) -> LabelFile:
     old = None if before is None else before.store
-    return old if old is not None and old.path == path else LabelFile(path)
+    store = old if old is not None and old.path == path else LabelFile(path)
+    store.look()
+    return store
 
 
 def _wants_more(known: LabelAnswer, policy: Policy) -> bool:

@@ -43,6 +43,15 @@ class LabelFile:
         self._services: tuple[str, ...] = ()
         self._away = False
 
+    @property
+    def there(self) -> bool:
+        """Whether there is a store that can be read."""
+        return self._store is not None
+
+    def look(self) -> None:
+        """See whether the file is there, which `ask` does as well from time to time."""
+        self._look(self._clock())
+
     def ask(self, url: Url, policy: Policy) -> LabelAnswer:
         """The labels in force for `url`, of each service one; away where the store cannot be read."""
         now = self._clock()

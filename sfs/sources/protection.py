@@ -56,6 +56,8 @@ def _lines(filter_: Filter, policy: Policy, now: datetime) -> list[Line]:
         (True, ("lists", len(acting), sum(len(lst.index) for lst in acting))),
         (True, ("own", sum(len(owner.allow) + len(owner.block) for owner in policy.owners), 0)),
         (True, ("ratings", sum(len(owner.ratings) for owner in policy.owners), 0)),
+        (policy.level < MAX_RATING, ("bureaus", len(filter_.config.bureaus), 0)),
+        (policy.level < MAX_RATING, ("labels", filter_.store is not None and filter_.store.there, 0)),
     ]
     lines = [line for holds, line in found if holds and line[1]]
     if ages:
@@ -131,6 +133,8 @@ _READY = {
     "lists": "{0} category list{s} ({names} names{age})",
     "own": "{0} own entr{y}",
     "ratings": "{0} own rating{s}",
+    "bureaus": "{0} label bureau{s} asked",
+    "labels": "labels kept here",
     "self_labels": "what pages say of themselves",
     "scan_body": "words in the whole text of pages",
     "unrated": "unrated pages stay closed",

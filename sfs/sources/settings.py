@@ -259,8 +259,8 @@ SETTINGS: Final = (
         "bureaus",
         K.BUREAUS,
         "[]",
-        "label bureaus to ask for ratings; not asked yet",
-        "レーティングをたずねるラベルビューロー(まだたずねません)",
+        "label bureaus to ask for ratings; without one the labels kept in the state folder count",
+        "レーティングをたずねるラベルビューロー。なければ state のフォルダーにあるラベルを使う",
     ),
     S(
         "bureau_away",
@@ -355,7 +355,7 @@ _VALUES: Final[dict[Kind, tuple[str, str]]] = {
     Kind.GROUPS: ("groups", "グループ"),
     Kind.REACH: ("addresses", "アドレス"),
     Kind.HOSTS: ("hosts", "ホスト"),
-    Kind.BUREAUS: ("addresses", "アドレス"),
+    Kind.BUREAUS: ("bureaus", "ビューロー"),
     Kind.PAUSES: ("times", "時刻"),
 }
 _HEADS: Final = {"en": ("key", "values", "default", "what it is"), "ja": ("キー", "値", "既定値", "説明")}
