@@ -15,7 +15,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -33,10 +33,12 @@ from sfs.match.words import Place
 from sfs.proxy.pages import decision_code
 from sfs.sources.categories import load_categories
 from sfs.sources.config import load_config
+from sfs.sources.describe import duration_text
 from sfs.sources.filter import load_filter
 from sfs.sources.https import OWN_CA, https_mode
 from sfs.sources.journal import Record
-from sfs.sources.settings import BY_NAME, settings_table
+from sfs.sources.settings import settings_table
+from sfs.sources.subscriptions import BureauSource
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
