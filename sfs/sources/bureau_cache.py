@@ -77,7 +77,20 @@ class Cache:
             if about:
                 ends = [kept for label, kept in host.labels if label in about]
                 return self._known(min(ends, key=lambda kept: kept.soft), Told(about), now)
-        return None if held is None else self._known(held, held.told, now)
+        return self._ran_out(question, url, host, held, now)
+
+    def _ran_out(
+        self, question: Question, url: Url, host: _Host | None, held: Held | None, now: datetime
+    ) -> Known | None:
+        """What was known once, of the page or of all that begins alike."""
+        labels = () if held is None else held.told.labels
+        if host is not None:
+            labels += tuple(label for label, _ in host.labels if _about(label, url))
+            labels += () if host.whole is None else host.whole.told.labels
+        about = _best(label for label in labels if _about(label, url, question.opt))
+        if held is None and not about:
+            return None
+        return Known(Told(tuple(x for x in about if x.until is None or now < x.until)), fresh=False, valid=False)
 
     def put(self, question: Question, url: Url, told: Told, seconds: float) -> None:
         """Keep an answer for so long."""

@@ -57,7 +57,8 @@ class Bureau:
             self.lines.append(line)
             if found := READY.match(line):
                 self.port = int(found[1])
-                threading.Thread(target=lambda: self.lines.extend(out), daemon=True).start()
+                self._reader = threading.Thread(target=lambda: self.lines.extend(out), daemon=True)
+                self._reader.start()
                 return
         raise AssertionError("the bureau ended before it was ready:\n" + "".join(self.lines))
 
@@ -71,9 +72,12 @@ class Bureau:
 
     def kill(self) -> None:
         """As by a power cut."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait(10)
+        process, self._process = self._process, None
+        if process is not None and process.stdout is not None:
+            process.kill()
+            process.wait(10)
+            self._reader.join(10)
+            process.stdout.close()
 
     def _signal(self, number: int) -> None:
         assert self._process is not None

@@ -40,14 +40,14 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def test_what_is_rated_on_this_machine_counts_at_the_next_request(start, origin: Origin) -> None:
+def test_what_is_rated_on_this_machine_counts_at_the_next_request(start, origin: Origin, tmp_path: Path) -> None:
     url = f"http://rated.test:{origin.http}/here/page"
 
     def rate(*arguments: str) -> None:
-        command = [sys.executable, "-m", "sfs", "bureau", "rate", *arguments, "--state", str(proxy.state)]
+        command = [sys.executable, "-m", "sfs", "bureau", "rate", *arguments, "--state", str(tmp_path)]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
 
-    with start({"level": 2, "default_lists": False}) as proxy:
+    with start({"level": 2, "default_lists": False, "state": str(tmp_path)}, state=tmp_path) as proxy:
         assert not proxy.curl(url).blocked
         rate("http://rated.test", "4", "--generic")
         assert proxy.curl(url).blocked
@@ -65,7 +65,7 @@ def test_a_label_that_changes_counts_within_the_time_that_answers_are_kept(start
     with start(asking(one)) as proxy:
         assert not proxy.curl(url).blocked
         for rating in (4, 1, 3):
-            one.rate("http://plain.test/", rating)
+            one.rate("http://plain.test", rating)
             until(lambda rating=rating: proxy.curl(url).blocked == (rating > 2))
         explained = proxy.explain(url).stdout
         assert f"bureau 127.0.0.1:{one.port} SafetyOnline2" in explained and '"action": "block"' in explained

@@ -86,6 +86,16 @@ def test_a_generic_label_serves_its_prefix_the_longest_one(cache, clock):
     assert ratings(cache, "http://a.test/y") is None
 
 
+def test_what_was_said_of_a_whole_site_may_close_its_pages_after_its_time(cache, clock):
+    put(cache, "http://a.test/1", label(4, "http://a.test/", generic=True))
+    cache.put_tree(parse_url("http://b.test/"), Told((label(3, "http://b.test/x/", generic=True),)), 100)
+    clock.now += 101
+    for url, rated in (("http://a.test/2", [4]), ("http://b.test/x/y", [3])):
+        known = get(cache, url)
+        assert (known.valid, [one.rating for one in known.told.labels]) == (False, rated)
+    assert get(cache, "http://b.test/y") is None
+
+
 def test_what_was_said_of_a_page_stands_before_a_generic_label(cache):
     put(cache, "http://a.test/1", label(1, "http://a.test/", generic=True))
     put(cache, "http://a.test/bad", label(4, "http://a.test/bad"))
