@@ -7,7 +7,7 @@ from sfs.sources.bureau_query import MAX_QUESTION, MAX_URLS, Opt, Question, cost
 
 MAX_WAITING: Final = 4_096  # look-ups; more are not asked
 STEP: Final = 8  # by which it grows again
-MAX_TREES: Final = 1  # in one question: the answer to one may be long
+MAX_TREES: Final = 16  # in one question: the answer to one may be long
 
 
 class Waiting:
@@ -43,7 +43,7 @@ class Waiting:
         """The next questions, all of the kind of the first."""
         first = self._questions.popleft()
         batch, size, others = [first], cost(first.url), []
-        most = MAX_TREES if first.opt is Opt.TREE else self.most
+        most = min(self.most, MAX_TREES) if first.opt is Opt.TREE else self.most
         while self._questions and len(batch) < most and size + cost(self._questions[0].url) <= MAX_QUESTION:
             question = self._questions.popleft()
             if question.opt is first.opt:

@@ -63,6 +63,11 @@ class Cache:
             min(size, MAX_HOSTS), lambda _, host, now: host.hard + GRACE, clock
         )
 
+    @property
+    def keeps(self) -> bool:
+        """Whether it keeps anything."""
+        return self._answers.maxsize > 0
+
     def get(self, question: Question, url: Url, now: datetime) -> Known | None:
         """What is known; None where it is nothing at all. `url`: the URL of the question; `now`: the wall clock."""
         host = self._hosts.get(_site(url))

@@ -5,14 +5,14 @@
 
 Look-ups that come together go out together, up to 256 in one question; of one URL no two are under way. A bureau that
 does not answer is left alone (bureau_breaker.py), and answers that nobody waited for are kept all the same. A bureau
-that may know whole URLs is asked for all labels of a host once it is asked of it again, or has told a generic label:
-what it says of single pages must not depend on which page was opened first."""
+that may know whole URLs is asked for all labels of a host with its second page, or once it has told a label: what it
+says of single pages must not depend on which page was opened first."""
 
 import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -27,7 +27,7 @@ from sfs.sources.bureau_cache import MAX_HOSTS, MAX_TREE, Cache, seconds_of
 from sfs.sources.bureau_http import BureauFault, BureauHttp, Reply, TooLong
 from sfs.sources.bureau_query import Opt, Question, query_of, whole_host, whole_tree
 from sfs.sources.subscriptions import BureauSource
-from sfs.text.url import parse_url
+from sfs.text.url import Url, parse_url
 
 MAX_PARALLEL: Final = 4  # questions under way
 KEEP_NONE: Final = 600.0  # seconds for which "not labeled" is kept, where labels are kept longer
@@ -75,8 +75,9 @@ class Bureau:
         self._flights: dict[Question, _Flight] = {}
         self._exchanges: set[asyncio.Task[None]] = set()
         self._beside: set[asyncio.Task[None]] = set()
-        self._hosts: TTLCache[str, bool] = TTLCache(MAX_HOSTS, self._keep, clock)  # True: its tree was asked for
-        self._due = False
+        self._hosts: TTLCache[str, bool] = TTLCache(MAX_HOSTS, self._keep, clock)  # whether its tree was asked for
+        self._max_age: float | None = None  # what the bureau said last
+        self._due = self._closed = False
 
     def known(self, questions: Sequence[Question]) -> Look:
         """What is known now."""
@@ -101,10 +102,16 @@ class Bureau:
 
     async def fetch(self, questions: Iterable[Question]) -> None:
         """Ask; return when all is answered, at the latest after the bureau's time."""
-        wanted = self._unless_fresh(questions)
-        flights = [self._flight(question) for question in wanted]
+        flights = [self._page(question) for question in self._unless_fresh(questions)]
         if flights:
             await asyncio.wait(flights, timeout=self.timeout)
+
+    def _page(self, question: Question) -> "asyncio.Future[Told | None] | asyncio.Task[None]":
+        host = parse_url(question.url).origin
+        if question.opt is Opt.NORMAL and question not in self._flights and self._hosts.get(host) is False:
+            self._hosts[host] = True
+            return self._start(self._by_host(question))
+        return self._flight(question)
 
     def _unless_fresh(self, questions: Iterable[Question]) -> list[Question]:
         """Those that were not answered while they were on their way here."""
@@ -114,7 +121,8 @@ class Bureau:
         return [question for question, known in found if known is None or not known.fresh]
 
     async def close(self) -> None:
-        """End what is under way."""
+        """End what is under way; nothing begins any more."""
+        self._closed = True
         tasks = (*self._exchanges, *self._beside)
         for task in tasks:
             task.cancel()
@@ -142,7 +150,7 @@ class Bureau:
     def _dispatch(self) -> None:
         self._due = False
         while len(self._waiting) and len(self._exchanges) < MAX_PARALLEL:
-            if not self._breaker.may_ask():
+            if self._closed or not self._breaker.may_ask():
                 self._release()
                 return
             self._breaker.asks()
@@ -215,34 +223,49 @@ class Bureau:
                 seconds = self._seconds(one, reply, now)
                 with self._lock:
                     self._cache.put(question, parse_url(question.url), one, seconds)
-                self._learn(question, one, reply)
+                self._max_age = reply.max_age
+                self._learn(question, one)
         return told
 
     def _seconds(self, told: Told, reply: Reply, now: datetime) -> float:
         return seconds_of(told, self._keep, KEEP_AWAY if told.away else KEEP_NONE, reply.max_age, now)
 
-    def _learn(self, question: Question, told: Told, reply: Reply) -> None:
-        """Have all labels of a host asked for, where one answer could hide others or a second page is asked for."""
-        host = parse_url(question.url).origin
-        if question.opt is not Opt.NORMAL or self._hosts.get(host):
-            return
-        again = host in self._hosts or any(label.generic for label in told.labels)
-        self._hosts[host] = again
-        if again:
-            task = asyncio.get_running_loop().create_task(self._learn_host(question, reply))
-            self._beside.add(task)
-            task.add_done_callback(self._beside.discard)
-
-    async def _learn_host(self, question: Question, reply: Reply) -> None:
-        """All labels of a host: its tree, and what covers its root from above."""
+    def _learn(self, question: Question, told: Told) -> None:
+        """Have all labels of a host asked for, where one answer could hide others; else with its next page. A page
+        without a label says too that no label covers the host."""
         url = parse_url(question.url)
-        tree, root = self._flight(whole_tree(url)), self._flight(whole_host(url)[0])
-        below, above = await tree, await root
+        if question.opt is not Opt.NORMAL or not self._cache.keeps or self._hosts.get(url.origin):
+            return
+        self._hosts[url.origin] = bool(told.labels)
+        if told.labels:
+            root = parse_url(f"{url.origin}/")
+            above = tuple(label for label in told.labels if label.generic and label.prefix.covers(root, 0, True))
+            self._start(self._learn_host(url, Told(above) if above else None))
+
+    async def _by_host(self, question: Question) -> None:
+        """A second page of a host: all labels of the host; where the bureau does not tell them, those of the page."""
+        await self._learn_host(parse_url(question.url), Told())
+        if self._unless_fresh([question]):
+            await self._flight(question)
+
+    async def _learn_host(self, url: Url, above: Told | None) -> None:
+        """All labels of a host: its tree, and what covers its root from `above`, which is asked for where it is not
+        known."""
+        tree = self._flight(whole_tree(url))
+        if above is None:
+            above = await self._flight(whole_host(url)[0])
+        below = await tree
         if below is None or above is None or below.away or above.away or len(below.labels) > MAX_TREE:
             return  # it does not say, or there are too many: each page is asked for
         told = Told(tuple(dict.fromkeys((*above.labels, *below.labels))))
         with self._lock:
-            self._cache.put_tree(url, told, self._seconds(told, reply, self._wall()))
+            self._cache.put_tree(url, told, seconds_of(told, self._keep, KEEP_NONE, self._max_age, self._wall()))
+
+    def _start(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(work)
+        self._beside.add(task)  # a task that nobody holds may end before its time
+        task.add_done_callback(self._beside.discard)
+        return task
 
 
 def _too_long(fault: Exception) -> bool:

@@ -32,6 +32,13 @@ def asking(*bureaus: Bureau, level: int = 2, **more: object) -> dict:
     return {"level": level, "default_lists": False, "bureaus": said, **more}
 
 
+@pytest.fixture(scope="module")
+def asked(start, bureaus) -> Iterator[Proxy]:
+    """A proxy that asks both."""
+    with start(asking(*bureaus)) as proxy:
+        yield proxy
+
+
 def until(true: Callable[[], object]) -> None:
     """Wait for what comes within the time that answers are kept."""
     end = time.monotonic() + LONG
@@ -59,29 +66,29 @@ def test_what_is_rated_on_this_machine_counts_at_the_next_request(start, origin:
         assert said.returncode == 0 and '"rating": 1' in said.stdout
 
 
-def test_a_label_that_changes_counts_within_the_time_that_answers_are_kept(start, origin: Origin, bureaus) -> None:
+def test_a_label_that_changes_counts_within_the_time_that_answers_are_kept(
+    asked: Proxy, origin: Origin, bureaus
+) -> None:
     one, _ = bureaus
     url = f"http://plain.test:{origin.http}/changes"
-    with start(asking(one)) as proxy:
-        assert not proxy.curl(url).blocked
-        for rating in (4, 1, 3):
-            one.rate("http://plain.test", rating)
-            until(lambda rating=rating: proxy.curl(url).blocked == (rating > 2))
-        explained = proxy.explain(url).stdout
-        assert f"bureau 127.0.0.1:{one.port} SafetyOnline2" in explained and '"action": "block"' in explained
-        assert '"action": "allow"' in proxy.explain(url, "--offline").stdout
-        assert "1 label bureau asked" in "".join(proxy.lines)
+    assert not asked.curl(url).blocked
+    for rating in (4, 1, 3):
+        one.rate("http://plain.test", rating)
+        until(lambda rating=rating: asked.curl(url).blocked == (rating > 2))
+    explained = asked.explain(url).stdout
+    assert f"bureau 127.0.0.1:{one.port} SafetyOnline2" in explained and '"action": "block"' in explained
+    assert '"action": "allow"' in asked.explain(url, "--offline").stdout
+    assert "2 label bureaus asked" in "".join(asked.lines)
 
 
-def test_of_two_that_disagree_the_strictest_counts(start, origin: Origin, bureaus) -> None:
+def test_of_two_that_disagree_the_strictest_counts(asked: Proxy, origin: Origin, bureaus) -> None:
     one, two = bureaus
     one.rate("http://label.test", 1)
     two.rate("http://label.test", 3)
     two.rate("http://site.test", 1)
-    with start(asking(one, two)) as proxy:
-        assert proxy.curl(f"http://label.test:{origin.http}/x").blocked
-        assert not proxy.curl(f"http://site.test:{origin.http}/x").blocked
-        assert proxy.curl(f"https://label.test:{origin.https}/x").exit == 56
+    assert asked.curl(f"http://label.test:{origin.http}/x").blocked
+    assert not asked.curl(f"http://site.test:{origin.http}/x").blocked
+    assert asked.curl(f"https://label.test:{origin.https}/x").exit == 56
 
 
 def test_a_bureau_on_loopback_is_ours_to_ask_and_nobody_elses(start, origin: Origin, bureaus) -> None:
@@ -94,7 +101,7 @@ def test_a_bureau_on_loopback_is_ours_to_ask_and_nobody_elses(start, origin: Ori
         assert "PICS" not in proxy.curl(f"{one.url}?u=%22http%3A%2F%2Flisted.test%2F%22").text
 
 
-@pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize("level", [0, pytest.param(2, marks=pytest.mark.long)])
 def test_a_bureau_that_is_killed_hangs_and_comes_back(start, origin: Origin, tmp_path, level: int) -> None:
     usual, waits = 5.0, 0.5  # seconds that a busy machine may take for a page; and that a bureau may
     with Bureau(tmp_path / "bureau") as bureau, start(asking(bureau, level=level)) as proxy:

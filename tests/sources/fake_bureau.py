@@ -68,8 +68,10 @@ class FakeBureau:
         return f"http://127.0.0.1:{self.port}/ratings"
 
     def urls(self) -> list[str]:
-        """Every URL it was ever asked about, without those of whole trees."""
-        return [url for question in list(self.asked) if question.opt != "tree" for url in question.urls]
+        """Every URL it was ever asked about as a page or, where the host alone is told, as a host."""
+        asked = [question for question in list(self.asked) if question.opt != "tree"]
+        pages = [question for question in asked if question.opt == "normal"]
+        return [url for question in pages or asked for url in question.urls]
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
