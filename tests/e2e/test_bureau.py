@@ -14,6 +14,7 @@ from playwright.sync_api import sync_playwright
 from tests.e2e.browser import Reader, chromium, missing, trust
 from tests.e2e.bureau import ROOT, Bureau
 from tests.e2e.origin import Names, Origin, Reply, page
+from tests.e2e.proxy import Proxy
 
 QUICK = {"timeout": "500 ms", "keep": "1 second"}
 LONG = 20.0  # seconds until a test that waits in vain fails
