@@ -9,6 +9,7 @@ that may know whole URLs is asked for all labels of a host with its second page,
 says of single pages must not depend on which page was opened first."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections import Counter
@@ -28,6 +29,8 @@ from sfs.sources.bureau_http import BureauFault, BureauHttp, Reply, TooLong
 from sfs.sources.bureau_query import Opt, Question, query_of, whole_host, whole_tree
 from sfs.sources.subscriptions import BureauSource
 from sfs.text.url import Url, parse_url
+
+log = logging.getLogger(__name__)
 
 MAX_PARALLEL: Final = 4  # questions under way
 KEEP_NONE: Final = 600.0  # seconds for which "not labeled" is kept, where labels are kept longer
@@ -204,6 +207,8 @@ class Bureau:
     def _failed(self, word: str, timer: asyncio.TimerHandle | None = None) -> None:
         """`timer`: the one that says so itself where its time is up."""
         self.counts[word] += 1
+        if self.counts[word] == 1:  # never what was asked
+            log.warning("the label bureau %s does not answer as it should: %s", self.name, word)
         if timer is None or asyncio.get_running_loop().time() < timer.when():
             self._breaker.failed()
         if not self._breaker.waits:

@@ -39,13 +39,13 @@ class BureauAnswer:
 
 
 class Bureaus:
-    """Asked from any thread. `upstream_ca`: certificates (PEM) trusted besides those that come with SFS."""
+    """Asked from any thread. `bureaus`: each of them, in the order of their sources. `upstream_ca`: certificates (PEM) trusted besides those that come with SFS."""
 
     def __init__(self, sources: Sequence[BureauSource], upstream_ca: Path | None = None) -> None:
         self.sources = tuple(sources)
         self.upstream_ca = upstream_ca
         self.timeout = max(source.timeout for source in self.sources).total_seconds()
-        self._bureaus = tuple(Bureau(source, BureauHttp(parse_url(source.url), self._tls)) for source in self.sources)
+        self.bureaus = tuple(Bureau(source, BureauHttp(parse_url(source.url), self._tls)) for source in self.sources)
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -53,16 +53,12 @@ class Bureaus:
         """Whether these are the same bureaus: then what they said is kept over a change of the configuration."""
         return self.sources == tuple(sources) and self.upstream_ca == upstream_ca
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """What was asked and what became of it, for each bureau."""
-        return {bureau.source.url: dict(bureau.counts) for bureau in self._bureaus}
-
     def ask(self, url: Url, facts: Facts, policy: Policy, ruleset: Ruleset) -> BureauAnswer:
         """What is known of a page. What is about to run out is asked for again behind the reader's back."""
         labels: list[Label] = []
         missing: list[tuple[Bureau, tuple[Question, ...]]] = []
         away = waits = False
-        for bureau in self._bureaus:
+        for bureau in self.bureaus:
             questions = questions_about(url, bureau.source.ask, facts, policy, ruleset)
             if not questions:
                 continue
@@ -93,7 +89,7 @@ class Bureaus:
 
     async def _end(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        for bureau in self._bureaus:
+        for bureau in self.bureaus:
             await bureau.close()
         await asyncio.sleep(0)  # what was aborted is gone after the next round
         asyncio.get_running_loop().stop()

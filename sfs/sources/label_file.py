@@ -4,6 +4,7 @@ from the next request on. Where there is no such file, looking whether there is 
 Look-ups are made where they are asked for: they read a few pages of a file that another process may write meanwhile,
 and never wait for it. A store that is locked, damaged or gone is a bureau that is away: the policy says what then."""
 
+import logging
 import os
 import threading
 import time
@@ -23,6 +24,8 @@ from sfs.pics.stored import StoredLabel
 from sfs.sources.bureau_answer import core_label, rated_prefix
 from sfs.sources.labels import LabelStore
 from sfs.text.url import Url, parse_url
+
+log = logging.getLogger(__name__)
 
 LOOK: Final = 0.02  # seconds between two looks whether the file is there: making a store takes longer
 AGAIN: Final = 1.0  # seconds until a store that could not be opened is tried again
@@ -63,19 +66,11 @@ class LabelFile:
             return NOT_LABELED  # no label closes a page, and none is needed to open one
         return self._find(self._store, url)
 
-    def serial(self) -> int:
-        """Of the last change; 0 where there is no store."""
-        store = self._store
-        try:
-            return 0 if store is None else store.serial()
-        except SfsError:
-            return 0
-
     def _find(self, store: LabelStore, url: Url) -> LabelAnswer:
         try:
             found = store.find([url], self._services, datetime.now(UTC), generic_only=url.name_only)
         except SfsError as fault:
-            self.faults[fault.what] += 1
+            self._failed(fault)
             return _AWAY
         labels = [label for (stored,) in found if stored is not None and (label := self._label(stored, url))]
         return LabelAnswer(tuple(labels)) if labels else NOT_LABELED
@@ -111,8 +106,13 @@ class LabelFile:
                 services = (service.uri for service in self._store.services())
                 self._services = tuple(uri for uri in services if system_of(uri) is not None)
             except SfsError as fault:
-                self.faults[fault.what] += 1
+                self._failed(fault)
                 self._next = now + AGAIN
+
+    def _failed(self, fault: SfsError) -> None:
+        self.faults[fault.what] += 1
+        if self.faults[fault.what] == 1:
+            log.warning("%s", fault)
 
     def _let_go(self, *, away: bool) -> None:
         store, self._store, self._away = self._store, None, away

@@ -80,7 +80,7 @@ def labels(sites: Iterable[str]) -> Iterable[StoredLabel]:
 def run(name: str, source: BureauSource, urls: Sequence[str], *, caches: bool) -> Figures:
     """All views, READERS at a time, each waiting for its own answer."""
     bureaus = Bureaus([source])
-    (client,) = bureaus._bureaus
+    (client,) = bureaus.bureaus
     if not caches:
         client._cache = Cache(0)
     found = away = 0

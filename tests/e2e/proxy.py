@@ -113,10 +113,11 @@ class Proxy:
         assert found
         return int(found[1]) * 1024
 
-    def explain(self, *arguments: str) -> subprocess.CompletedProcess:
+    def explain(self, *arguments: str, environment: dict | None = None) -> subprocess.CompletedProcess:
         """`sfs explain --json` with this proxy's configuration."""
         command = [sys.executable, "-m", "sfs", "explain", "--config", str(self.config_file), "--json", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+        more = os.environ | (environment or {})
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, env=more)
 
     def curl(self, url: str, *arguments: str, document: bool = True, ca: bool = True) -> "Curl":
         """Fetch `url` through the proxy with curl; as a document by its Accept."""

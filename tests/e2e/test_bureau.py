@@ -9,12 +9,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import yaml
 from playwright.sync_api import sync_playwright
 
+from sfs.pics.safetyonline import SERVICE
 from tests.e2e.browser import Reader, chromium, missing, trust
 from tests.e2e.bureau import ROOT, Bureau
 from tests.e2e.origin import Names, Origin, Reply, page
-from tests.e2e.proxy import Proxy
+from tests.e2e.proxy import WRAPPER, Proxy
 
 QUICK = {"timeout": "500 ms", "keep": "1 second"}
 LONG = 20.0  # seconds until a test that waits in vain fails
@@ -132,16 +134,23 @@ def test_a_bureau_that_is_killed_hangs_and_comes_back(start, origin: Origin, tmp
 
 
 def test_a_remote_bureau_learns_no_page_and_nothing_of_help(start, origin: Origin, names: Names, tmp_path) -> None:
-    names.set(**{"bureau.test": "127.0.0.1"})
-    origin.replies["/ratings"] = Reply(b"(PICS-1.1 error (no-ratings))", type="application/pics-labels")
-    asked = f"http://bureau.test:{origin.http}/ratings"
-    with start({"level": 2, "default_lists": False, "bureaus": [asked]}) as proxy:
-        proxy.curl(f"http://site.test:{origin.http}/private/page?name=anna")
+    site = f"http://other.test:{origin.http}/"
+    answer = f'(PICS-1.1 "{SERVICE}" l gen true for "{site}" r (lv 4))'
+    origin.replies["/ratings"] = Reply(answer.encode(), type="application/pics-labels")
+    asked = f"https://find.test:{origin.https}/ratings"  # by a certificate that upstream_ca vouches for
+    config = {"default_lists": False, "bureaus": [{"url": asked, "timeout": "5 seconds"}]}
+    with start({"level": 2} | config) as proxy:
+        assert proxy.curl(f"{site}private/page?name=anna").blocked
         proxy.curl(f"http://127.0.0.1:{origin.http}/inside")
         proxy.curl("http://printer/")
         proxy.curl("https://www.childhelp.org/")
-        told = {one.path for one in origin.asked("bureau.test")}
-    assert told and all(f"u=%22http%3A%2F%2Fsite.test%3A{origin.http}%2F%22" in path for path in told)
+        told = {one.path for one in origin.asked("find.test")}
+        assert told and all(f"u=%22http%3A%2F%2Fother.test%3A{origin.http}%2F%22" in path for path in told)
+        (tmp_path / "stranger.yaml").write_text(yaml.safe_dump({"level": 0} | config))
+        proxy.config_file = tmp_path / "stranger.yaml"  # without that certificate
+        environment = {"LD_PRELOAD": str(WRAPPER), "NSS_WRAPPER_HOSTS": str(names.file)}
+        assert "bureau-away" in proxy.explain(site, environment=environment).stdout
+        assert {one.path for one in origin.asked("find.test")} == told
 
 
 @pytest.mark.browser

@@ -48,8 +48,7 @@ def told(bureaus: Bureaus, url: str = URL):
 
 def words(bureaus: Bureaus) -> set[str]:
     """What was counted besides questions."""
-    (counts,) = bureaus.counts().values()
-    return set(counts) - {"questions", "look-ups"}
+    return set(bureaus.bureaus[0].counts) - {"questions", "look-ups"}
 
 
 def raw(data: bytes) -> Callable[[Question, socket.socket], bytes | None]:
@@ -181,7 +180,7 @@ def test_an_answer_to_many_that_is_too_long_is_asked_for_in_parts(bureau, bureau
     facts = [Facts(parse_url(f"http://h{n}.test/"), time=datetime.now().astimezone()) for n in range(200)]
     policy = policy_of_level(2)
     wanted = [pair for one in facts for pair in bureaus.ask(one.url, one, policy, RULES).missing]
-    (client,) = bureaus._bureaus
+    (client,) = bureaus.bureaus
     bureaus.fetch([(client, tuple(question for _, questions in wanted for question in questions))]).result(60)
     ratings = [[label.rating for label in bureaus.ask(one.url, one, policy, RULES).answer.labels] for one in facts]
     assert ratings == [[3]] * 200
@@ -199,7 +198,7 @@ def test_an_answer_that_drips_is_not_waited_for(bureau):
     made = Bureaus([BureauSource(bureau.url, SO2, ask=Ask.URL, timeout=timedelta(milliseconds=100))])
     assert told(made).away
     until(lambda: bureau.asked and "slow" in words(made))
-    until(lambda: not made._bureaus[0]._exchanges)  # and its connection is let go
+    until(lambda: not made.bureaus[0]._exchanges)  # and its connection is let go
     made.close()
     until(lambda: made._loop.is_closed())
 

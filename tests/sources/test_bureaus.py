@@ -249,7 +249,7 @@ def test_who_hangs_holds_nobody_up_longer_than_its_time(bureau, asking):
     assert len(took) == 20 and max(took) < 15  # twenty that wait one after another, and each twice, would take longer
     number = iter(range(1000))
     until(
-        lambda: not filter_.bureaus._bureaus[0]._breaker.waits or ask(filter_, f"http://b{next(number)}.test/") is None
+        lambda: not filter_.bureaus.bureaus[0]._breaker.waits or ask(filter_, f"http://b{next(number)}.test/") is None
     )
 
 
@@ -267,10 +267,10 @@ def test_a_bureau_that_is_back_is_found_out(bureau, asking):
     bureau.stop()
     for number in range(4):
         assert ask(filter_, f"http://a{number}.test/", 0).reason == "bureau-away"
-    assert not filter_.bureaus._bureaus[0]._breaker.waits
+    assert not filter_.bureaus.bureaus[0]._breaker.waits
     with FakeBureau(bureau.labels, port=bureau.port):
         until(lambda: ask(filter_, "http://site.test/").blocked)
-        assert filter_.bureaus._bureaus[0]._breaker.waits
+        assert filter_.bureaus.bureaus[0]._breaker.waits
 
 
 def test_what_was_closed_stays_closed_while_the_bureau_is_away_and_what_was_open_does_not(bureau, asking):
