@@ -39,7 +39,8 @@ class BureauAnswer:
 
 
 class Bureaus:
-    """Asked from any thread. `bureaus`: each of them, in the order of their sources. `upstream_ca`: certificates (PEM) trusted besides those that come with SFS."""
+    """Asked from any thread. `bureaus`: each of them, in the order of their sources. `upstream_ca`: certificates (PEM)
+    trusted besides those that come with SFS."""
 
     def __init__(self, sources: Sequence[BureauSource], upstream_ca: Path | None = None) -> None:
         self.sources = tuple(sources)
@@ -106,6 +107,9 @@ class Bureaus:
         context = ssl.create_default_context(cafile=certifi.where())
         if self.upstream_ca is not None:
             context.load_verify_locations(self.upstream_ca)
+            # Certificates of a house's own authority often lack the fields that Python 3.13 insists on (RFC 5280); the
+            # connections that the proxy makes for readers take them too.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         return context
 
 
