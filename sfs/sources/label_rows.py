@@ -176,7 +176,9 @@ def number_texts(writing: Writing, texts: Iterable[str]) -> dict[str, int]:
 
 
 def checked_text(text: str | None, what: str, longest: int) -> str | None:
-    """A text that every database keeps; None for none. LabelError where it is too long or holds control characters."""
+    """A text that every database keeps, without blanks around it; None for none. LabelError where it is too long or
+    holds control characters."""
+    text = (text or "").strip()
     if not text:
         return None
     if len(text) > longest:

@@ -19,7 +19,12 @@ from sfs.sources.labels import LabelStore
 
 OTHER = "http://ratings.example.com/v1"
 WORDS = "blue widget 青い部品 =+-@'\"\\%,;()\t\n"
-TEXTS = st.text(st.sampled_from(WORDS) | st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)
+# As the store keeps them: without blanks around.
+TEXTS = (
+    st.text(st.sampled_from(WORDS) | st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)
+    .map(str.strip)
+    .filter(bool)
+)
 MOMENTS = st.datetimes(datetime(1995, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(
     lambda moment: moment.replace(microsecond=0)
 )
