@@ -29,11 +29,11 @@ _NAMES: Final = "|".join(
 _SKIPPED: Final = "|".join(
     (
         r"[\t\n\f\r ]++",
-        r"<!(?!--)[^>]*+>",
+        r"<(?:!(?!--)|\?)[^>]*+>",
         r"<!--(?!-?>)(?:[^-]++|-(?!-!?>))*+--!?>",
         _tag("head|link|base"),
         _raw("script", r"(?:[^<]++|<(?!/?script|!--))*+"),
-        _raw("style", r"[^<]*+"),
+        _raw("style", r"(?:[^<]++|<(?!/style))*+"),
         _raw("noscript", r"(?:[^<]++|<(?!/noscript))*+"),
     )
 )
