@@ -76,6 +76,10 @@ class CompiledIndex(EntryIndex):
                 hits += self._hits(key, url, names)
         return hits
 
+    def may_match(self, host: str) -> bool:
+        """As EntryIndex says."""
+        return bool(self._mapped.trie.prefixes(host[::-1] + PAGES)) or super().may_match(host)
+
     def names(self) -> Iterator[str]:
         """As EntryIndex says, with all that is mapped."""
         yield from super().names()

@@ -76,6 +76,11 @@ class EntryIndex:
                         hits.append(Hit(entry, line, forms))
         return hits
 
+    def may_match(self, host: str) -> bool:
+        """Whether an entry may match some URL of this host; False only where none does."""
+        trees, others = self._trees, self._others
+        return bool(trees or others) and any(name in trees or name in others for name in parents(host))
+
     def names(self) -> Iterator[str]:
         """The hosts that entries stand at, each at least once."""
         return chain(self._trees, self._others)

@@ -1,0 +1,109 @@
+"""The lines of squid.conf that put the filter into Squid. Tested with Debian's squid-openssl 5.7.
+
+OK means shown, and everything is closed that is not shown: an ACL of which nobody knows (the helper failed, or its
+queue is full) matches neither as itself nor as its opposite, and Squid then closes too."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sfs.errors import SfsError
+from sfs.squid.asked import CLOSED
+from sfs.squid.format import ACL, EXTRAS
+
+type Mode = Literal["acl", "rewrite"]
+type Tls = Literal["name", "splice", "bump"]
+PAGE: Final = "ERR_SFS"  # a page in Squid's folder of error pages
+CONCURRENCY: Final = 500
+TTL: Final = 10  # seconds that Squid itself remembers an answer; so long the old filter may still be felt
+_UNQUOTED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:,@%{}?&~;")
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """`program`: the command up to and with `squid`, and its options. `page`: the address of a block page; None for
+    Squid's own error page PAGE. `children`: helper processes; `ttl`: seconds that Squid remembers an answer."""
+
+    program: tuple[str, ...]
+    mode: Mode = "acl"
+    tls: Tls = "name"
+    page: str | None = None
+    children: int = 2
+    ttl: int = TTL
+
+
+def fragment(of: Fragment) -> str:
+    """The lines, ending in a line break. SfsError where the command cannot stand in squid.conf."""
+    lines = [*_HEAD, *(_acl(of) if of.mode == "acl" or of.tls != "name" else ()), *_tls(of), *_access(of)]
+    return "\n".join(lines) + "\n"
+
+
+_HEAD: Final = (
+    "# Written by `sfs squid config`. Put it where http_access begins, before any line that allows clients;",
+    "# lines that let only your own clients in still have to follow.",
+)
+
+
+def _acl(of: Fragment) -> Sequence[str]:
+    # In both modes: what a rewriter answers to CONNECT ends in no page, and a handshake asks no rewriter.
+    options = f"ttl={of.ttl} negative_ttl={of.ttl} children-max={of.children} children-startup={of.children}"
+    queue = f"concurrency={CONCURRENCY} queue-size={CONCURRENCY * 8}"
+    return (
+        f"external_acl_type sfs {options} {queue} {ACL} {_command((*of.program, '--mode', 'acl'))}",
+        "acl sfs_shown external sfs",
+        *((f"acl sfs_closed external sfs {CLOSED}",) if of.tls == "bump" else ()),
+    )
+
+
+def _tls(of: Fragment) -> Sequence[str]:
+    if of.tls == "name":
+        return ()
+    lines = ["# http_port needs ssl-bump and tls-cert=; `sslcrtd_program` where it is to open connections."]
+    lines += ["acl sfs_hello at_step SslBump1", "ssl_bump peek sfs_hello"]
+    if of.tls == "splice":
+        return (*lines, "ssl_bump terminate !sfs_shown", "ssl_bump splice all")
+    return (*lines, "ssl_bump terminate sfs_closed !sfs_shown", "ssl_bump splice sfs_closed", "ssl_bump bump all")
+
+
+def _access(of: Fragment) -> Sequence[str]:
+    lines: list[str] = []
+    if of.mode == "acl" or of.tls != "name":
+        tunnels = "CONNECT sfs_closed" if of.tls == "bump" else "CONNECT"
+        lines.append("acl CONNECT method CONNECT")
+        if of.page is not None:
+            lines.append(f"deny_info 302:{_page(of.page)} sfs_shown")
+        else:
+            lines.append(f"deny_info 403:{PAGE} sfs_shown")
+        lines.append(f"http_access deny {tunnels} !sfs_shown")
+        if of.mode == "acl":
+            lines.append("http_access deny !CONNECT !sfs_shown")
+    if of.mode == "rewrite":
+        assert of.page is not None
+        lines += [
+            f"url_rewrite_program {_command((*of.program, '--mode', 'rewrite', '--page', of.page))}",
+            f"url_rewrite_children {of.children} startup={of.children} concurrency={CONCURRENCY}",
+            f'url_rewrite_extras "{EXTRAS}"',
+            "url_rewrite_bypass off",
+        ]
+        if of.tls != "name":
+            lines.append("url_rewrite_access deny CONNECT")  # judged above, with what the handshake names
+    return lines
+
+
+def _page(page: str) -> str:
+    """The address as a pattern of deny_info: %o is the decision code, %H the host."""
+    return (
+        page.replace("%", "%%")
+        .replace("{code}", "%o")
+        .replace("{host}", "%H")
+        .replace("{check}", "-")
+        .replace("{reason}", "-")
+    )
+
+
+def _command(words: Sequence[str]) -> str:
+    """A command as Squid reads it: words at blanks, and nothing that it takes for its own."""
+    for word in words:
+        if not word or not set(word) <= _UNQUOTED:
+            raise SfsError(f"{word!r} cannot stand in squid.conf", mend="use a path without blanks and quotes")
+    return " ".join(words)

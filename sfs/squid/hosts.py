@@ -1,0 +1,61 @@
+"""Whether nothing of the filter speaks of a host, told in a few looks: of nearly every host.
+
+As core/quick.py, with what can be told of the host kept apart from what each URL needs, so that it is told once for a
+host. Where it is not sure the rows decide. tests/squid/test_hosts.py holds it against them."""
+
+from typing import Final
+
+from sfs.core.levels import Unrated
+from sfs.core.policy import Policy
+from sfs.match.index import EntryIndex
+from sfs.sources.filter import Filter
+from sfs.sources.label_sources import AllSources
+from sfs.sources.policies import MANDATORY_ONLY
+from sfs.text.named import parts_of
+from sfs.text.url import Url
+
+_NO_LISTS: Final[tuple[EntryIndex, ...]] = ()
+
+
+class Hosts:
+    """One filter and one policy of it. `any_path`: of a quiet host every URL is shown, whatever its path."""
+
+    __slots__ = ("_filter", "_indexes", "_policy", "_sources", "any_path", "usable")
+
+    def __init__(self, filter_: Filter, policy: Policy) -> None:
+        rules = filter_.ruleset
+        self._filter, self._policy = filter_, policy
+        self.any_path = policy.checks is not None and policy.checks <= MANDATORY_ONLY
+        sources = filter_.labels
+        self._sources = sources if isinstance(sources, AllSources) and not sources.others else None
+        whole = policy.checks is None and not policy.only_allowed and policy.unrated is Unrated.SHOW
+        self.usable = self.any_path or (whole and self._sources is not None)
+        lists = _NO_LISTS if self.any_path else tuple(lst.index for lst in rules.lists)
+        self._indexes = (*(lst.index for lst in rules.mandatory), *lists)
+
+    def quiet(self, host: str) -> bool:
+        """Whether no table, list or label speaks of a canonical host that is a name."""
+        parts = parts_of(host)
+        rules, policy = self._filter.ruleset, self._policy
+        if rules.names.may_name(parts) or policy.names.may_name(parts) or host[-1].isdigit():
+            return False
+        if not self.any_path:
+            sources = self._sources
+            if "xn--" in host or sources is None or sources.names.may_name(parts):
+                return False
+        for index in self._indexes:  # noqa: SIM110 - a loop: twice as fast as all() of a generator
+            if index.may_match(host):
+                return False
+        return True
+
+    def silent(self, url: Url) -> bool:
+        """Whether a URL of a quiet host carries no page, asks no name server and has no word."""
+        form = url.forms[0]
+        if len(url.forms) > 1:
+            return False
+        text = (f"{url.host} {form.path} {form.query}" if form.query else f"{url.host} {form.path}").lower()
+        rules, policy = self._filter.ruleset, self._policy
+        if not text.isascii() or "dns" in text or rules.wrappers.shows_page(text):
+            return False
+        own, level = policy.words, policy.level
+        return (own is None or own.is_quiet(text, level)) and rules.words.is_quiet(text, level)

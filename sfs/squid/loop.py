@@ -1,0 +1,53 @@
+"""Standard input to standard output, in blocks: what is there is read, answered in order, and written at once."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from sfs.squid.helper import MAX_LINE, Helper
+
+BLOCK: Final = 1 << 18  # bytes that are asked for at once; a pipe gives 64 KiB at most
+BEGIN: Final = 32  # characters of a line without end that are looked at: its channel
+
+
+def run(helper: Helper, source: int, target: int) -> None:
+    """Answer until the input ends or nobody reads any more. `source`, `target`: file descriptors."""
+    try:
+        for answers in exchanges(helper, lambda: os.read(source, BLOCK)):
+            _write(target, answers.encode("ascii", "replace"))
+    except (BrokenPipeError, ConnectionResetError):
+        return
+
+
+def exchanges(helper: Helper, read: Callable[[], bytes]) -> Iterator[str]:
+    """The answers to what `read` gives, a text for each block that ends at least one line. The memory for what is not
+    answered yet is bounded, whatever comes: of a line without end only its channel is kept."""
+    rest, skipping = "", False
+    while block := read():
+        text = block.decode("latin-1")
+        lines = (rest + text).split("\n") if rest else text.split("\n")
+        rest = lines.pop()
+        out = ""
+        if skipping and lines:
+            out, skipping = helper.too_long(lines.pop(0)), False
+            if lines:
+                out += _answers(helper, lines)
+        elif lines:
+            out = _answers(helper, lines)
+        if skipping or len(rest) > MAX_LINE:
+            rest, skipping = rest[:BEGIN], True
+        if out:
+            yield out
+
+
+def _answers(helper: Helper, lines: list[str]) -> str:
+    # Only a line that came in pieces, or a whole block of one, can be too long.
+    if max(map(len, lines)) <= MAX_LINE:
+        return helper.answer(lines)
+    return "".join(helper.answer([line]) if len(line) <= MAX_LINE else helper.too_long(line[:BEGIN]) for line in lines)
+
+
+def _write(target: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(target, view) :]
