@@ -76,9 +76,15 @@ class CompiledIndex(EntryIndex):
                 hits += self._hits(key, url, names)
         return hits
 
-    def may_match(self, host: str) -> bool:
+    def of_host(self, host: str) -> bool | None:
         """As EntryIndex says."""
-        return bool(self._mapped.trie.prefixes(host[::-1] + PAGES)) or super().may_match(host)
+        for key in self._mapped.trie.prefixes(host[::-1] + PAGES):
+            behind = len(key) - len(host)
+            if behind >= len(HOST) or not key.endswith(TREE) or self._spared:
+                return None
+            if host.endswith(key[-2::-1]):
+                return True
+        return super().of_host(host)
 
     def names(self) -> Iterator[str]:
         """As EntryIndex says, with all that is mapped."""

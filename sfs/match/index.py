@@ -76,10 +76,23 @@ class EntryIndex:
                         hits.append(Hit(entry, line, forms))
         return hits
 
-    def may_match(self, host: str) -> bool:
-        """Whether an entry may match some URL of this host; False only where none does."""
+    def of_host(self, host: str) -> bool | None:
+        """Whether an entry matches whatever URL of a canonical host that is a name: True for all of them, False for
+        none, None where the rest of the URL decides, or it would take longer to tell."""
+        if not self._trees and not self._others:
+            return False
+        if self._spared:
+            return None
         trees, others = self._trees, self._others
-        return bool(trees or others) and any(name in trees or name in others for name in parents(host))
+        found, at = False, 0
+        while True:
+            name = host[at:]
+            if name in trees:
+                return True
+            found = found or name in others
+            at = host.find(".", at) + 1
+            if not at:
+                return None if found else False
 
     def names(self) -> Iterator[str]:
         """The hosts that entries stand at, each at least once."""

@@ -74,11 +74,14 @@ class RewriteAnswers:
         if any(char in ' "\\' or not char.isprintable() for char in page):
             raise SfsError(f"--page {page!r} has a character that no URL has", mend="percent-encode it")
         self._page = page
+        self._fixed = None if "{" in page else Answer(f'OK status=302 url="{page}"\n')
 
     def answer(self, verdict: Verdict, host: str, *, recorded: bool) -> Answer:
         """A redirect to the block page."""
         if not verdict.blocked:
             return Answer(self.shown)
+        if self._fixed is not None:
+            return self._fixed
         page = self._page.replace("{check}", _value(verdict.check)).replace("{reason}", _value(verdict.reason))
         head, found, tail = page.partition("{code}")
         head, tail = (part.replace("{host}", _value(host)) for part in (head, tail))

@@ -187,9 +187,13 @@ class Helper:
     def _look(self, origin: str, memory: Memory) -> Found:
         """What is to be done with the URLs of an origin that nobody asked for yet."""
         found: Found = False
-        if memory.hosts.usable:
-            named = _ORIGIN.fullmatch(origin)
-            if named is not None and len(named[1]) <= MAX_HOST and memory.hosts.quiet(named[1]):
+        named = _ORIGIN.fullmatch(origin) if memory.hosts.usable else None
+        if named is not None and len(host := named[1]) <= MAX_HOST:
+            said = memory.hosts.of_host(host)
+            if isinstance(said, Verdict):
+                answer = self._answers.answer(said, host, recorded=Journal.wants(said, memory.policy.record))
+                found = answer.text if answer.behind is None else answer
+            elif said:
                 found = self._answers.shown if memory.hosts.any_path else True
         if len(origin) < MAX_KEY:
             memory.origins.put(origin, found)

@@ -7,6 +7,7 @@ from typing import Final
 
 from sfs.core.levels import Unrated
 from sfs.core.policy import Policy
+from sfs.core.verdict import Action, Scope, Verdict
 from sfs.match.index import EntryIndex
 from sfs.sources.filter import Filter
 from sfs.sources.label_sources import AllSources
@@ -20,7 +21,7 @@ _NO_LISTS: Final[tuple[EntryIndex, ...]] = ()
 class Hosts:
     """One filter and one policy of it. `any_path`: of a quiet host every URL is shown, whatever its path."""
 
-    __slots__ = ("_filter", "_indexes", "_policy", "_sources", "any_path", "usable")
+    __slots__ = ("_blocked", "_filter", "_indexes", "_policy", "_sources", "any_path", "usable")
 
     def __init__(self, filter_: Filter, policy: Policy) -> None:
         rules = filter_.ruleset
@@ -32,9 +33,22 @@ class Hosts:
         self.usable = self.any_path or (whole and self._sources is not None)
         lists = _NO_LISTS if self.any_path else tuple(lst.index for lst in rules.lists)
         self._indexes = (*(lst.index for lst in rules.mandatory), *lists)
+        self._blocked = [
+            Verdict(
+                Action.BLOCK,
+                "mandatory",
+                "mandatory",
+                policy.level,
+                source=f"{lst.id} {lst.serial}",
+                scope=Scope.HOST,
+                valid_until=policy.valid_until,
+            )
+            for lst in rules.mandatory
+        ]
 
-    def quiet(self, host: str) -> bool:
-        """Whether no table, list or label speaks of a canonical host that is a name."""
+    def of_host(self, host: str) -> Verdict | bool:
+        """The verdict on every URL of a canonical host that is a name; True: no table, list or label speaks of it;
+        False: the rows have to say."""
         parts = parts_of(host)
         rules, policy = self._filter.ruleset, self._policy
         if rules.names.may_name(parts) or policy.names.may_name(parts) or host[-1].isdigit():
@@ -43,9 +57,10 @@ class Hosts:
             sources = self._sources
             if "xn--" in host or sources is None or sources.names.may_name(parts):
                 return False
-        for index in self._indexes:  # noqa: SIM110 - a loop: twice as fast as all() of a generator
-            if index.may_match(host):
-                return False
+        for number, index in enumerate(self._indexes):
+            found = index.of_host(host)
+            if found is not False:
+                return self._blocked[number] if found and self.any_path else False
         return True
 
     def silent(self, url: Url) -> bool:
