@@ -80,7 +80,7 @@ MAX_FIELDS: Final = 32
 
 # What `sfs squid config` writes and both modes take where nothing else is said. The URL stands first: a whole line of
 # one client is then told apart by its first blank.
-ACL: Final = "%#URI %SRC %#un %METHOD %#ssl::>sni %#>{Sec-Fetch-Dest} %#>{Accept} %DATA"
+ACL: Final = "%#URI %SRC %#un %METHOD %#ssl::>sni %#{Sec-Fetch-Dest}>h %#{Accept}>h %DATA"
 EXTRAS: Final = "%>a %#un %>rm %#ssl::>sni %#{Sec-Fetch-Dest}>h %#{Accept}>h"
 REWRITE: Final = f"%URI {EXTRAS}"  # Squid puts the URL there itself, as it was asked
 

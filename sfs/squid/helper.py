@@ -112,29 +112,34 @@ class Helper:
         self._lanes: dict[str, Lane] = {}
         self._memories: OrderedDict[tuple[int, Kind], Memory] = OrderedDict()
 
-    def answer(self, lines: Sequence[str]) -> str:
-        """The answers to whole lines without their ends, each ending in one. `lines`: bytes as Latin-1. Never raises,
-        whatever stands there."""
+    def answer(self, lines: Sequence[str], *, odd: bool = True) -> str:
+        """The answers to whole lines without their ends, each ending in one. `lines`: bytes as Latin-1; `odd`: a NUL
+        may stand in them. Never raises, whatever stands there."""
         self._begin()
-        lanes = self._lanes
+        lanes, channels = self._lanes, self._channels
         out: list[str] = []
         put = out.append
+        channel = ""
         for line in lines:
-            channel, blank, rest = line.partition(" ") if self._channels else ("", "", line)
+            rest = line
+            if channels:
+                channel, blank, rest = line.partition(" ")
+                if not blank or not _is_channel(channel):
+                    put(self._failed("no channel"))
+                    continue
+                channel += " "
             url, _, who = rest.partition(" ")
             lane = lanes.get(who)
-            if lane is not None and lane.plain and "%" not in url and "#" not in url and "\0" not in url:
+            if lane is not None and lane.plain and not odd and "%" not in url and "#" not in url:
                 # Most lines: the reader is known, and the origin alone tells the answer.
-                found = lane.memory.origins.new.get(url[: url.find("/", 8)])
-                if found.__class__ is str and channel.isdigit() and len(channel) < MAX_CHANNEL:
-                    put(f"{channel}{blank}{found}")
+                origin = url[: url.find("/", 8)]
+                found = lane.memory.origins.new.get(origin)
+                if found is None:
+                    found = self._looked(origin, lane.memory)
+                if found.__class__ is str:
+                    put(f"{channel}{found}")
                     continue
-            if not self._channels:
-                put(self._of(rest, url, who))
-            elif blank and _is_channel(channel):
-                put(f"{channel} {self._of(rest, url, who)}")
-            else:
-                put(self._failed("no channel"))
+            put(channel + self._of(rest, url, who))
         return "".join(out)
 
     def too_long(self, begin: str) -> str:
@@ -173,9 +178,9 @@ class Helper:
         if "%" in url or "#" in url:
             return self._kept(url, lane)
         origin = url[: url.find("/", 8)]
-        found = lane.memory.origins.get(origin)
+        found = lane.memory.origins.new.get(origin)
         if found is None:
-            found = self._look(origin, lane.memory)
+            found = self._looked(origin, lane.memory)
         if isinstance(found, str):
             return found
         if isinstance(found, Answer):
@@ -184,9 +189,20 @@ class Helper:
             return self._answers.shown
         return self._kept(url, lane)
 
+    def _looked(self, origin: str, memory: Memory) -> Found:
+        try:
+            return self._look(origin, memory)
+        except Exception:  # what raises here raises in its row as well, which knows what to do
+            return False
+
     def _look(self, origin: str, memory: Memory) -> Found:
-        """What is to be done with the URLs of an origin that nobody asked for yet."""
-        found: Found = False
+        """What is to be done with the URLs of an origin that is not among the newer ones."""
+        kept = memory.origins
+        found: Found | None = kept.old.get(origin)
+        if found is not None:
+            kept.put(origin, found)
+            return found
+        found = False
         named = _ORIGIN.fullmatch(origin) if memory.hosts.usable else None
         if named is not None and len(host := named[1]) <= MAX_HOST:
             said = memory.hosts.of_host(host)
@@ -196,7 +212,7 @@ class Helper:
             elif said:
                 found = self._answers.shown if memory.hosts.any_path else True
         if len(origin) < MAX_KEY:
-            memory.origins.put(origin, found)
+            kept.put(origin, found)
         return found
 
     def _kept(self, url: str, lane: Lane) -> str:

@@ -21,7 +21,7 @@ _NO_LISTS: Final[tuple[EntryIndex, ...]] = ()
 class Hosts:
     """One filter and one policy of it. `any_path`: of a quiet host every URL is shown, whatever its path."""
 
-    __slots__ = ("_blocked", "_filter", "_indexes", "_policy", "_sources", "any_path", "usable")
+    __slots__ = ("_blocked", "_filter", "_indexes", "_names", "_policy", "_sources", "any_path", "usable")
 
     def __init__(self, filter_: Filter, policy: Policy) -> None:
         rules = filter_.ruleset
@@ -32,6 +32,9 @@ class Hosts:
         whole = policy.checks is None and not policy.only_allowed and policy.unrated is Unrated.SHOW
         self.usable = self.any_path or (whole and self._sources is not None)
         lists = _NO_LISTS if self.any_path else tuple(lst.index for lst in rules.lists)
+        self._names = rules.names | policy.names
+        if not self.any_path and self._sources is not None:
+            self._names |= self._sources.names
         self._indexes = (*(lst.index for lst in rules.mandatory), *lists)
         self._blocked = [
             Verdict(
@@ -49,14 +52,8 @@ class Hosts:
     def of_host(self, host: str) -> Verdict | bool:
         """The verdict on every URL of a canonical host that is a name; True: no table, list or label speaks of it;
         False: the rows have to say."""
-        parts = parts_of(host)
-        rules, policy = self._filter.ruleset, self._policy
-        if rules.names.may_name(parts) or policy.names.may_name(parts) or host[-1].isdigit():
+        if self._names.may_name(parts_of(host)) or (not self.any_path and "xn--" in host):
             return False
-        if not self.any_path:
-            sources = self._sources
-            if "xn--" in host or sources is None or sources.names.may_name(parts):
-                return False
         for number, index in enumerate(self._indexes):
             found = index.of_host(host)
             if found is not False:

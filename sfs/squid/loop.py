@@ -31,19 +31,19 @@ def exchanges(helper: Helper, read: Callable[[], bytes]) -> Iterator[str]:
         if skipping and lines:
             out, skipping = helper.too_long(lines.pop(0)), False
             if lines:
-                out += _answers(helper, lines)
+                out += _answers(helper, lines, odd="\0" in text)
         elif lines:
-            out = _answers(helper, lines)
+            out = _answers(helper, lines, odd="\0" in text or "\0" in lines[0])
         if skipping or len(rest) > MAX_LINE:
             rest, skipping = rest[:BEGIN], True
         if out:
             yield out
 
 
-def _answers(helper: Helper, lines: list[str]) -> str:
+def _answers(helper: Helper, lines: list[str], *, odd: bool) -> str:
     # Only a line that came in pieces, or a whole block of one, can be too long.
     if max(map(len, lines)) <= MAX_LINE:
-        return helper.answer(lines)
+        return helper.answer(lines, odd=odd)
     return "".join(helper.answer([line]) if len(line) <= MAX_LINE else helper.too_long(line[:BEGIN]) for line in lines)
 
 

@@ -48,6 +48,12 @@ class NamedHosts:
         self._any = "" in parts  # a pattern for any host
         self._parts = parts
 
+    def __or__(self, other: "NamedHosts") -> "NamedHosts":
+        """The names of both."""
+        both = NamedHosts()
+        both._any, both._parts = self._any or other._any, self._parts | other._parts
+        return both
+
     def may_name(self, parts: list[str]) -> bool:
         """Whether a table may speak of a host, given as `parts_of` it."""
         return self._any or not self._parts.isdisjoint(parts)
