@@ -47,7 +47,8 @@ def fields_of(values: list[str], form: Format) -> dict[Field, str]:
     """The fields of a line, unescaped; those that Squid does not know are left out. BadLine where a field is missing
     or there are too many."""
     names = form.fields
-    told = [value for value in values if not value.startswith(("myip=", "myport="))]  # of the default extras
+    # Squid ends a line with a blank; myip= and myport= are of the default extras.
+    told = [value for value in values if value and not value.startswith(("myip=", "myport="))]
     if len(told) < min(len(names), 2) and (Field.CLIENT in names or len(told) < 1):
         raise BadLine("too few fields")
     if len(told) > len(names) and Field.DATA in names[:-1]:

@@ -14,6 +14,7 @@ from sfs.squid.format import ACL, EXTRAS
 type Mode = Literal["acl", "rewrite"]
 type Tls = Literal["name", "splice", "bump"]
 PAGE: Final = "ERR_SFS"  # a page in Squid's folder of error pages
+CERTGEN: Final = "/usr/lib/squid/security_file_certgen"  # of Debian's squid-openssl
 CONCURRENCY: Final = 500
 TTL: Final = 10  # seconds that Squid itself remembers an answer; so long the old filter may still be felt
 _UNQUOTED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:,@%{}?&~;")
@@ -58,7 +59,11 @@ def _acl(of: Fragment) -> Sequence[str]:
 def _tls(of: Fragment) -> Sequence[str]:
     if of.tls == "name":
         return ()
-    lines = ["# http_port needs ssl-bump and tls-cert=; `sslcrtd_program` where it is to open connections."]
+    opens = "on" if of.tls == "bump" else "off"
+    port = f"ssl-bump generate-host-certificates={opens} tls-cert=/etc/squid/ca.pem"
+    lines = [f"# The port needs a certificate with its key: http_port 3128 {port}"]
+    if of.tls == "bump":
+        lines += [f"# and so do those made for sites: sslcrtd_program {CERTGEN} -s /var/spool/squid/ssl_db -M 4MB"]
     lines += ["acl sfs_hello at_step SslBump1", "ssl_bump peek sfs_hello"]
     if of.tls == "splice":
         return (*lines, "ssl_bump terminate !sfs_shown", "ssl_bump splice all")

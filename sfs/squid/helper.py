@@ -26,7 +26,7 @@ from sfs.sources.filter import Filter
 from sfs.sources.journal import Journal
 from sfs.sources.live import Live
 from sfs.squid.answers import Answer, Answers, decision_codes, with_code
-from sfs.squid.asked import BadLine, Who, fields_of, judge, policy_of, stays_by_name, who_of
+from sfs.squid.asked import NOTHING, BadLine, Who, fields_of, judge, policy_of, stays_by_name, who_of
 from sfs.squid.format import Field, Format
 from sfs.squid.hosts import Hosts
 from sfs.text.url import MAX_HOST, parse_url
@@ -258,6 +258,8 @@ class Helper:
 
     def _stranger(self, line: str, url: str, rest: str) -> str:
         """A line of a reader who is not known, or of another order of fields."""
+        if url in ("", NOTHING):
+            raise BadLine("no URL")
         values = line.split(" ")
         found = fields_of(values, self._form)
         lane = self._lane(who_of(found, self._form, len(values)))
