@@ -163,7 +163,8 @@ class _Running:
         self.live.on_change(changed)
 
     def _guard(self) -> None:
-        """Have the resolver judge by the configuration in force and the ports we listen on."""
+        """Have the resolver judge by the configuration in force and the ports we listen on; and know its balancers."""
+        stock.set_front(self.live.filter.config.front)
         own = [place.port for place in (self.listening or self.places) if place.port]
         self.resolver.reach = reach_of(self.live.filter.config).with_ports(own, self.admin_ports())
 

@@ -95,6 +95,7 @@ class Script:
             raise OptionsError(f"sfs: {fault}") from None
         # rawtcp: what is no HTTP would pass through a tunnel that is to be inspected, and nobody would have judged it.
         ctx.options.update(connection_strategy="lazy", upstream_cert=False, rawtcp=False)
+        stock.set_front(config.front)
         self._close()
         self._journal = Journal(config.state / "log", config.retention)
         certificate = Path(ctx.options.confdir).expanduser() / "mitmproxy-ca-cert.pem"

@@ -87,6 +87,7 @@ class Config:
     default_lists: bool
     pauses: tuple[Pause, ...]
     reach: tuple[ReachEntry, ...]
+    front: tuple[Network, ...]
     companions: tuple[OwnEntry, ...]
     unrated: Unrated | None
     safesearch: Strictness | None

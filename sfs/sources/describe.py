@@ -18,6 +18,7 @@ _ITEMS: Final[Mapping[str, Callable[[Any], str]]] = {
     "groups": lambda item: item.name,
     "bureaus": lambda item: f"{item.url} ({item.ask})",
     "reach": str,
+    "front": str,
 }
 
 

@@ -110,6 +110,7 @@ _READERS: Final[Mapping[Kind, Callable[[Node, Reader], Any]]] = {
     Kind.RATINGS: entries.ratings_of,
     Kind.LISTS: subscriptions.lists_of,
     Kind.REACH: lambda node, reader: each(node, reader, "a list of addresses", _reach),
+    Kind.NETWORKS: lambda node, reader: each(node, reader, "a list of addresses", values.network_of),
     Kind.HOSTS: entries.hosts_of,
     Kind.BUREAUS: subscriptions.bureaus_of,
     Kind.PAUSES: pauses_of,

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     LISTS = "lists"
     GROUPS = "groups"
     REACH = "reach"
+    NETWORKS = "networks"
     HOSTS = "hosts"
     BUREAUS = "bureaus"
     PAUSES = "pauses"
@@ -160,6 +161,15 @@ SETTINGS: Final = (
         "addresses inside (loopback, link-local, own ports) that clients may reach all the same",
         "内側のアドレスで、クライアントに開くもの",
         adds=True,
+    ),
+    S(
+        "front",
+        K.NETWORKS,
+        "[]",
+        "load balancers in front of the proxy, whose connections begin as the PROXY protocol says (`send-proxy`)",
+        "プロキシーの前のロードバランサー。接続はかならず PROXY プロトコルで始まる(`send-proxy`)",
+        adds=True,
+        file_only=True,
     ),
     S(
         "companions",
@@ -354,6 +364,7 @@ _VALUES: Final[dict[Kind, tuple[str, str]]] = {
     Kind.LISTS: ("lists", "リスト"),
     Kind.GROUPS: ("groups", "グループ"),
     Kind.REACH: ("addresses", "アドレス"),
+    Kind.NETWORKS: ("addresses, networks", "アドレス、ネットワーク"),
     Kind.HOSTS: ("hosts", "ホスト"),
     Kind.BUREAUS: ("bureaus", "ビューロー"),
     Kind.PAUSES: ("times", "時刻"),

@@ -72,7 +72,7 @@ def indexes(folder: Path) -> list[EntryIndex]:
     file = folder / "entries"
     file.write_text("".join(f"{line}\n" for line in ENTRIES))
     compile_list(file, "entries", folder / "compiled")
-    return [read_list(file).index, open_compiled(folder / "compiled").index]
+    return [read_list(file, "entries").index, open_compiled(folder / "compiled").index]
 
 
 def test_what_an_index_says_of_a_host_holds_for_its_urls(tmp_path):

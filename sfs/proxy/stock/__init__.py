@@ -4,6 +4,7 @@
     heads.py     bounds message heads in size and time; what stock crashes on
     handler.py   bounds what waits and who is silent, for each client connection
     lean.py      events and hooks of a connection with less work between them
+    front.py     the client that a load balancer names
     names.py     every private name these stand on; checked before anything is changed
 
 A layer of mitmproxy that raises leaves its connection hanging, so nothing in here may raise; what comes from the addon
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from mitmproxy import http
 from mitmproxy.proxy import commands
 
+from sfs.proxy.stock.front import set_front
 from sfs.proxy.stock.names import missing
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ __all__ = [
     "install",
     "missing",
     "set_error_page",
+    "set_front",
     "set_hooks",
 ]
 

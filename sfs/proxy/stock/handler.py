@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events, mode_servers
 
+from sfs.proxy.stock.front import client_behind, is_front
 from sfs.proxy.stock.lean import LeanHandler
 from sfs.proxy.stock.stream import HeldStream
 
@@ -28,6 +29,9 @@ class BoundedHandler(LeanHandler):
     _check: asyncio.TimerHandle | None = None
 
     async def handle_client(self) -> None:
+        # Stock takes the other end of the socket for the client: behind a load balancer all would be one.
+        if self.client.peername and is_front(self.client.peername[0]) and not await self._take_client():
+            return
         _by_client[self.client.id] = self
         if self.client.transport_protocol == "tcp":
             self._check_later()
@@ -36,6 +40,16 @@ class BoundedHandler(LeanHandler):
         finally:
             if self._check:
                 self._check.cancel()
+
+    async def _take_client(self) -> bool:
+        """Put the client that the balancer names in the place of its own address; False where it names none."""
+        io = self.transports[self.client]
+        told, client = await client_behind(io.reader) if isinstance(io.reader, asyncio.StreamReader) else (False, None)
+        if told:
+            self.client.peername = client or self.client.peername
+        elif (writer := self.transports.pop(self.client).writer) is not None:
+            writer.close()
+        return told
 
     def drop(self) -> None:
         """End this connection now, whatever goes on in it."""
