@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -40,10 +41,21 @@ def as_nobody() -> list[str]:
 
 
 class Squid:
-    """One running Squid. `port`: where it takes proxy requests; `login_port`: there only with a login (any)."""
+    """One running Squid. `port`: where it takes proxy requests; `login_port`: there only with a login (any). `lines`
+    stand before the last, that allows all; `before`: words before its command."""
 
-    def __init__(self, folder: Path, lines: str, *, hosts: Path | None = None, tls: str = "", more: str = "") -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        lines: str,
+        *,
+        hosts: Path | None = None,
+        tls: str = "",
+        more: str = "",
+        log: bool = True,
+        before: Sequence[str] = (),
+    ) -> None:
+        self.folder, self.before = folder, before
         self.port, self.login_port = free_port(), free_port()
         self.config = folder / "squid.conf"
         errors = folder / "errors"
@@ -53,7 +65,8 @@ class Squid:
         self.config.write_text(
             f"http_port 127.0.0.1:{self.port}{tls}\nhttp_port 127.0.0.1:{self.login_port} name=logins\n"
             f"pid_filename {folder}/squid.pid\ncache deny all\nnetdb_filename none\nvisible_hostname test\n"
-            f"logformat told %>Hs %rm %ru %un %ea\naccess_log stdio:{folder}/access.log told\n"
+            "logformat told %>Hs %rm %ru %un %ea\n"
+            f"access_log {f'stdio:{folder}/access.log told' if log else 'none'}\n"
             f"cache_log {folder}/cache.log\ncoredump_dir {folder}\n"
             f"cache_effective_user {'nobody' if os.geteuid() == 0 else _user()}\nerror_directory {errors}\n"
             "shutdown_lifetime 0 seconds\npinger_enable off\ndns_timeout 1 seconds\nconnect_timeout 5 seconds\n"
@@ -63,7 +76,7 @@ class Squid:
         )
 
     def __enter__(self) -> "Squid":
-        words = [*as_nobody(), program("squid"), "-N", "-f", str(self.config)]
+        words = [*self.before, *as_nobody(), program("squid"), "-N", "-f", str(self.config)]
         with (self.folder / "said").open("wb") as said:
             self.process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, cwd=self.folder
