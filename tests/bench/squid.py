@@ -27,7 +27,8 @@ from tests.squid.squids import Squid, printed  # noqa: E402
 SEED = 20261128
 BLOCKED = 0.3  # of the URLs on the pipe stand on the list
 PAGE = "http://pages.test/blocked"
-WALKED = 20_000  # URLs that the load asks Squid for, one after the other
+WALKED, SITES = 20_000, 200  # URLs that the load asks Squid for, one after the other, and their hosts: Squid keeps
+# connections by host, and would mostly open new ones to more
 _SYLLABLES = ("ka", "to", "mi", "re", "so", "ba", "do", "ne", "lu", "vi", "xa", "po", "gra", "sten", "mark", "web")
 _PATHS = ("", "index.html", "a/b/c.html", "img/x.png?v=3", "news/2026/11/28/item-4711.html")
 
@@ -49,7 +50,8 @@ class Data:
         self.zipf = _lines(folder / "zipf", rng, rng.choices(different, cum_weights=weights, k=urls))
         self.count = urls
         self.shown = folder / "shown"
-        self.shown.write_text("".join(f"{_url(rng, ())}\n" for _ in range(WALKED)))
+        sites = [_url(rng, ()).split("/", 3)[2] for _ in range(SITES)]
+        self.shown.write_text("".join(f"http://{rng.choice(sites)}/{n}/{rng.choice(_PATHS)}\n" for n in range(WALKED)))
 
 
 def _name(rng: random.Random) -> str:
