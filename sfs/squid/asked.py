@@ -14,6 +14,7 @@ from sfs.core.verdict import Action, Verdict
 from sfs.errors import UrlError
 from sfs.sources.explained import Asked, explain_url
 from sfs.sources.filter import Filter
+from sfs.sources.waiting import judged_here
 from sfs.squid.format import Field, Format
 from sfs.text.url import Url, name_url, parse_url
 
@@ -150,9 +151,9 @@ def tunnel_url(text: str) -> Url:
 
 def _verdict(url: Url, who: Who, filter_: Filter, policy: Policy, now: datetime) -> Verdict:
     facts = Facts(url, Https.SNI, method=who.method, client=who.client, login=who.login, time=now)
-    answer, facts = filter_.judge(facts, policy)
+    answer, facts = judged_here(filter_, facts, policy)
     if isinstance(answer, Need):
-        answer, _ = filter_.judge(facts.with_page(None), policy)
+        answer, _ = judged_here(filter_, facts.with_page(None), policy)
     assert isinstance(answer, Verdict)
     return answer
 

@@ -108,6 +108,7 @@ class Helper:
         self._url_first = form.fields[0] is Field.URL
         self._raw = Field.URL not in form.escaped
         self._filter: Filter | None = None
+        self._steady = True  # no label can come while this filter holds; where one can, none of its verdicts is kept
         self._time = now()
         self._lanes: dict[str, Lane] = {}
         self._memories: OrderedDict[tuple[int, Kind], Memory] = OrderedDict()
@@ -151,8 +152,11 @@ class Helper:
     def _begin(self) -> None:
         """Look at the clock and at the filter in force, once for each block of lines."""
         filter_, now = self._live.filter, self._now()
-        if filter_ is not self._filter:
-            self._filter = filter_
+        if filter_.store is not None:
+            filter_.store.look()
+        steady = filter_.bureaus is None and (filter_.store is None or not filter_.store.there)
+        if filter_ is not self._filter or steady is not self._steady:
+            self._filter, self._steady = filter_, steady
             self._memories.clear()
             self._lanes.clear()
         elif now.replace(microsecond=0) != self._time.replace(microsecond=0):
@@ -247,6 +251,7 @@ class Helper:
             self._tell(verdict.fault)
         answer = self._answers.answer(verdict, host, recorded=Journal.wants(verdict, policy.record))
         keep = verdict.fault is None and verdict.valid_until in (None, policy.valid_until)
+        keep = keep and (self._steady or policy.checks is not None)
         whole_host = keep and verdict.blocked and verdict.scope is Scope.HOST and lane.plain
         origin = url[: url.find("/", 8)]
         if whole_host and _ORIGIN.fullmatch(origin) and host == origin.partition("://")[2]:

@@ -28,7 +28,7 @@ class Hosts:
         self._filter, self._policy = filter_, policy
         self.any_path = policy.checks is not None and policy.checks <= MANDATORY_ONLY
         sources = filter_.labels
-        self._sources = sources if isinstance(sources, AllSources) and not sources.others else None
+        self._sources = sources if isinstance(sources, AllSources) and filter_.bureaus is None else None
         whole = policy.checks is None and not policy.only_allowed and policy.unrated is Unrated.SHOW
         self.usable = self.any_path or (whole and self._sources is not None)
         lists = _NO_LISTS if self.any_path else tuple(lst.index for lst in rules.lists)
@@ -61,10 +61,15 @@ class Hosts:
         return True
 
     def silent(self, url: Url) -> bool:
-        """Whether a URL of a quiet host carries no page, asks no name server and has no word."""
+        """Whether a URL of a quiet host has no label, carries no page, asks no name server and has no word."""
         form = url.forms[0]
         if len(url.forms) > 1:
             return False
+        sources = self._sources
+        for source in () if sources is None else sources.others:
+            answer = source.ask(url, self._policy)
+            if answer.labels or answer.away:
+                return False
         text = (f"{url.host} {form.path} {form.query}" if form.query else f"{url.host} {form.path}").lower()
         rules, policy = self._filter.ruleset, self._policy
         if not text.isascii() or "dns" in text or rules.wrappers.shows_page(text):

@@ -49,14 +49,14 @@ def stamp_of(files: Iterable[Path]) -> Stamp:
 
 
 class Watch:
-    """Reloads `live` in a thread of its own. `load`: makes a filter anew; SfsError where that fails. `say`: told of
-    each reload and of each that failed."""
+    """Reloads `live` in a thread of its own. `load`: makes a filter in place of the old one; SfsError where that fails.
+    `say`: told of each reload and of each that failed."""
 
     def __init__(
-        self, filter_: Filter, load: Callable[[], Filter], say: Callable[[str], object], every: float = EVERY
+        self, filter_: Filter, load: Callable[[Filter], Filter], say: Callable[[str], object], every: float = EVERY
     ) -> None:
         self._load, self._say, self._every = load, say, every
-        self.live = Live(filter_, lambda old: self._settled())
+        self.live = Live(filter_, self._settled)
         self._wake = threading.Event()
         self._asked = self._closed = False
         self._held = self._seen = stamp_of(files_of(filter_))
@@ -101,10 +101,10 @@ class Watch:
             gc.freeze()
             self._say("sfs squid: a new filter holds")
 
-    def _settled(self) -> Filter:
+    def _settled(self, old: Filter) -> Filter:
         """The filter that the files mean, of files that did not change while they were read."""
         for _ in range(TRIES):
-            fresh = self._load()
+            fresh = self._load(old)
             self._held, before = stamp_of(files_of(fresh)), self._held
             if self._held == before:
                 return fresh

@@ -98,6 +98,7 @@ def test_only_a_named_balancer_can_name_a_client(two, origin):
     line = b"PROXY TCP4 127.0.0.5 127.0.0.1 5000 8080\r\n"
     port = two[0].port
     assert said_to(port, FRONT, line, request(origin)).startswith(b"HTTP/1.1 403")
+    assert said_to(port, FRONT, line + request(origin)).startswith(b"HTTP/1.1 403")
     stranger = said_to(port, "127.0.0.7", line, request(origin))
     assert stranger.startswith(b"HTTP/1.1 400")  # to others it is no request at all
     assert said_to(port, "127.0.0.5", request(origin)).startswith(b"HTTP/1.1 403")

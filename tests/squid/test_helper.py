@@ -223,6 +223,30 @@ def test_a_timetable_changes_the_answer_at_its_minute(tmp_path):
     assert answers == ["OK", "ERR", "ERR", "OK"]
 
 
+def test_a_label_counts_from_the_next_line_on(tmp_path):
+    filter_ = filter_of(tmp_path, CONFIG)
+    helper = acl(filter_)
+    line = "1 http://rated.test/page 192.0.2.99 - GET - document - -"
+    assert words(helper.answer([line])) == ["1 OK"]
+    command = [
+        sys.executable,
+        "-m",
+        "sfs",
+        "bureau",
+        "rate",
+        "http://rated.test/page",
+        "4",
+        "--state",
+        str(tmp_path / "state"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert words(helper.answer([line])) == ["1 ERR"]
+    assert filter_.store is not None
+    (tmp_path / "state" / "labels.db").unlink()
+    filter_.store.look()  # lets go of it
+
+
 def test_what_is_kept_is_bounded(filter_, monkeypatch):
     monkeypatch.setattr(helpers, "MAX_KEPT", 50)
     monkeypatch.setattr(helpers, "MAX_WHO", 20)
@@ -284,7 +308,7 @@ def test_a_file_that_is_still_being_written_is_not_read(tmp_path):
     loads: list[str] = []
     first = filter_of(tmp_path, CONFIG)
 
-    def load() -> Filter:
+    def load(old: Filter) -> Filter:
         loads.append(file.read_text())
         return Chosen(file, {}).filter()
 

@@ -72,6 +72,11 @@ class BoundedHandler(LeanHandler):
             self._check_later()
 
     async def handle_connection(self, connection: Connection) -> None:
+        io = self.transports.get(connection)
+        if connection is self.client and io is not None and io.handler is None:
+            # Tasks begin at once here, and stock notes this one only when it first waits: what a balancer sent together
+            # with its line would be answered, and the connection could not be closed yet.
+            await asyncio.sleep(0)
         try:
             await super().handle_connection(connection)
         finally:
