@@ -17,7 +17,7 @@ from sfs.sources.filter import Filter
 from sfs.sources.settings import PageLanguage
 from sfs.squid import format as formats
 from sfs.squid.answers import AclAnswers, Answers, RewriteAnswers
-from sfs.squid.fragment import PAGE, TTL, Fragment, Mode, Tls, fragment
+from sfs.squid.fragment import TTL, Fragment, Mode, Tls, fragment
 from sfs.squid.page import squid_page
 
 
@@ -102,10 +102,7 @@ def config(mode: str, tls: str, page: str | None, children: int, ttl: int, **giv
     if page is not None:
         RewriteAnswers(page)  # whether it is an address
     words = (*program(), "squid", *_options(said))
-    text = fragment(Fragment(words, cast(Mode, mode), cast(Tls, tls), page, children, ttl))
-    sys.stdout.write(text)
-    if page is None:
-        click.echo(f"`sfs squid page` is Squid's error page: /usr/share/squid/errors/templates/{PAGE}", err=True)
+    sys.stdout.write(fragment(Fragment(words, cast(Mode, mode), cast(Tls, tls), page, children, ttl)))
     return 0
 
 

@@ -14,6 +14,7 @@ from sfs.squid.format import ACL, EXTRAS
 type Mode = Literal["acl", "rewrite"]
 type Tls = Literal["name", "splice", "bump"]
 PAGE: Final = "ERR_SFS"  # a page in Squid's folder of error pages
+ERRORS: Final = "/usr/share/squid/errors/templates"
 CERTGEN: Final = "/usr/lib/squid/security_file_certgen"  # of Debian's squid-openssl
 CONCURRENCY: Final = 500
 TTL: Final = 10  # seconds that Squid itself remembers an answer; so long the old filter may still be felt
@@ -78,6 +79,7 @@ def _access(of: Fragment) -> Sequence[str]:
         if of.page is not None:
             lines.append(f"deny_info 302:{_page(of.page)} sfs_shown")
         else:
+            lines.append(f"# The page that `sfs squid page` prints belongs into {ERRORS}/{PAGE}")
             lines.append(f"deny_info 403:{PAGE} sfs_shown")
         lines.append(f"http_access deny {tunnels} !sfs_shown")
         if of.mode == "acl":
