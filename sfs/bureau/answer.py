@@ -7,7 +7,7 @@ inside the list, as an error in its place. Spec: PICS Labels 1.1, "Requesting La
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -22,6 +22,7 @@ MAX_COMMENT: Final = 500  # characters
 MAX_TEXT: Final = 2_097_152  # characters of labels; an answer with long URLs in trees would have no bound
 AWAY: Final = 'error (service-unavailable "the labels cannot be read now")'
 UNKNOWN: Final = 'error (no-ratings "unknown service")'
+_LAST: Final = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
 
 type Entry = StoredLabel | None
 type Tree = list[StoredLabel] | None  # None: more labels than one answer holds
@@ -161,7 +162,7 @@ def _options(label: StoredLabel, format_: Format) -> str:
     if label.on is not None:
         text += f'on "{_date(label.on)}" '
     if label.until is not None:
-        text += f'until "{_date(label.until)}" '
+        text += f'until "{_end(label.until)}" '
     return text
 
 
@@ -191,4 +192,14 @@ def _ratings(ratings: Ratings) -> str:
 
 @lru_cache(maxsize=1024)  # an import gives all its labels one date
 def _date(moment: datetime) -> str:
-    return write_date(moment)
+    """Clients of the time read 21 characters exactly: no seconds."""
+    return write_date(moment.replace(second=0, microsecond=0))
+
+
+@lru_cache(maxsize=1024)
+def _end(moment: datetime) -> str:
+    """As `_date`, the next whole minute: nobody is to drop a label that the bureau still has. How long an answer may be
+    kept is said to the second (`max_age`)."""
+    if (moment.second or moment.microsecond) and moment < _LAST:
+        moment += timedelta(minutes=1)
+    return _date(moment)

@@ -49,6 +49,16 @@ def test_each_format_says_what_it_should():
     assert text(FULL, format_=Format.FULL) == text(FULL, format_=Format.SIGNED) == full
 
 
+def test_dates_have_the_21_characters_that_old_clients_read_and_none_ends_too_early():
+    on, until = datetime(2026, 10, 1, 8, 15, 59, tzinfo=UTC), datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+    label = StoredLabel(S, "http://h.example/a", LV2, on=on, until=until)
+    said = 'on "2026.10.01T08:15+0000" until "2027.01.01T00:00+0000" r (lv 2)'
+    assert text(label, format_=Format.FULL) == said
+    (whole,) = parse_label_list(f'(PICS-1.1 "{S}" l {said})', answer=True).services[0].labels
+    assert whole.options.on <= on and whole.options.until >= until
+    assert write_answer(query("http://h.example/a"), [Labels(S, [label])], until - timedelta(seconds=9)).max_age == 9
+
+
 def test_words_in_another_script_are_left_out():
     label = StoredLabel(S, "http://h.example/a", LV2, by="評価者", comment="よい")
     assert text(label, format_=Format.FULL) == "r (lv 2)"
