@@ -1,5 +1,6 @@
 """The application: PICS queries before everything else, then the routes of pages, API and figures."""
 
+import contextlib
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
@@ -16,10 +17,11 @@ from sfs.bureau.answer import Answer
 from sfs.bureau.api import HEADERS, Api
 from sfs.bureau.counts import TYPE, Counts
 from sfs.bureau.desk import Desk, Hosted
-from sfs.bureau.lookups import Faults, LookUps
+from sfs.bureau.lookups import Faults, LookUps, StoreAway
 from sfs.bureau.page import MAX_ADDRESS, Found, bureau_page
 from sfs.bureau.query import Query, QueryError, parse_fields, read_url
 from sfs.bureau.ratings import Gone, Ratings, read_body, send_text
+from sfs.match.entry import is_bare_name
 from sfs.pics.safetyonline import SERVICE, service_key
 from sfs.sources.places import rules_dir
 from sfs.web.answer import PageAnswer
@@ -59,6 +61,9 @@ class App:
         if scope["type"] != "http":
             return
         try:
+            if self._desk.is_due and not (scope["query_string"] and scope["path"] in self._query_paths()):
+                with contextlib.suppress(StoreAway):  # a question has them read on its way
+                    await self._look_ups.run(self._desk.hosted)
             if scope["path"] in self._query_paths():
                 await self._ratings(scope, receive, send)
             else:
@@ -100,7 +105,7 @@ class App:
             return _response(bureau_page(language, hosted, problem="fault_url"))
         shown = typed.decode("utf-8", "replace")
         try:
-            asked = read_url(typed)
+            asked = read_url(b"http://" + typed if is_bare_name(shown) else typed)
         except QueryError:
             return _response(bureau_page(language, hosted, typed=shown, problem="fault_url"))
         ids = [service.uri for service in hosted.services[:50]]

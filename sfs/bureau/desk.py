@@ -76,9 +76,8 @@ class Desk:
 
     def hosted(self) -> Hosted:
         """The services, at most REFRESH old; older ones where they cannot be read."""
-        now = self._clock()
-        if now - self._read_at >= REFRESH:
-            self._read_at = now
+        if self.is_due:
+            self._read_at = self._clock()
             try:
                 self._hosted = Hosted.of(self._store.services())
             except Exception as fault:
@@ -88,6 +87,11 @@ class Desk:
     def kept(self) -> Hosted:
         """The services as they were last read, without the store."""
         return self._hosted
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the services are to be read again."""
+        return self._clock() - self._read_at >= REFRESH
 
     def answers(self, queries: Sequence[Query]) -> list[Answer]:
         """The label list for each query, whatever happens: what cannot be read is said in it. Queries for the same

@@ -1,14 +1,19 @@
 """The page for people, and what else is served beside queries."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
-from sfs.bureau.desk import Hosted
+from sfs.bureau.app import App
+from sfs.bureau.counts import Counts
+from sfs.bureau.desk import REFRESH, Desk, Hosted
+from sfs.bureau.lookups import Faults, LookUps
 from sfs.bureau.page import Found, bureau_page
 from sfs.pics.safetyonline import SERVICE
 from sfs.pics.stored import StoredLabel, StoredService
+from sfs.sources.labels import LabelStore
 from tests.bureau.conftest import RAT
 from tests.bureau.running import Bureau
 from tests.e2e import axe
@@ -35,6 +40,7 @@ def test_a_person_looks_a_page_up(bureau):
     assert reply.status == 200
     assert "adults, very strong content" in reply.text and "http://h.example/adult/" in reply.text
     assert "Nobody has rated this page yet." in reply.text  # by the other service
+    assert "http://h.example/" in bureau.ask("/look-up", "POST", b"url=h.example").text  # as people write it
     for nothing in (b"url=mailto:x@example.com", b"url=http://none.example/"):
         assert bureau.ask("/look-up", "POST", nothing).text.count("Nobody has rated this page yet.") == 2
 
@@ -52,6 +58,38 @@ def test_whatever_was_typed_or_stored_is_shown_as_text():
     text = page.body.decode()
     assert "<script" not in text and "\u202e" not in text and "49" not in text
     assert text.count("&lt;script&gt;") >= 6
+
+
+def test_a_new_service_is_known_to_whoever_asks_first(filled):
+    store, now = LabelStore.open(filled), [0.0]
+    faults = Faults()
+    desk = Desk(store, faults, lambda: now[0])
+
+    async def asked(path: str, query: bytes = b"") -> tuple[int, bytes]:
+        look_ups = LookUps(desk.answers)
+        app = App(desk, look_ups, Counts(lambda: 0, lambda: 0), faults)
+        look_ups.start()
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "headers": []}
+        await app(scope, None, send)
+        assert look_ups.stop()
+        return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
+
+    try:
+        for number, (path, query) in enumerate(
+            [("/ratings", b""), ("/api/v1/services", b""), ("/new3", b"u=http://h.example/"), ("/new4", b"")]
+        ):
+            uri = f"http://n.example/new{number + 1}"
+            store.add_service(uri)
+            now[0] += REFRESH
+            status, body = asyncio.run(asked(path, query))
+            assert status == 200 and uri.encode() in body
+    finally:
+        store.close()
 
 
 def test_descriptions_of_services_are_served_as_stored(bureau):
