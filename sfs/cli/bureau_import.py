@@ -17,7 +17,7 @@ from sfs.bureau.importing.journal import Journal
 from sfs.bureau.importing.meaning import Meaning
 from sfs.bureau.importing.plan import PICS, RAT, TABLE, Asked, Part, content_key, plan_import
 from sfs.bureau.importing.run import BATCH, Import, Outcome
-from sfs.cli.bureau_rate import open_store, store_options
+from sfs.cli.bureau_rate import open_store, service_of, store_options
 from sfs.cli.list_check import note_row, reason_lines
 from sfs.errors import SfsError, Where
 from sfs.lists.formats import FORMATS
@@ -95,9 +95,8 @@ def export(format_: str, out: Path | None, service: str | None, database: str | 
     never half of it, and `sfs bureau import` reads it back as the same labels."""
     store = open_store(database, state, create=False)
     try:
-        if service is not None and store.service(service) is None:
-            known = ", ".join(one.uri for one in store.services())
-            raise SfsError(f"no service {service[:80]!r} is kept here", mend=f"one of {known}")
+        if service is not None:
+            service = service_of(store, service).uri
         count = _Counting(store.each(service))
         pieces = (write_table if format_ == TABLE else write_lists)(count)
         if out is None:

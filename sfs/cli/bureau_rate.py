@@ -4,15 +4,16 @@ import getpass
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sfs.bureau.dates import read_moment
 from sfs.errors import SfsError
+from sfs.match.entry import is_bare_name
 from sfs.pics.coverage import parse_prefix
-from sfs.pics.options import parse_date
 from sfs.pics.reader import Reader
 from sfs.pics.safetyonline import CATEGORY, MAX_RATING, SERVICE, rating_of_ratings, service_key
 from sfs.pics.service_reader import parse_service
@@ -58,21 +59,26 @@ def rate(
     state: str | None,
 ) -> int:
     """Rate a page: N is 0 to 4. For a service with other categories write them as n=2,s=0. `none` takes a rating back.
-    Exit 1 where there was none to take back."""
+    A bare name, as example.com, is the site with the hosts below it. Exit 1 where there was none to take back."""
     who = by or _login()
+    if is_bare_name(url):
+        below, generic, for_ = below or not generic, True, url_of(url).origin
+    else:
+        generic, for_ = generic or below, url
     ends = None if until is None else moment_of(until, datetime.now(UTC))
     with closing(open_store(database, state, create=True)) as store:
-        kept = _service(store, service)
+        kept = service_of(store, service)
         if rating == NONE:
-            gone = store.withdraw(kept.uri, url, generic=generic or below, who=who)
+            gone = store.withdraw(kept.uri, for_, generic=generic, who=who)
             click.echo(f"{url}: taken back" if gone else f"{url}: was not rated")
             return 0 if gone else 1
         label = StoredLabel(
-            kept.uri, url, ratings_of(rating, kept), generic or below, below, by=who, until=ends, comment=comment
+            kept.uri, for_, ratings_of(rating, kept), generic, below, by=who, until=ends, comment=comment
         )
         counts = store.rate([label], who=who)
         said = "rated" if counts.new else "rated anew" if counts.changed else "was rated so already"
-        click.echo(f"{url}: {said}: {_shown(label.ratings)}")
+        site = f" ({_reach(label)})" if for_ != url else ""
+        click.echo(f"{url}: {said}: {_shown(label.ratings)}{site}")
     return 0
 
 
@@ -88,7 +94,7 @@ def query(
     """Say which labels URLs have now: one line for each service that has one. Exit 1 where a URL has none."""
     asked = [url_of(url) for url in urls]
     with closing(open_store(database, state, create=False)) as store:
-        services = store.services() if service is None else (_service(store, service),)
+        services = store.services() if service is None else (service_of(store, service),)
         answers = store.find(asked, [one.uri for one in services], datetime.now(UTC), generic_only=generic)
     missing = False
     for number, (url, canonical) in enumerate(zip(urls, asked, strict=True)):
@@ -110,7 +116,7 @@ def query(
 def history(url: str, service: str | None, as_json: bool, database: str | None, state: str | None) -> int:
     """Print all that was ever said of a URL or a prefix, oldest first. Exit 1 where nothing was."""
     with closing(open_store(database, state, create=False)) as store:
-        changes = store.history(url, None if service is None else _service(store, service).uri)
+        changes = store.history(url, None if service is None else service_of(store, service).uri)
     for change in changes:
         click.echo(json.dumps(_change_object(change), ensure_ascii=False) if as_json else _change_line(change))
     if not changes and not as_json:
@@ -135,20 +141,13 @@ def url_of(text: str) -> Url:
 
 
 def moment_of(text: str, now: datetime) -> datetime:
-    """The end that `text` names: of a day its last second here, of a moment without zone our own. SfsError where it is
-    no date, or is over."""
-    found = parse_date(text)
-    try:
-        if found is None and len(text) == len("2027-03-31"):
-            found = datetime.combine(date.fromisoformat(text), datetime.max.time()).replace(microsecond=0)
-        elif found is None:
-            found = datetime.fromisoformat(text)
-        found = found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise SfsError(f"{text[:40]!r} is no date", mend="write it as 2027-03-31 or 2027-03-31T18:00+09:00") from None
+    """The end that `text` names. SfsError where it is no date, or is over."""
+    found = read_moment(text, end=True)
+    if found is None:
+        raise SfsError(f"{text[:40]!r} is no date", mend="write it as 2027-03-31 or 2027-03-31T18:00+09:00")
     if found <= now:
         raise SfsError(f"{text} is over", mend="name a day to come, or write `none` for N to take the rating back")
-    return found + timedelta(microseconds=-found.microsecond)
+    return found
 
 
 def ratings_of(text: str, service: StoredService) -> Ratings:
@@ -198,7 +197,8 @@ def label_object(label: StoredLabel) -> dict[str, object]:
     }
 
 
-def _service(store: LabelStore, uri: str) -> StoredService:
+def service_of(store: LabelStore, uri: str) -> StoredService:
+    """The service that an option names. SfsError where it is not kept."""
     found = store.service(uri)
     if found is None:
         names = ", ".join(service.uri for service in store.services())
@@ -217,19 +217,27 @@ def _lines(url: str, labels: list[StoredLabel]) -> Iterator[str]:
     if not labels:
         yield f"{url}: not rated"
     for label in labels:
-        reach = "it and the hosts below" if label.below else "all that begins so" if label.generic else "this page"
-        yield f"{url}: {_shown(label.ratings)} for {label.for_} ({reach}), {_about(label)}"
+        yield f"{url}: {_shown(label.ratings)} for {label.for_} ({_reach(label)}), {_about(label)}"
+
+
+def _reach(label: StoredLabel) -> str:
+    return "it and the hosts below" if label.below else "all that begins so" if label.generic else "this page"
 
 
 def _about(label: StoredLabel) -> str:
-    words = [label.service, f"by {label.by}" if label.by else "", f"on {label.on:%Y-%m-%d}" if label.on else ""]
-    words += [f"until {label.until:%Y-%m-%d}" if label.until else "", f"from {label.source}" if label.source else ""]
+    """Who, when and why; days are those of this machine's zone, as they are typed."""
+    words = [label.service, f"by {label.by}" if label.by else "", f"on {_day(label.on)}" if label.on else ""]
+    words += [f"until {_day(label.until)}" if label.until else "", f"from {label.source}" if label.source else ""]
     return ", ".join(word for word in (*words, label.comment and json.dumps(label.comment, ensure_ascii=False)) if word)
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d}"
 
 
 def _change_line(change: Change) -> str:
     said = "taken back" if change.label is None else f"{_shown(change.label.ratings)}, {_about(change.label)}"
-    reach = "all that begins so" if change.generic else "this page"
+    reach = _reach(change.label) if change.label else "all that begins so" if change.generic else "this page"
     return f"{change.serial}  {change.at.astimezone():%Y-%m-%d %H:%M:%S}  {change.who}: {reach}: {said}"
 
 

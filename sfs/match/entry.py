@@ -171,3 +171,14 @@ def _written_port(body: str, url: Url, scheme: str | None) -> int | None:
 def _error(what: str, where: Where | None, column: int, mend: str) -> RuleError:
     place = None if where is None else Where(where.file, where.line, column)
     return RuleError(what[:300], place, mend)
+
+
+def is_bare_name(text: str) -> bool:
+    """Whether a cell is a name or an address and nothing more: then it means the site, as in a list of names."""
+    if "/" in text or "?" in text:
+        return False
+    try:
+        entry = parse_entry(text)
+    except RuleError:
+        return False
+    return entry is not None and entry.port is None and entry.unit <= Unit.HOST and not text.startswith("=")

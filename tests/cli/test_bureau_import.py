@@ -277,7 +277,7 @@ def test_what_is_exported_fills_an_empty_store_again(home, format_, name):
 def test_an_export_that_fails_leaves_the_old_file(home):
     rate_by_hand(StoredLabel(SERVICE, "http://hand.test", (("lv", 1),), True))
     write("out.csv", "old")
-    with pytest.raises(SfsError, match="no service"):
+    with pytest.raises(SfsError, match="no labels of"):
         run(export, "-o", "out.csv", "--service", "http://other.test/")
     Path("taken").mkdir()
     Path("taken/.out.csv.part").mkdir()

@@ -68,6 +68,18 @@ def test_a_rating_is_found_and_so_is_its_history(where):
     assert '"見た"' in output.splitlines()[0]
 
 
+def test_a_bare_name_is_the_site_as_in_lists_and_tables(where):
+    reach = " (it and the hosts below)"
+    assert bureau("rate", "example.com", "3", "--by", "s", *where)[0] == f"example.com: rated: lv 3{reach}\n"
+    output, code = bureau("query", "example.com", "http://www.example.com/x", "https://example.com:8443/", *where)
+    assert code == 0 and output.count(f"lv 3 for http://example.com{reach}") == 3
+    assert f"  s: {reach.strip(' ()')}: lv 3" in bureau("history", "example.com", *where)[0]
+    bureau("rate", "example.com", "2", "--generic", "--by", "s", *where)
+    assert bureau("query", "http://example.com/x", "http://www.example.com/", *where)[1] == 1  # this host alone
+    assert bureau("rate", "example.com", "none", "--by", "s", *where) == ("example.com: taken back\n", 0)
+    assert bureau("query", "example.com", *where)[1] == 1
+
+
 def test_json_has_a_line_for_each_url(state):
     bureau("rate", "http://example.com/a/", "4", "--generic", "--by", "yamada", *state)
     output, code = bureau("query", "example.com/a/b", "http://other.test/", "--json", *state)

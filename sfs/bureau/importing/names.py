@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sfs.bureau.importing.meaning import Meaning, Noting, Read
-from sfs.errors import RuleError, Where
+from sfs.errors import Where
 from sfs.lists.files import Reading
 from sfs.lists.notes import LEFT, PART, Note, Notes
-from sfs.match.entry import Entry, Unit, parse_entry
+from sfs.match.entry import Entry, Unit
 from sfs.pics.stored import StoredLabel
 from sfs.pics.values import Ratings
 from sfs.text.url import parents
@@ -145,14 +145,3 @@ def prefixes_of(entry: Entry) -> list[tuple[str, bool, bool]]:
         return [(f"{origin}{form.path}", False, False), (f"{origin}{form.path}?", True, False)]
     bare = form.path[:-1]
     return [(f"{origin}{form.path}", True, False), *([(f"{origin}{bare}", False, False)] if bare else [])]
-
-
-def is_bare_name(text: str) -> bool:
-    """Whether a cell is a name or an address and nothing more: then it means the site, as in a list of names."""
-    if "/" in text or "?" in text:
-        return False
-    try:
-        entry = parse_entry(text)
-    except RuleError:
-        return False
-    return entry is not None and entry.port is None and entry.unit <= Unit.HOST and not text.startswith("=")

@@ -7,22 +7,23 @@
     by        the rater                           on       when it was rated
     until     when the rating ends                comment, service, source
 
-Only url and one of rating and category must be there. A date is 2026-11-28, with or without a time and its zone.
+Only url and one of rating and category must be there. A date is 2026-11-28, with or without a time and its zone
+(dates.py).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from sfs.bureau.dates import read_moment
 from sfs.bureau.importing.meaning import Meaning, Noting, Read, rated
-from sfs.bureau.importing.names import is_bare_name
 from sfs.bureau.importing.table_rows import Row, read_cell, rows_of
 from sfs.errors import LabelError, RuleError, SfsError, Where
 from sfs.lists.notes import BAD, LEFT, PART, Note, shown
+from sfs.match.entry import is_bare_name
 from sfs.pics.coverage import parse_prefix
-from sfs.pics.options import parse_date
 from sfs.pics.reader import Reader
 from sfs.pics.safetyonline import MAX_RATING, SERVICE, service_key
 from sfs.pics.sexpr import Cursor
@@ -47,7 +48,6 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 _KNOWN: Final = {name: column for column, names in COLUMNS.items() for name in names}
 _YES: Final = frozenset({"true", "t", "yes", "y", "1", "on", "はい", "○"})
 _NO: Final = frozenset({"false", "f", "no", "n", "0", "off", "いいえ", "×"})
-_DAY: Final = 10  # characters of a date without a time
 
 
 def is_label_table(start: bytes) -> bool:
@@ -198,21 +198,12 @@ class _Table:
         return rated(category.rating)
 
     def _date(self, column: str, *, end: bool = False) -> datetime | None:
-        """A moment of a cell; of a day alone its start in UTC, or where it ends something, its end."""
+        """A moment of a cell. `end`: it ends something."""
         text = self.cell(column).strip()
-        if not text:
-            return None
-        text_of_day = text.replace("/", "-").replace(".", "-")
-        try:
-            if len(text) <= _DAY:
-                day = datetime.strptime(text_of_day, "%Y-%m-%d").replace(tzinfo=UTC)
-                return day + timedelta(days=1) if end else day
-            moment = parse_date(text) or datetime.fromisoformat(text)
-        except (ValueError, OverflowError):
-            raise self.fault(column, f"{column} is no date", "write as 2026-11-28 or 2026-11-28T04:38+09:00") from None
-        if moment.tzinfo is None:
-            raise self.fault(column, f"{column} has no time zone", "write as 2026-11-28T04:38+09:00")
-        return moment.replace(microsecond=0)
+        moment = read_moment(text, end=end)
+        if text and moment is None:
+            raise self.fault(column, f"{column} is no date", "write as 2026-11-28 or 2026-11-28T04:38+09:00")
+        return moment
 
 
 def _plain(cell: str) -> str:

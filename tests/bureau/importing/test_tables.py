@@ -1,6 +1,8 @@
 """Tables of labels: what a spreadsheet writes, and what somebody writes by hand."""
 
+import time
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from sfs.bureau.importing.meaning import Meaning
 from sfs.bureau.importing.table_rows import read_cell, rows_of, write_cell
 from sfs.bureau.importing.tables import is_label_table, read_table
+from sfs.cli.bureau_rate import moment_of
 from sfs.errors import RuleError
 from sfs.pics.safetyonline import SERVICE
 from sfs.pics.stored import StoredLabel
@@ -62,9 +65,22 @@ def test_a_bare_name_means_the_site_and_a_url_the_page(read):
     ]
 
 
-def test_a_day_is_over_at_its_end(read):
-    labels, _ = read("url,rating,until\nexample.com,1,2026/12/31\n")
-    assert labels[0][1].until == datetime(2027, 1, 1, tzinfo=UTC)
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_a_day_is_the_one_that_sfs_bureau_rate_means(read, zone, monkeypatch):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        days = ("2026/12/31", "2026-12-31", "2026.12.31", "2026-12-31T23:59:59", "2026-12-31 23:59:59")
+        labels, notes = read("url,rating,until\n" + "".join(f"example.com,1,{day}\n" for day in days))
+        by_hand = {moment_of(day, datetime(2026, 1, 1, tzinfo=UTC)) for day in days}
+        assert notes == [] and len(labels) == len(days)
+        assert {label.until for _, label in labels} == by_hand
+        assert by_hand == {datetime(2026, 12, 31, 23, 59, 59, tzinfo=ZoneInfo(zone))}
+        labels, _ = read("url,rating,on\nexample.com,1,2026-12-31\n")
+        assert labels[0][1].on == datetime(2026, 12, 31, tzinfo=ZoneInfo(zone))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -89,7 +105,7 @@ def test_japanese_columns_in_every_encoding(read, delimiter, encoding):
         ("javascript:alert(1),1,,", "t:2:1", "no URL that a browser opens"),
         ("http://example.com/,1,maybe,", "t:2:3", "generic is neither yes nor no"),
         ("http://example.com/,1,,tomorrow", "t:2:4", "until is no date"),
-        ("http://example.com/,1,,2026-11-28T10:00", "t:2:4", "until has no time zone"),
+        ("http://example.com/,1,,20261128", "t:2:4", "until is no date"),
         ("http://example.com/,1,,2026-02-30", "t:2:4", "until is no date"),
         ('"http://example.com/,1,,', "t:2:1", "a quote that is not closed"),
         ('"a"b,1,,', "t:2:1", "no row of a table: ',' expected after '\"'"),
