@@ -12,7 +12,8 @@ from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Verdict
 from sfs.pics.judge import judge_labels
 from sfs.pics.labels import LabelList
-from sfs.pics.rule_judge import Evidence, is_same_service
+from sfs.pics.rule_judge import Evidence
+from sfs.pics.safetyonline import service_key
 from sfs.pics.selflabels import SelfLabel
 from sfs.sources.config import Config, load_config
 from sfs.sources.policies import policies_from
@@ -63,6 +64,7 @@ def _own_labels(lists: Iterable[LabelList], url: Url, now: datetime) -> Iterable
 
 def _rating(answer: LabelList, service: str, url: Url, now: datetime) -> int | None:
     """What a bureau says that was asked for one service."""
-    asked = tuple(one for one in answer.services if one.service is not None and is_same_service(one.service, service))
+    key = service_key(service)
+    asked = tuple(one for one in answer.services if one.service is not None and service_key(one.service) == key)
     found = judge_labels(LabelList(asked), url, now)
     return None if found is None else found.rating

@@ -72,22 +72,27 @@ def write_answer(query: Query, parts: Sequence[Part], now: datetime) -> Answer:
     from."""
     body = _Body(query)
     away = unknown = 0
-    for part in parts:
+    for place, part in enumerate(parts):
         if part is None:
             unknown += 1
             body.pieces.append(UNKNOWN)
         elif isinstance(part, Away):
             away += 1
-            body.pieces.append(f'"{quotable(part.service)}" {AWAY}')
+            body.pieces.append(f'"{_id(query, place, part.service)}" {AWAY}')
         else:
             tree = isinstance(part, Trees)
-            body.pieces.append(f'"{quotable(part.service)}" l')
+            body.pieces.append(f'"{_id(query, place, part.service)}" l')
             for asked, entry in zip(query.urls, part.entries, strict=True):
                 body.add(asked, entry, tree)
     age = MAX_AGE if body.ends is None else max(0, min(MAX_AGE, int((body.ends - now).total_seconds())))
     text = "\n ".join(body.pieces) or UNKNOWN
     entries = (len(parts) - away - unknown) * len(query.urls)
     return Answer(f"(PICS-1.1 {text})\n", 0 if away else age, entries, body.found, unknown, away)
+
+
+def _id(query: Query, place: int, service: str) -> str:
+    """The id of a service as it was asked for: a client may know it by another of its ids alone."""
+    return query.services[place] if query.services else quotable(service)
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from sfs.pics.rule_expressions import Comparison, Expression, Otherwise
 from sfs.pics.rule_patterns import Target, target_of
 from sfs.pics.rule_settings import SETTINGS, RuleSettings
 from sfs.pics.rules import RuleClause, Rules, RuleService
-from sfs.pics.safetyonline import service_key, system_of
+from sfs.pics.safetyonline import service_key
 from sfs.pics.values import Ratings, Value, spans
 
 _NOTHING: Final[Mapping[str, LabelList | None]] = MappingProxyType({})
@@ -157,11 +157,12 @@ def _of_source(
     lists: Iterable[LabelList], service: str, target: Target, now: datetime, settings: RuleSettings
 ) -> Iterator[Ratings]:
     """Those of one source: in each form of the URL the label in force, and those that stand as high as it does."""
+    key = service_key(service)
     found = [
         (rank, label.ratings)
         for label_list in lists
         for info in label_list.services
-        if info.service is not None and not info.options.void and is_same_service(info.service, service)
+        if info.service is not None and not info.options.void and service_key(info.service) == key
         for label in info.each_label()
         for options in (effective_options(info, label),)
         if usable(options, now)
@@ -184,11 +185,3 @@ def _ranks(
             yield form, True, 0, newest
         elif prefix is not None and target.url is not None and prefix.covers(target.url, form, generic):
             yield form, not generic, prefix.length if generic else 0, newest
-
-
-def is_same_service(one: str, other: str) -> bool:
-    """Whether two URLs name one rating service: in another spelling, or as aliases of a system we know."""
-    if service_key(one) == service_key(other):
-        return True
-    system = system_of(one)
-    return system is not None and system is system_of(other)

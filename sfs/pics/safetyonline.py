@@ -132,14 +132,23 @@ SYSTEMS: tuple[System, ...] = (
 )
 
 
-def service_key(service_id: str) -> str:
-    """The id in one spelling: http or https, www or not, a slash at the end or not are the same service."""
+def _spelling(service_id: str) -> str:
     host, _, path = _SCHEME.sub("", service_id.strip()).partition("/")
     return f"{host.lower().removeprefix('www.')}/{path}".rstrip("/")
 
 
 _BY_NAME = {system.name: system for system in SYSTEMS}
-_BY_ID = {service_key(service_id): system for system in SYSTEMS for service_id in system.ids}
+_BY_ID = {_spelling(service_id): system for system in SYSTEMS for service_id in system.ids}
+_KEYS = {_spelling(service_id): _spelling(system.ids[0]) for system in SYSTEMS for service_id in system.ids}
+
+
+def service_key(service_id: str) -> str:
+    """One key for all ids of a service: http or https, www or not, a slash at the end or not, and the further ids under
+    which a known system goes."""
+    spelling = _spelling(service_id)
+    return _KEYS.get(spelling, spelling)
+
+
 _ICRA_OLD_CODES = _BY_NAME["ICRA v02"].tables.keys() - _BY_NAME["ICRA v03"].tables.keys()
 
 
@@ -150,7 +159,7 @@ def system_of(service_id: str, aliases: Mapping[str, str] | None = None) -> Syst
     for alias, name in (aliases or {}).items():
         if service_key(alias) == key:
             return _BY_NAME.get(name)
-    return _BY_ID.get(key)
+    return _BY_ID.get(_spelling(service_id))
 
 
 def tables_of(system: System) -> tuple[Mapping[str, Steps], ...]:

@@ -59,6 +59,13 @@ def test_dates_have_the_21_characters_that_old_clients_read_and_none_ends_too_ea
     assert write_answer(query("http://h.example/a"), [Labels(S, [label])], until - timedelta(seconds=9)).max_age == 9
 
 
+def test_a_service_is_named_as_it_was_asked_for():
+    asked = Query(query("http://h.example/a").urls, ("https://s.example", "http://t.example"))
+    told = write_answer(asked, [Labels(S, [FULL]), Away("http://t.example/")], NOW)
+    said = parse_label_list(told.text, answer=True).services
+    assert [one.service for one in said] == ["https://s.example", "http://t.example"]
+
+
 def test_words_in_another_script_are_left_out():
     label = StoredLabel(S, "http://h.example/a", LV2, by="評価者", comment="よい")
     assert text(label, format_=Format.FULL) == "r (lv 2)"

@@ -111,7 +111,8 @@ def test_another_service_is_rated_by_its_categories(state, tmp_path):
     assert [line.split(" for ")[0] for line in output.splitlines()] == [
         "http://example.com/: lv 1", "http://example.com/: n 2 s 0",
     ]  # fmt: skip
-    assert bureau("query", "http://example.com/", "--service", RSAC, *state)[0].count("\n") == 1
+    for alias in (RSAC, "https://rsac.org/ratingsv01.html/", "http://www.rsac.org/"):
+        assert bureau("query", "http://example.com/", "--service", alias, *state)[0].count("\n") == 1
     for bad in ("2", "n", "n=", "n=x", "n=2)(s=1", "n=1,n=2"):
         with pytest.raises(SfsError):
             bureau("rate", "http://example.com/", bad, "--service", RSAC, "--by", "s", *state)
