@@ -5,8 +5,9 @@ again and waited for after that. What has run out is kept a while longer for one
 may still close what it closed, never open anything. Times run on a clock that is never set; only `until` of a label is
 a time of the calendar, and is looked at whenever the label is used.
 
-A generic label speaks of all URLs with its prefix, so one answer serves them all. Where the bureau has told all labels
-of a host (`put_tree`), those alone count, and nothing more is asked of that host."""
+Where the bureau has told all labels of a host (`put_tree`), those alone count: a generic label serves all URLs with its
+prefix, and nothing more is asked of that host. Where it has not, a generic label that was told of one page says nothing
+of the next, which may have a label of its own: each is asked for."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -77,17 +78,12 @@ class Cache:
         held = self._answers.get(question)
         if held is not None and self._clock() < held.hard:
             return self._known(held, held.told, now)
-        if host is not None:
-            about = _best(label for label, kept in host.labels if self._clock() < kept.hard and _about(label, url))
-            if about:
-                ends = [kept for label, kept in host.labels if label in about]
-                return self._known(min(ends, key=lambda kept: kept.soft), Told(about), now)
         return self._ran_out(question, url, host, held, now)
 
     def _ran_out(
         self, question: Question, url: Url, host: _Host | None, held: Held | None, now: datetime
     ) -> Known | None:
-        """What was known once, of the page or of all that begins alike."""
+        """What was known once of the page, or is known of all that begins alike."""
         labels = () if held is None else held.told.labels
         if host is not None:
             labels += tuple(label for label, _ in host.labels if _about(label, url))

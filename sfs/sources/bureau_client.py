@@ -25,7 +25,7 @@ from sfs.sources.bureau_answer import NOT_TOLD, RatedPrefix, Told, read_told
 from sfs.sources.bureau_batch import Waiting
 from sfs.sources.bureau_breaker import Breaker
 from sfs.sources.bureau_cache import MAX_HOSTS, MAX_TREE, Cache, seconds_of
-from sfs.sources.bureau_http import BureauFault, BureauHttp, Reply, TooLong
+from sfs.sources.bureau_http import BureauFault, BureauHttp, Refused, Reply, TooLong
 from sfs.sources.bureau_query import Opt, Question, query_of, whole_host, whole_tree
 from sfs.sources.subscriptions import BureauSource
 from sfs.text.url import Url, parse_url
@@ -191,6 +191,9 @@ class Bureau:
                 self._answered(timer)
                 self._waiting.halve(batch)
                 batch = []
+            elif isinstance(fault, Refused) and batch[0].opt is Opt.TREE:  # not every bureau tells trees
+                self._answered(timer)
+                self.counts["no tree"] += 1
             else:
                 self._failed(_word(fault), timer)
         finally:

@@ -39,6 +39,10 @@ class TooLong(BureauFault):
     """An answer beyond MAX_REPLY, or a question that the bureau finds too long: ask for less at a time."""
 
 
+class Refused(BureauFault):
+    """A bureau that is there and does not answer such a question."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The body of a 200. `max_age`: seconds for which the bureau lets it be kept; None where it does not say."""
@@ -184,6 +188,8 @@ async def _read(connection: _Connection, target: Url) -> Reply | Url:
 def _check(head: h11.Response) -> None:
     if head.status_code in (413, 414):
         raise TooLong(f"status {head.status_code}")
+    if head.status_code in (400, 404, 405, 501):
+        raise Refused(f"status {head.status_code}")
     if head.status_code != 200 and head.status_code not in _REDIRECTS:
         raise BureauFault(f"status {head.status_code}")
     if _field(head, b"content-encoding") not in ("", "identity"):

@@ -75,15 +75,14 @@ def test_not_labeled_is_known_too(cache):
     assert ratings(cache, "http://a.test/x") == []
 
 
-def test_a_generic_label_serves_its_prefix_the_longest_one(cache, clock):
+def test_a_generic_label_of_one_page_leaves_the_next_to_be_asked_for(cache, clock):
     put(cache, "http://a.test/1", label(1, "http://a.test/", generic=True))
     put(cache, "http://a.test/x/1", label(3, "http://a.test/x/", generic=True))
-    assert ratings(cache, "http://a.test/y") == [1]
-    assert ratings(cache, "http://a.test/x/2") == [3]
-    assert ratings(cache, "http://a.test.evil.test/") is None
-    assert ratings(cache, "http://a.test:8080/") is None
-    clock.now += 101
-    assert ratings(cache, "http://a.test/y") is None
+    for url, closing in (("http://a.test/y", [1]), ("http://a.test/x/2", [3])):
+        known = get(cache, url)
+        assert (known.fresh, known.valid, [one.rating for one in known.told.labels]) == (False, False, closing)
+    assert get(cache, "http://a.test.evil.test/") is None
+    assert get(cache, "http://a.test:8080/") is None
 
 
 def test_what_was_said_of_a_whole_site_may_close_its_pages_after_its_time(cache, clock):
@@ -100,7 +99,7 @@ def test_what_was_said_of_a_page_stands_before_a_generic_label(cache):
     put(cache, "http://a.test/1", label(1, "http://a.test/", generic=True))
     put(cache, "http://a.test/bad", label(4, "http://a.test/bad"))
     put(cache, "http://a.test/none")
-    assert [ratings(cache, f"http://a.test/{page}") for page in ("bad", "none", "other")] == [[4], [], [1]]
+    assert [ratings(cache, f"http://a.test/{page}") for page in ("bad", "none", "other")] == [[4], [], None]
 
 
 def test_a_whole_host_is_judged_by_the_rules_of_precedence(cache, clock):

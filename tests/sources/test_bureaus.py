@@ -318,6 +318,47 @@ def test_a_generic_label_serves_all_its_pages_and_hides_no_single_one(bureau, as
     assert len(bureau.asked) == asked <= 4
 
 
+def no_tree(bureau: FakeBureau, answer: str | None) -> None:
+    """A bureau that tells no tree of a host: with an answer of its own, or refusing such a question."""
+
+    def reply(question, sock):
+        if question.opt != "tree":
+            return response(bureau.list_for(question), bureau.fields)
+        return response(answer) if answer else b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+
+    bureau.reply = reply
+
+
+@pytest.mark.parametrize("kind", ["more than are kept", "denied", "refused"])
+def test_without_the_tree_of_a_host_a_generic_label_hides_no_single_page(bureau, asking, kind):
+    host = "http://site.test/"
+    bureau.labels |= {host: "gen true r (lv 0)", f"{host}adult/": "gen true r (lv 4)", f"{host}bad": "r (lv 4)"}
+    if kind == "more than are kept":
+        bureau.labels |= {f"{host}page{number}": "r (lv 1)" for number in range(300)}
+    else:
+        denied = f'(PICS-1.1 "{SO2}" l error (request-denied "{host}" "too many"))'
+        no_tree(bureau, denied if kind == "denied" else None)
+    filter_ = asking(source(bureau))
+    assert ask(filter_, f"{host}first").rating == 0
+    until(lambda: any(question.opt == "tree" for question in bureau.asked))
+    for page, rating in (("bad", 4), ("adult/x", 4), ("next", 0), ("bad", 4)):
+        assert ask(filter_, host + page).rating == rating
+    assert len(bureau.urls()) == 4  # each page once
+
+
+def test_a_bureau_without_trees_is_not_taken_for_one_that_is_away(bureau, asking):
+    no_tree(bureau, None)
+    for number in range(12):
+        bureau.labels[f"http://s{number}.test/"] = "gen true r (lv 1)"
+    filter_ = asking(source(bureau))
+    for number in range(12):
+        for page in ("a", "b"):
+            assert ask(filter_, f"http://s{number}.test/{page}").rating == 1
+    (client,) = filter_.bureaus.bureaus
+    until(lambda: client.counts["no tree"] > 3)
+    assert client._breaker.waits and client.counts["status 400"] == 0
+
+
 def test_of_one_url_no_two_questions_are_under_way(bureau, asking):
     bureau.wait = threading.Event()
     filter_ = asking(source(bureau))
