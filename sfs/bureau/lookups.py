@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
+from sfs.errors import SfsError
+
 PATIENCE: Final = 2.0  # seconds; clients wait for less than one
 MAX_WAITING: Final = 2000  # jobs; more would wait longer than anybody does
 HOP: Final = 64  # jobs whose results are handed over at once
@@ -134,19 +136,23 @@ def _outcome(job: Job) -> tuple[Any, Exception | None]:
 
 
 class Faults:
-    """Says once for each kind and place that something went wrong, never with a value of a question."""
+    """Says once for each kind and place that something went wrong, never with a value of a question: of the store what
+    it says itself, of all else the type and the place in the code."""
 
     MAX_KINDS: Final = 100
 
     def __init__(self) -> None:
-        self._seen: set[tuple[str, str, int]] = set()
+        self._seen: set[str] = set()
         self.count = 0
 
     def note(self, where: str, fault: BaseException) -> None:
-        """Count `fault`, and write its type and place where they are new."""
+        """Count `fault`, and write it where it is new."""
         self.count += 1
-        frames = traceback.extract_tb(fault.__traceback__)
-        place = (type(fault).__name__, frames[-1].filename if frames else "", frames[-1].lineno or 0 if frames else 0)
-        if place not in self._seen and len(self._seen) < self.MAX_KINDS:
-            self._seen.add(place)
-            log.error("%s: %s at %s:%s", where, *place)
+        if type(fault) is SfsError:
+            said = str(fault)
+        else:
+            frames = traceback.extract_tb(fault.__traceback__)
+            said = f"{type(fault).__name__} at {frames[-1].filename}:{frames[-1].lineno}" if frames else "no place"
+        if said not in self._seen and len(self._seen) < self.MAX_KINDS:
+            self._seen.add(said)
+            log.error("%s: %s", where, said)

@@ -120,7 +120,7 @@ class SqliteDriver:
     def _follow(self) -> None:
         """Go on with the file that stands at the path now, where it was put in place of ours: what is written into one
         that has no name any more is lost. SfsError where none stands there, or none that is a store of this version."""
-        self._look_at = monotonic() + LOOK_EVERY
+        self._look_at = 0.0  # until it is well: the next one is not to read what has no name any more
         try:
             stat = self._path.stat()
         except FileNotFoundError:
@@ -135,6 +135,7 @@ class SqliteDriver:
             self.close()
             self._connect_both()
             self._generation += 1
+        self._look_at = monotonic() + LOOK_EVERY
 
     def _connect(self) -> sqlite3.Connection:
         uri = f"{self._path.resolve().as_uri()}?mode=rw"

@@ -210,6 +210,7 @@ class LabelStore:
 
     def serial(self) -> int:
         """The serial of the last change; 0 where nothing was ever written."""
+        self._current()
         return int(self._driver.read(sql.SERIAL)[0][0])
 
     def close(self) -> None:

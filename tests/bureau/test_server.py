@@ -13,6 +13,7 @@ from sfs.pics.labels import parse_label_list
 from sfs.sources.labels import LabelStore
 from tests.bureau.conftest import fill
 from tests.bureau.running import Bureau, received
+from tests.sources.fake_bureau import until
 
 ONE = "/ratings?u=http%3A%2F%2Fh.example%2Fadult%2Ffaq.html"
 GET = f"GET {ONE} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
@@ -229,6 +230,21 @@ def test_a_database_that_hangs_hangs_nothing_else(postgres, on_postgres):
         for process in stopped:
             process.resume()
     assert any("(lv 1)" in ask(ONE).text for _ in range(1000))
+
+
+def test_while_the_file_of_the_labels_is_gone_every_answer_says_so(filled):
+    with Bureau(filled) as running:
+        ask, aside = running.ask, filled.with_name("aside.db")
+        assert "(lv 1)" in ask(ONE).text
+        filled.rename(aside)
+        until(lambda: ask("/healthz").status == 503)  # it looks once a second
+        for _ in range(5):
+            assert "service-unavailable" in ask(ONE).text and ask("/healthz").status == 503
+        aside.rename(filled)
+        assert "(lv 1)" in ask(ONE).text and ask("/healthz").status == 200
+        assert running.stop() == 0
+        said = "".join(running.printed)
+        assert said.count("the file of the labels is gone") == 1 and "put it back, or start anew" in said
 
 
 # Start and end
