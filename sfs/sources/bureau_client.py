@@ -248,7 +248,8 @@ class Bureau:
         if told.labels:
             root = parse_url(f"{url.origin}/")
             above = tuple(label for label in told.labels if label.generic and label.prefix.covers(root, 0, True))
-            self._start(self._learn_host(url, Told(above) if above else None))
+            # A service that told a longer prefix, or a page, may have a label of the host too.
+            self._start(self._learn_host(url, Told(above) if len(above) == len(told.labels) else None))
 
     async def _by_host(self, question: Question) -> None:
         """A second page of a host: all labels of the host; where the bureau does not tell them, those of the page."""

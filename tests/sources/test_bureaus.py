@@ -346,6 +346,28 @@ def test_without_the_tree_of_a_host_a_generic_label_hides_no_single_page(bureau,
     assert len(bureau.urls()) == 4  # each page once
 
 
+def test_what_one_service_says_of_a_page_hides_nothing_it_says_of_the_site(bureau, asking):
+    rsac, host = "http://www.rsac.org/ratingsv01.html", "http://www.site.test/"
+    site = 'gen true for "http://www.site.test/"'  # of the parent domain and all below: no part of the tree
+
+    def reply(question, _):
+        parts = []
+        for service in (SO2, rsac):
+            said = {("normal", f"{host}first"): f"{site} r (lv 0)" if service == SO2 else "r (n 0)"}
+            tree = f"({site} r (lv 0))" if service == SO2 else f'(for "{host}first" r (n 0))'
+            other = tree if question.opt == "tree" else f"{site} r ({'lv 0' if service == SO2 else 'n 4'})"
+            entries = (said.get((question.opt, url), other) for url in question.urls)
+            parts.append(f'"{service}" l {" ".join(entries)}')
+        return response(f"(PICS-1.1 {' '.join(parts)})")
+
+    bureau.reply = reply
+    filter_ = asking(source(bureau, service=None))
+    assert ask(filter_, f"{host}first").rating == 0
+    (client,) = filter_.bureaus.bureaus
+    until(lambda: "www.site.test" in client._cache._hosts and client._cache._hosts["www.site.test"].whole)
+    assert ask(filter_, f"{host}next").rating == 4
+
+
 def test_a_bureau_without_trees_is_not_taken_for_one_that_is_away(bureau, asking):
     no_tree(bureau, None)
     for number in range(12):
