@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -116,11 +117,16 @@ def query(
 def history(url: str, service: str | None, as_json: bool, database: str | None, state: str | None) -> int:
     """Print all that was ever said of a URL or a prefix, oldest first. Exit 1 where nothing was."""
     with closing(open_store(database, state, create=False)) as store:
-        changes = store.history(url, None if service is None else service_of(store, service).uri)
+        asked = None if service is None else service_of(store, service).uri
+        changes = store.history(url, asked)
+        services = [one.uri for one in store.services()] if asked is None else [asked]
+        covering = [] if changes else store.find([url_of(url)], services, datetime.now(UTC))
     for change in changes:
         click.echo(json.dumps(_change_object(change), ensure_ascii=False) if as_json else _change_line(change))
     if not changes and not as_json:
         click.echo(f"{url}: never rated")
+        for label in (label for (label,) in covering if label is not None):
+            click.echo(f"  it has the label of {label.for_}: sfs bureau history {shlex.quote(label.for_)}")
     return 0 if changes else 1
 
 

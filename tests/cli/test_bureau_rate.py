@@ -74,6 +74,11 @@ def test_a_bare_name_is_the_site_as_in_lists_and_tables(where):
     output, code = bureau("query", "example.com", "http://www.example.com/x", "https://example.com:8443/", *where)
     assert code == 0 and output.count(f"lv 3 for http://example.com{reach}") == 3
     assert f"  s: {reach.strip(' ()')}: lv 3" in bureau("history", "example.com", *where)[0]
+    output, code = bureau("history", "http://www.example.com/x", *where)
+    assert code == 1 and output.splitlines() == [
+        "http://www.example.com/x: never rated",
+        "  it has the label of http://example.com: sfs bureau history http://example.com",
+    ]
     bureau("rate", "example.com", "2", "--generic", "--by", "s", *where)
     assert bureau("query", "http://example.com/x", "http://www.example.com/", *where)[1] == 1  # this host alone
     assert bureau("rate", "example.com", "none", "--by", "s", *where) == ("example.com: taken back\n", 0)
