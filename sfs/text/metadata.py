@@ -44,6 +44,7 @@ _HEAD_TAGS: Final = frozenset(
 )
 _HEAD_ENDS: Final = frozenset({"head", "body", "html", "br"})  # end tags that end the head
 _LOOKED_AT: Final = ("<meta", "<title", "</title", "<html", "<template", "</template")
+_TITLE_END = re.compile(r"</title(?=[\t\n\f\r />])", re.I | re.A)
 _CODED = re.compile(r"[&\0\r]")  # what a parser would change
 _STEP: Final = 512  # characters that are looked at in one go
 _FEW: Final = 64
@@ -133,8 +134,8 @@ def _read(text: str) -> _Raw:
             if titles and not raw_title.strip():
                 raw_title = text[titles.end : tag.start]
             titles = None if tag.closing else tag
-    if titles and not raw_title.strip():  # the text ends inside the title
-        raw_title = text[titles.end :]
+    if titles and not raw_title.strip():  # the text ends inside the title, or inside the tag that ends it
+        raw_title = _TITLE_END.split(text[titles.end :], maxsplit=1)[0]
     return raws, raw_title, raw_lang
 
 

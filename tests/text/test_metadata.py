@@ -69,6 +69,12 @@ def test_texts_are_title_description_keywords_and_open_graph_each_once() -> None
     assert head.texts() == ("T", "E", "F", "a, b、c", "D", "S", "W")
 
 
+@pytest.mark.parametrize("end", ["</title x='><meta name=a content=b>", "</TITLE ", "</title/"])
+def test_a_tag_that_never_ends_is_no_part_of_the_title(end: str) -> None:
+    head = head_from_html("<meta name=description content='a &amp; b'><title>An orange &amp; a lemon" + end)
+    assert (head.title, head.contents("description")) == ("An orange & a lemon", ("a & b",))
+
+
 def test_an_empty_page_says_nothing() -> None:
     assert head_from_html("") == Head()
     assert Head().texts() == ()
@@ -93,6 +99,7 @@ def test_hostile_html_is_read_without_building_a_tree(unit: str) -> None:
 @given(PAGES | st.text())
 @example("\ud800<meta name=\ud800 content=\udfff>")
 @example("<meta name=a content=&#" + "1" * 5000 + ";>")
+@example("<meta name=a content=&amp;><title>a</title x='")
 def test_any_text_has_a_head(text: str) -> None:
     head = head_from_html(text)
     assert all(meta.name == meta.name.strip().lower() != "" for meta in head.metas)
