@@ -31,7 +31,8 @@ def says_nothing(facts: Facts, policy: Policy, ruleset: Ruleset) -> bool:
     if policy.addresses is Unrated.BLOCK and (host[-1].isdigit() or ":" in host):
         return False
     text = (f"{host} {form.path} {form.query}" if form.query else f"{host} {form.path}").lower()
-    if not text.isascii() or "dns" in text or "xn--" in host or ruleset.wrappers.shows_page(text):
+    # A percent sign that is left stands for bytes in another charset, which url-words reads in several ways.
+    if not text.isascii() or "%" in text or "dns" in text or "xn--" in host or ruleset.wrappers.shows_page(text):
         return False
     own, level = policy.words, policy.level
     return (own is None or own.is_quiet(text, level)) and ruleset.words.is_quiet(text, level)

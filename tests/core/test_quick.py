@@ -81,6 +81,8 @@ WORDS = WordIndex([parse_word_line("orange\tleet,spaced,masked", 2)])
     ("changes", "rules", "facts"),
     [
         ({}, {"words": WORDS}, {"url": "http://aaa.test/orange"}),
+        # A name in EUC-JP, where no word is ASCII.
+        ({}, {"words": WordIndex([parse_word_line("日本", 2)])}, {"url": "http://aaa.test/%C6%FC%CB%DC"}),
         ({}, {"mandatory": (MandatoryList("m", "1", EntryIndex([(parse_entry("aaa.test"), 1)])),)}, {}),
         ({}, {"lists": (CategoryList("l", EntryIndex([(parse_entry("aaa.test"), 1)]), axis=Axis.SECURITY),)}, {}),
         ({"words": WORDS}, {}, {"url": "http://aaa.test/0range"}),
