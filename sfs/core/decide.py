@@ -11,6 +11,9 @@ from pathlib import PurePath
 from traceback import extract_tb
 
 from sfs.core import checks
+from sfs.core import entry_checks as entries
+from sfs.core import list_checks as lists
+from sfs.core import word_checks as words
 from sfs.core.case import Case
 from sfs.core.checks import Answer
 from sfs.core.facts import Fact, Facts, Kind, Need
@@ -42,16 +45,16 @@ class Row:
 ROWS = (
     Row("own", checks.own, "our own pages explain a block; they must open whatever else holds", named=True),
     Row("help", checks.help_lines, "before every block, even a law's: a child's parent may be the danger", named=True),
-    Row("mandatory", checks.mandatory, "before own entries: nothing local opens what a law closes"),
-    Row("entry", checks.entry, "before subscribed lists, since own entries undo them", named=True),
-    Row("subscribed", checks.subscribed, "security does not depend on who it suits, so it comes before ratings"),
-    Row("only-allowed", checks.only_allowed, "after the entries that open; what is left needs no further look"),
-    Row("search-words", checks.search_words, "before ratings: a good engine can be asked a bad question", named=True),
+    Row("mandatory", lists.mandatory, "before own entries: nothing local opens what a law closes"),
+    Row("entry", entries.entry, "before subscribed lists, since own entries undo them", named=True),
+    Row("subscribed", lists.subscribed, "security does not depend on who it suits, so it comes before ratings"),
+    Row("only-allowed", lists.only_allowed, "after the entries that open; what is left needs no further look"),
+    Row("search-words", words.search_words, "before ratings: a good engine can be asked a bad question", named=True),
     Row("rating", checks.rating, "someone's judgment of this page comes before words, which know no page"),
-    Row("url-words", checks.url_words, "words are for pages nobody has rated; the URL is known before the page"),
+    Row("url-words", words.url_words, "words are for pages nobody has rated; the URL is known before the page"),
     Row("self-label", checks.self_label, "a page's own word can only raise, so it waits until nothing blocked"),
-    Row("metadata-words", checks.metadata_words, "needs the response, and only where nobody has rated the page"),
-    Row("body-words", checks.body_words, "needs the whole page, which takes time; only where the policy asks for it"),
+    Row("metadata-words", words.metadata_words, "needs the response, and only where nobody has rated the page"),
+    Row("body-words", words.body_words, "needs the whole page, which takes time; only where the policy asks for it"),
     Row("unrated", checks.unrated, "last: it is what is left when nobody knows anything"),
 )
 CHECKS = tuple(row.name for row in ROWS)
