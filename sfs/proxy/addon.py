@@ -3,6 +3,7 @@
     http_connect      by name: a closed connection is judged by host, port and (tls_clienthello) SNI     tunnels.py
     tls_*_client      under `https: auto`: who trusts our certificate, and where it is refused             trust.py
     requestheaders    the verdict before anything goes upstream; a search form waits for `request`      requests.py
+    form_head         (ours, stock/) the first bytes of a search form that is long, or of unknown length
     responseheaders   pages are held until their head is there, all else streams through               responses.py
     html_head         (ours, stock/) the held head is judged: our page, or release
     server_connect    the last lock: what may be connected to at all                                     tunnels.py
@@ -141,6 +142,10 @@ class SfsAddon:
             await self._guard.run(flow, self._requests.body)
         elif isinstance(waits, OwnForm):
             await self._guard.run(flow, lambda flow: self._own.body(flow, self.live.filter))
+
+    async def form_head(self, flow: http.HTTPFlow) -> None:
+        """Judge a long form by its first bytes (stock/ calls it once for each that `requestheaders` marked)."""
+        await self._guard.run(flow, self._requests.form_head)
 
     # Responses
 

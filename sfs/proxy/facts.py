@@ -13,10 +13,11 @@ from sfs.core.sight import kind_of
 from sfs.errors import UrlError
 from sfs.proxy.decode import BoundedDecoder
 from sfs.text.doh import MEDIA_TYPE
+from sfs.text.fields import MAX_FORM
 from sfs.text.url import DEFAULT_PORTS, Url, parse_url
 
 MAX_TARGET = 65_536  # bytes of a request target; longer ones are answered 414
-MAX_FORM = 65_536  # bytes of a form that are searched for search words
+MAX_WAITED = 65_536  # bytes of a form that is waited for on any host
 MAX_TYPE = 500  # characters of its Content-Type
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 GO_ON = "sfs-go-on"  # the mark a reader's click on "go on" leaves in the URL; it never goes upstream
@@ -112,12 +113,17 @@ def _holds_fields(request: http.Request) -> bool:
     return not kind or kind.startswith(FORM_TYPES) or "json" in kind
 
 
+def may_hold_words(request: http.Request) -> bool:
+    """Whether a body comes, of any length, that may hold search words."""
+    return request.method == "POST" and _holds_fields(request)
+
+
 def has_form(request: http.Request) -> bool:
     """Whether a body comes that may hold search words and is small enough to wait for."""
-    if request.method != "POST" or not _holds_fields(request):
+    if not may_hold_words(request):
         return False
     length = request.headers.get("content-length", "")
-    return length.isdigit() and int(length) <= MAX_FORM
+    return length.isdigit() and int(length) <= MAX_WAITED
 
 
 def without_mark(target: bytes) -> tuple[bytes, bool]:

@@ -6,7 +6,18 @@ from sfs.core.facts import Facts, Need
 from sfs.core.verdict import Verdict
 from sfs.proxy import stock
 from sfs.proxy.decode import accepted
-from sfs.proxy.facts import Asked, asked_of, client_of, facts_of, has_form, hide_mark, settle_path, without_mark
+from sfs.proxy.facts import (
+    Asked,
+    asked_of,
+    client_of,
+    facts_of,
+    has_form,
+    hide_mark,
+    is_form,
+    may_hold_words,
+    settle_path,
+    without_mark,
+)
 from sfs.proxy.faults import Guard
 from sfs.proxy.loop import LoopGuard
 from sfs.proxy.marks import OPEN, Open, answer
@@ -18,6 +29,7 @@ from sfs.proxy.verdicts import Verdicts
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
 from sfs.sources.waiting import judged
+from sfs.text.fields import MAX_FORM
 
 MAX_UPLOAD = 65_536  # bytes of a request body that are buffered; longer ones stream
 
@@ -53,6 +65,10 @@ class Requests:
         if has_form(request):
             flow.metadata[OPEN] = asked  # `body` will judge it, with the form
             return
+        if may_hold_words(request) and not stock.stock_mode and _searches(asked, filter_):
+            flow.metadata[OPEN] = asked  # `body` too where it ends in time, else `form_head`
+            flow.metadata[stock.FORM] = MAX_FORM
+            return
         await self._judge(flow, asked, filter_)
         if flow.response is None and _uploads(request):
             request.stream = True
@@ -62,6 +78,14 @@ class Requests:
         asked = flow.metadata.pop(OPEN)
         assert isinstance(asked, Asked)
         await self._judge(flow, asked, self._live.filter)
+
+    async def form_head(self, flow: http.HTTPFlow) -> None:
+        """Judge a form by as much of it as is searched for words. An urlencoded one is refused, as a URL of its length
+        is: no search is so long, and what follows would be padding's end."""
+        if is_form(flow.request):
+            self._error(flow, "too-long")
+            return
+        await self.body(flow)
 
     async def _is_for_us(self, flow: http.HTTPFlow, asked: Asked, filter_: Filter) -> bool:
         """Our own pages: by our name, or by the address of the proxy itself in any spelling."""
@@ -115,6 +139,11 @@ def _ask_for_whole(request: http.Request) -> None:
         request.headers.pop(name, None)
     if "accept-encoding" in request.headers:
         request.headers["accept-encoding"] = accepted(request.headers["accept-encoding"])
+
+
+def _searches(asked: Asked, filter_: Filter) -> bool:
+    engines = filter_.ruleset.engines
+    return any(engines.takes_fields(asked.url.host, form.path) for form in asked.url.forms)
 
 
 def _uploads(request: http.Request) -> bool:

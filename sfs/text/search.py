@@ -55,6 +55,10 @@ class Engines:
         found = tuple(words)
         return found if len(found) <= MAX_WORDS else (*found[: MAX_WORDS - 1], " ".join(found[MAX_WORDS - 1 :]))
 
+    def takes_fields(self, host: str, path: str) -> bool:
+        """Whether what is sent to this host and path in fields may be search words."""
+        return any(row.engine.params and row.takes_params(path) for row in self._rows.of(host))
+
     def engine(self, host: str, path: str = "/") -> Engine | None:
         """The nearest row for a host and path, whether words are asked or not; rows for any host do not count."""
         for row in self._rows.of(host):

@@ -16,7 +16,8 @@ from sfs.core.levels import Unrated
 from sfs.core.policy import policy_of_level
 from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Verdict
-from sfs.proxy.facts import MAX_FORM, BadRequest, asked_of, facts_of, has_form, with_mark, without_mark
+from sfs.proxy.facts import BadRequest, asked_of, facts_of, has_form, with_mark, without_mark
+from sfs.text.fields import MAX_FORM
 
 
 def request(host="site.test", port=80, path=b"/", scheme="http", **headers) -> http.Request:

@@ -98,6 +98,9 @@ class Addon:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         self._call("responseheaders", flow)
 
+    async def form_head(self, flow: http.HTTPFlow) -> None:
+        self._call("form_head", flow)
+
     async def html_head(self, flow: http.HTTPFlow) -> None:
         answer = self._call("html_head", flow)
         if answer is not None:
@@ -778,6 +781,76 @@ def test_the_body_of_an_answered_request_is_not_kept(proxy: Proxy) -> None:
             client.send(head + b"x" * 300_000)
             assert client.response() == (403, b"blocked")
     assert kept == [b"", b""]
+
+
+def _sent_in_chunks(proxy: Proxy, server: Origin, *pieces: bytes, wait: str = "") -> Peer:
+    """A POST without a length; `wait`: the hook that is waited for before the last piece."""
+    peer = proxy.connect()
+    peer.send(f"POST http://127.0.0.1:{server.port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode())
+    peer.send(b"Transfer-Encoding: chunked\r\n\r\n")
+    for number, piece in enumerate(pieces, 1):
+        if wait and number == len(pieces):
+            proxy.addon.wait(wait)
+        peer.send(chunk(piece))
+    peer.send(chunk(b""))
+    return peer
+
+
+def _held_form(proxy: Proxy, most: int, page: http.Response | None = None) -> list[bytes | None]:
+    """Have the first bytes of each body looked at; what was seen."""
+    seen: list[bytes | None] = []
+
+    def judge(flow: http.HTTPFlow) -> None:
+        seen.append(flow.request.raw_content)
+        flow.response = page.copy() if page else None
+
+    proxy.addon.on["requestheaders"] = lambda flow: flow.metadata.update({stock.FORM: most})
+    proxy.addon.on["form_head"] = judge
+    return seen
+
+
+@pytest.mark.parametrize("size", [0, 1, 9, 10, 70_000])
+def test_a_body_whose_first_bytes_were_seen_goes_on_whole(proxy: Proxy, size: int) -> None:
+    seen = _held_form(proxy, 10)
+    bodies: list[bytes] = []
+
+    def serve(server: Peer) -> None:
+        body = server.until(b"0\r\n\r\n")
+        bodies.append(dechunked(body))
+        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    sent = bytes(range(65, 75)) * (size // 10) + b"x" * (size % 10)
+    pieces = [piece for piece in (sent[:3], sent[3:500], sent[500:]) if piece]
+    with origin(serve) as server:
+        peer = _sent_in_chunks(proxy, server, *pieces, wait="form_head" if size > 10_000 else "")
+        assert peer.response() == (200, b"ok")
+        peer.close()
+    assert bodies == [sent]
+    assert len(seen) == (size >= 10)
+    assert all(first is not None and sent.startswith(first) and len(first) >= 10 for first in seen)
+    assert proxy.addon.calls.count("request") == 1
+
+
+def test_a_body_whose_first_bytes_are_refused_never_leaves(proxy: Proxy) -> None:
+    _held_form(proxy, 10, PAGE)
+    with origin(lambda server: None) as server:
+        peer = _sent_in_chunks(proxy, server, b"x" * 20, b"y" * 200_000, b"z", wait="form_head")
+        assert peer.response() == (403, b"blocked")
+        peer.send(b"GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")  # the connection goes on
+        assert peer.head()[0] == 502
+        peer.close()
+        assert server.heads == []
+
+
+def test_a_client_that_leaves_while_its_body_is_looked_at_hangs_nothing(proxy: Proxy) -> None:
+    _held_form(proxy, 10)
+    peer = proxy.connect()
+    with origin(lambda server: server.rest()) as server:
+        peer.send(f"POST http://127.0.0.1:{server.port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode())
+        peer.send(b"Content-Length: 1000\r\n\r\n" + b"x" * 500)
+        proxy.addon.wait("form_head")
+        peer.close()
+        proxy.addon.wait("error")
 
 
 def test_a_blocked_answer_while_the_request_still_uploads(proxy: Proxy) -> None:

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 __all__ = [
     "ANSWER",
     "ENDED",
+    "FORM",
     "HOLD",
     "ORIGIN_FORM",
     "OWN_HOST",
+    "FormHeadHook",
     "Hold",
     "HtmlHeadHook",
     "drop",
@@ -47,6 +49,7 @@ __all__ = [
 HOLD: Final = "sfs.hold"  # set by the addon in responseheaders: a Hold
 ANSWER: Final = "sfs.answer"  # set by the addon in responseheaders or html_head: the http.Response to give instead
 ENDED: Final = "sfs.hold_ended"  # set here before html_head: head, cap, end, time, or error where Hold.feed raised
+FORM: Final = "sfs.form"  # set by the addon in requestheaders: how many bytes of a body it wants to see first
 ORIGIN_FORM: Final = "sfs.origin_form"  # set here: True for "GET /": a request to the proxy itself
 OWN_HOST: Final = "sfs.home.arpa"  # what request.host is for those; they never go upstream
 
@@ -65,6 +68,14 @@ class Hold(Protocol):
 @dataclass
 class HtmlHeadHook(commands.StartHook):
     """Calls `html_head(flow)` of every addon, plain or async: once for each Hold, unless the client left."""
+
+    flow: http.HTTPFlow
+
+
+@dataclass
+class FormHeadHook(commands.StartHook):
+    """Calls `form_head(flow)` where a body reaches FORM bytes: they are request.content meanwhile. Without an answer
+    all of it goes on, streamed. A shorter body is seen whole, in `request`."""
 
     flow: http.HTTPFlow
 

@@ -16,6 +16,7 @@ METHODS: Final[tuple[tuple[str, str, str], ...]] = (
     (_HTTP, "HttpStream.check_killed", "self emit_error_hook"),
     (_HTTP, "HttpStream.make_server_connection", "self"),
     (_HTTP, "HttpStream.state_consume_request_body", "self event"),
+    (_HTTP, "HttpStream.start_request_stream", "self"),
     (_HTTP, "HttpStream.state_wait_for_response_headers", "self event"),
     (_HTTP, "HttpStream.state_consume_response_body", "self event"),
     (_HTTP, "HttpStream.state_done", "self _"),
@@ -54,6 +55,8 @@ METHODS: Final[tuple[tuple[str, str, str], ...]] = (
 USED: Final[tuple[tuple[str, str, str], ...]] = (
     (_HTTP, "HttpStream.__init__", "server_state"),
     (_HTTP, "HttpStream.__init__", "response_body_buf"),
+    (_HTTP, "HttpStream.__init__", "request_body_buf"),
+    (_HTTP, "HttpStream.start_request_stream", "state_stream_request_body"),
     (_HTTP, "HttpStream.check_killed", "_paused_event_queue"),
     (_HTTP, "HttpStream.handle_event", "_paused"),
     (_HTTP, "HttpStream.state_wait_for_request_headers", "check_invalid"),

@@ -13,6 +13,7 @@ shown). A comment at an override says what stock does.
 """
 
 import logging
+import math
 import weakref
 from typing import ClassVar, Final
 
@@ -31,7 +32,7 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
 )
 
-from sfs.proxy.stock import ANSWER, ENDED, HOLD, ORIGIN_FORM, OWN_HOST, Hold, HtmlHeadHook
+from sfs.proxy.stock import ANSWER, ENDED, FORM, HOLD, ORIGIN_FORM, OWN_HOST, FormHeadHook, Hold, HtmlHeadHook
 
 HOLD_SECONDS: Final = 10.0
 HOLD_BYTES: Final = 512 << 10  # as sent, so compressed. Twice what is ever decoded: stops endless empty blocks
@@ -91,8 +92,26 @@ class HeldStream(core.HttpStream):
 
     def state_consume_request_body(self, event: events.Event) -> Gen[None]:
         # Stock keeps the whole body of a request that is answered already: a blocked upload would fill the memory.
-        if not (isinstance(event, RequestData) and self.flow.response is not None):
-            yield from super().state_consume_request_body(event)
+        if isinstance(event, RequestData) and self.flow.response is not None:
+            return
+        yield from super().state_consume_request_body(event)
+        if isinstance(event, RequestData) and len(self.request_body_buf) >= self.flow.metadata.get(FORM, math.inf):
+            yield from self._judge_form()
+
+    def _judge_form(self) -> Gen[None]:
+        """Ask with what is here of a body; if there is no answer, all of it goes on, streamed."""
+        request = self.flow.request
+        request.data.content = bytes(self.request_body_buf)
+        self.request_body_buf.clear()
+        del self.flow.metadata[FORM]
+        yield FormHeadHook(self.flow)
+        held, request.data.content = request.data.content, None
+        if (yield from super().check_killed(True)) or self.flow.response is not None:
+            return
+        request.stream = True
+        yield from self.start_request_stream()
+        if self.client_state == self.state_stream_request_body:
+            yield core.SendHttp(RequestData(self.stream_id, held), self.context.server)
 
     def make_server_connection(self) -> Gen[bool]:
         if ORIGIN_FORM in self.flow.metadata:
