@@ -18,8 +18,9 @@ from typing import Final
 import marisa_trie
 
 from sfs.errors import RuleError, SfsError, Where
-from sfs.lists.compile import ENTRIES, HOST, LINES, META, NAMES, PAGES, TREE, VERSION
+from sfs.lists.compile import ENTRIES, HOST, LINES, META, NAMES, PAGES, TREE, VERSION, seal_of
 from sfs.lists.files import ListFile
+from sfs.lists.line_table import LineTable
 from sfs.match.entry import Entry, Unit, parse_entry
 from sfs.match.index import ALL_FORMS, EntryIndex, Hit, entry_matches
 from sfs.text.readings import further_readings
@@ -39,7 +40,7 @@ class _Mapped:
 
     names: mmap.mmap | bytes
     trie: "marisa_trie.Trie"
-    lines: memoryview
+    lines: LineTable
     entries: mmap.mmap | bytes
     size: int
     head: int
@@ -48,7 +49,7 @@ class _Mapped:
 class CompiledIndex(EntryIndex):
     """The index of a compiled list: answers as the index of `read_list` does."""
 
-    __slots__ = ("_mapped", "_pages")
+    __slots__ = ("_keys", "_mapped", "_pages", "_plain")
 
     def __init__(self, mapped: _Mapped) -> None:
         entries: list[tuple[Entry, int]] = []
@@ -61,6 +62,8 @@ class CompiledIndex(EntryIndex):
                 entries.append((entry, line))
         super().__init__(entries, spared)
         self._mapped = mapped
+        self._keys = mapped.trie.prefixes  # found once: most of a miss is what Python does around it
+        self._plain = not entries
         self._pages = lru_cache(HOSTS_KEPT)(partial(_pages_at, mapped.entries))
 
     def __len__(self) -> int:
@@ -68,8 +71,8 @@ class CompiledIndex(EntryIndex):
 
     def match(self, url: Url) -> list[Hit]:
         """As EntryIndex says."""
-        hits = super().match(url) if self._trees or self._others else []
-        keys = self._mapped.trie.prefixes(url.host[::-1] + PAGES)
+        hits = [] if self._plain else super().match(url)
+        keys = self._keys(url.host[::-1] + PAGES)
         if keys:
             names = self._listable(url.host)
             for key in keys:
@@ -121,19 +124,21 @@ class CompiledIndex(EntryIndex):
     def _hits(self, key: str, url: Url, names: tuple[str, ...]) -> Iterator[Hit]:
         """What a key says of `url`. A host may have = in its name: only a whole key is one of hosts or pages."""
         behind = len(key) - len(url.host)
-        value = self._mapped.lines[self._mapped.trie.key_id(key)]
         if behind < len(HOST):
             name = key[-2::-1]
             if name in names and key.endswith(TREE):
-                yield Hit(Entry(Unit.TREE, name), value, ALL_FORMS)
+                yield Hit(Entry(Unit.TREE, name), partial(self._line, key), ALL_FORMS)
         elif url.host in names and behind == len(HOST):
-            yield Hit(Entry(Unit.HOST, url.host), value, ALL_FORMS)
+            yield Hit(Entry(Unit.HOST, url.host), partial(self._line, key), ALL_FORMS)
         elif url.host in names:
             further = further_readings(url.forms)
-            for entry, line in self._pages(value):
+            for entry, line in self._pages(self._mapped.lines.pages_at(self._mapped.trie.key_id(key))):
                 forms = entry_matches(entry, url, further)
                 if forms:
                     yield Hit(entry, line, forms)
+
+    def _line(self, key: str) -> int:
+        return self._mapped.lines.line(key, self._mapped.trie)
 
 
 def open_compiled(folder: Path) -> ListFile:
@@ -165,13 +170,15 @@ def _open(folder: Path) -> ListFile:
         meta = json.loads(file.read(MAX_META + 1)[:MAX_META])
     if meta["version"] != VERSION or meta["byteorder"] != sys.byteorder:
         raise _damaged(folder, "is of another version of sfs")
+    if meta["seal"] != seal_of(meta):
+        raise _damaged(folder, f"is damaged: {META} was changed")
     trie = marisa_trie.Trie()
     names = _mapped_file(folder, NAMES, meta["files"])
     trie.map(names)
-    lines = memoryview(_mapped_file(folder, LINES, meta["files"])).cast("I")
+    lines = LineTable(memoryview(_mapped_file(folder, LINES, meta["files"])), meta["lines"], len(trie))
     entries = _mapped_file(folder, ENTRIES, meta["files"])
     head, size = meta["head"], meta["size"]
-    if len(lines) != len(trie) or not 0 <= head <= len(entries) or size < 0:
+    if not 0 <= head <= len(entries) or size < 0:
         raise _damaged(folder, "is damaged")
     index = CompiledIndex(_Mapped(names, trie, lines, entries, size, head))
     skipped = tuple(_fault(row) for row in meta["skipped"])

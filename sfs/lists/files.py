@@ -170,17 +170,23 @@ class Reading:
             yield
 
     def _take(self, names: list[str], run: bytes, line_format: LineFormat) -> None:
-        """Hand on the names of a run of lines; those that need a parser are parsed."""
+        """Hand on the names of a run of lines, in their order; those that need a parser are parsed."""
         odd = odd_names(names)
-        first = self.lines + 1
+        first, begin = self.lines + 1, 0
         self.lines += len(names)
-        lines: Sequence[int] = range(first, first + len(names))
         if odd:
             texts = run.split(b"\n")
             for place in [place for place, name in enumerate(names) if name in odd]:
+                self._plain(names[begin:place], first + begin)
                 self._line(texts[place], line_format, first + place)
-            lines = [line for line, name in zip(lines, names, strict=True) if name not in odd]
-            names = [name for name in names if name not in odd]
+                begin = place + 1
+        self._plain(names[begin:] if begin else names, first + begin)
+
+    def _plain(self, names: list[str], first: int) -> None:
+        """Hand on names that stand in lines of their own, from line `first` on."""
+        if not names:
+            return
+        lines: Sequence[int] = range(first, first + len(names))
         self.count += len(names)
         if any(name[0] == "=" for name in names):
             hosts = [(name[1:], line) for name, line in zip(names, lines, strict=True) if name[0] == "="]

@@ -8,7 +8,7 @@ A list may spare names: an exception takes away what stands at its name and abov
 What is listed below the exception stays: the longest name wins.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -24,11 +24,17 @@ ALL_FORMS: Final = SENT | DECODED
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An entry that matches. `forms` is SENT, DECODED or both; `line` is the entry's line in its file, from 1."""
+    """An entry that matches. `forms` is SENT, DECODED or both; `place`: the entry's line in its file, from 1, or what
+    finds it, where that takes longer than the match and few hits are ever written down."""
 
     entry: Entry
-    line: int
+    place: int | Callable[[], int]
     forms: int
+
+    @property
+    def line(self) -> int:
+        """The entry's line in its file, from 1."""
+        return self.place if isinstance(self.place, int) else self.place()
 
     @property
     def all_forms(self) -> bool:
