@@ -16,7 +16,7 @@ from sfs.cli import list_check, list_files, list_import
 from sfs.cli.common import config_options
 from sfs.errors import SfsError
 from sfs.lists import store
-from sfs.lists.update import Options, Outcome, Result, is_due, update_lists
+from sfs.lists.update import Options, Outcome, Result, needs_update, update_lists
 from sfs.sources.choice import ALL_LEVELS, acts, levels_in_use, lists_in_use, stored, wanted
 from sfs.sources.config import Config, load_config
 from sfs.sources.filter import Filter
@@ -66,7 +66,7 @@ def update(
     if due:
         now = datetime.now(UTC)
         sources = wanted(sources, config.state)
-        sources = tuple(source for source in sources if is_due(store.state_of(config.state, source), now))
+        sources = tuple(source for source in sources if needs_update(config.state, source, now))
     if not sources and not quiet:
         click.echo("no list is due" if due else "no lists to fetch: name some under lists in the configuration")
     bar = _Bar(shown=not quiet and sys.stderr.isatty())

@@ -8,6 +8,7 @@ import click
 
 from sfs.cli.beside import AdminPage, page_lines, page_places
 from sfs.cli.common import Chosen, chosen, config_options, print_warnings
+from sfs.cli.hangup import on_hangup
 from sfs.cli.lan import lan_lines
 from sfs.cli.levels import rows
 from sfs.cli.lists import offer_first_update
@@ -23,6 +24,7 @@ from sfs.sources.refresh import Refresher, update_command
 from sfs.sources.reports import Reports
 from sfs.sources.trust import Trust
 from sfs.sources.values import Listen
+from sfs.sources.watch import Watcher
 
 
 @click.command("run")
@@ -77,11 +79,13 @@ class _Run:
         self.ca_folder = filter_.config.state / CA_FOLDER
         self.page = AdminPage(places, self.ca_folder)
         self.refresher: Refresher | None = None
+        self.watcher = Watcher(self.live)
 
     async def serve(self) -> None:
         """Until a signal comes."""
         from sfs.proxy.run import open_kept, serve
 
+        on_hangup(self.watcher.ask)
         kept = await asyncio.to_thread(open_kept, self.live.filter.config)
 
         async def ready(listening: tuple[Listen, ...]) -> None:
@@ -118,6 +122,7 @@ class _Run:
         state = self.live.filter.config.state
         self.refresher = Refresher(self.live, update_command(self.said.path, self.said.given, state))
         self.refresher.start()
+        self.watcher.start()
         if self.fetch:
             self.refresher.update_now()
         lines: list[str] = []
@@ -135,6 +140,7 @@ class _Run:
         sys.stdout.flush()
 
     def _stop_beside(self) -> None:
+        self.watcher.close()
         self.page.stop()
         if self.refresher is not None:
             self.refresher.close()

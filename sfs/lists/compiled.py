@@ -99,7 +99,7 @@ class CompiledIndex(EntryIndex):
         return super().has_paths(host) or host[::-1] + PAGES in self._mapped.trie
 
     def lines(self) -> Iterator[str]:
-        """Every entry as a line in the format entries, in no order; exceptions are left out."""
+        """As EntryIndex says."""
         for key in self.keys():
             name = key.rstrip("=")[-2::-1]
             yield name if key.endswith(TREE) or is_address(name) else f"={name}"

@@ -69,8 +69,11 @@ class ListState:
                      fetched; `modified`: of a local file, in ns; `whole_line`: whether the last byte was a line break
     count            its names; `skipped`: bad lines; `passed_over`: lines that say nothing of names
     fetched, checked when this version came, when the server last said it is the newest; UTC
+    came, went       names that this version has and `before` had not, and the other way round; `before`: the version
+                     in whose place it came, None for the first
     failure          what went wrong the last time, with how to mend it; None after a success. `reason`: its key
-                     (faults.KEYS); `failed`: when, UTC; `tries`: how often since the last success"""
+                     (faults.KEYS); `failed`: when, UTC; `tries`: how often since the last success;
+                     `tried`: the time of the local file then, in ns"""
 
     key: str
     name: str
@@ -90,12 +93,16 @@ class ListState:
     size: int = 0
     modified: int | None = None
     whole_line: bool = False
+    came: int = 0
+    went: int = 0
+    before: str | None = None
     fetched: datetime | None = None
     checked: datetime | None = None
     failure: str | None = None
     reason: str | None = None
     failed: datetime | None = None
     tries: int = 0
+    tried: int | None = None
 
     def age(self, now: datetime) -> timedelta | None:
         """How long ago this list was the newest; None where it never came."""

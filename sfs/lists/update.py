@@ -106,11 +106,38 @@ def due_at(state: ListState) -> datetime | None:
 
 def is_due(state: ListState, now: datetime) -> bool:
     """Whether a list is to be looked at now."""
-    if state.path is not None:
-        failed_lately = state.failed is not None and (due_at(state) or now) > now + EARLY
-        return file_changed(state) and not failed_lately
     at = due_at(state)
+    if state.path is not None:
+        return file_changed(state) and not waits_after_failure(state, now)
     return at is None or at <= now + EARLY or at > now + 2 * EVERY  # a clock that was set back waits for no year
+
+
+def needs_update(state_dir: Path, source: Listed, now: datetime) -> bool:
+    """Whether a list is to be looked at now: it is due, or what lies in the store is damaged. Reads files."""
+    state = store.state_of(state_dir, source)
+    if is_due(state, now):
+        return True
+    return not waits_after_failure(state, now) and is_damaged(state_dir, state)
+
+
+def waits_after_failure(state: ListState, now: datetime) -> bool:
+    """Whether a list failed so lately that trying again would be no use. A local file that changed since is new."""
+    failed = state.failed is not None and (state.path is None or cannot_be_used(state))
+    at = due_at(state)
+    return failed and at is not None and at > now + EARLY
+
+
+def is_damaged(state_dir: Path, state: ListState) -> bool:
+    """Whether the version in force cannot be opened any more: then it is made anew, from its source. Reads it all."""
+    return state.version is not None and store.open_version(state_dir, state) is None
+
+
+def cannot_be_used(state: ListState) -> bool:
+    """Whether a local file, as it is now, was tried and refused."""
+    if state.path is None or state.failed is None:
+        return False
+    seen = _stat(Path(state.path))
+    return seen is not None and state.tried == seen[1]
 
 
 def file_changed(state: ListState) -> bool:
@@ -171,7 +198,12 @@ class _Update:
             raise
         added, removed = (len(after.index), 0) if before is None else compare(before, after)
         self.options.step("judged")
-        state = self._state(fresh, compiled, version, whole)
+        state = replace(
+            self._state(fresh, compiled, version, whole),
+            came=added,
+            went=removed,
+            before=None if before is None else self.old.version,
+        )
         store.save_state(self.state_dir, state)
         self.options.step("swapped")
         _sweep(store.list_dir(self.state_dir, state.key), state, self.work)
@@ -298,14 +330,22 @@ class _Update:
 
 
 def _succeeded(old: ListState, now: datetime) -> ListState:
-    return replace(old, checked=now, failure=None, reason=None, failed=None, tries=0)
+    return replace(old, checked=now, failure=None, reason=None, failed=None, tries=0, tried=None)
 
 
 def _failed(source: Listed, state_dir: Path, old: ListState, fault: SfsError, options: Options) -> Outcome:
     """Keep the failure with the list; what is in force stays as it is."""
     reason = fault.reason if isinstance(fault, ListFault) else "damaged"
     text = str(fault)[:1000]
-    state = replace(old, failure=text, reason=reason, failed=options.now(), tries=min(old.tries + 1, 1000))
+    seen = None if source.path is None else _stat(source.path)
+    state = replace(
+        old,
+        failure=text,
+        reason=reason,
+        failed=options.now(),
+        tries=min(old.tries + 1, 1000),
+        tried=None if seen is None else seen[1],
+    )
     try:
         store.save_state(state_dir, state)
     except OSError as full:

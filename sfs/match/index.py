@@ -104,6 +104,11 @@ class EntryIndex:
         """The hosts that entries stand at, each at least once."""
         return chain(self._trees, self._others)
 
+    def lines(self) -> Iterator[str]:
+        """Every entry as a line in the format entries, in no order; exceptions are left out."""
+        yield from self._trees
+        yield from (entry.text for entries in self._others.values() for entry, _ in entries)
+
     def has_paths(self, host: str) -> bool:
         """Whether an entry tells pages of this host apart, so that a verdict on one says nothing of another."""
         return host in self._path_hosts

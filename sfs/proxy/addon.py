@@ -92,6 +92,7 @@ class SfsAddon:
         """A tunnel ends with its connection."""
         self._quietly(lambda: self._tunnels.end(client.id))
         self._quietly(lambda: self._fronting.ended(client.id))
+        self._quietly(lambda: self._recheck.disconnected(client.id))
 
     async def http_connect(self, flow: http.HTTPFlow) -> None:
         """Judge a tunnel by name, or let it be opened so that its requests are judged."""
@@ -153,6 +154,7 @@ class SfsAddon:
         """Hold a page until its head is there; judge what is no page by its header; stream the rest."""
         if OURS not in flow.metadata and flow.response is not None:
             await self._guard.run(flow, self._responses.headers)
+            self._quietly(lambda: self._recheck.answered(flow))
 
     async def html_head(self, flow: http.HTTPFlow) -> None:
         """Judge the held head of a page (stock/ calls it once for each held response)."""

@@ -2,21 +2,30 @@
 Where what holds changes, those that would not be opened any more are cut: a site that was closed on the page of the
 administrator, the end of a pause, the next window of a timetable. Else "from the next request on" would not be true.
 
-Inspected tunnels need none of this: each request in them is judged by what holds then."""
+Inspected tunnels need none of this: each request in them is judged by what holds then. A WebSocket is the last request
+of its connection, and may stay open for hours: it is judged again as that request."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 
+from mitmproxy import http
+
+from sfs.core.facts import Facts
 from sfs.core.policy import Policy
+from sfs.core.verdict import Verdict
 from sfs.proxy.faults import Faults
+from sfs.proxy.marks import OPEN, Open
 from sfs.proxy.pages import local_now
 from sfs.proxy.safesearch import forced_name
 from sfs.proxy.tunnels import Tunnel, Tunnels
 from sfs.proxy.verdicts import Verdicts
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
+from sfs.sources.waiting import judged
 
+AT_ONCE = 50  # connections that are judged before others on the loop get their turn (3 ms)
 LATE = 0.2  # seconds after a policy's end: then the clock has passed it for certain
 
 
@@ -31,6 +40,7 @@ class Recheck:
         self._verdicts = verdicts
         self._faults = faults
         self._drop = drop
+        self._sockets: dict[str, Facts] = {}  # the request that each WebSocket began with, by client connection
         self._looks: set[asyncio.Task[None]] = set()
         self._ends: dict[object, asyncio.TimerHandle] = {}  # when a policy ends -> the look that is due then
 
@@ -55,19 +65,52 @@ class Recheck:
         self._ends.pop(until, None)
         self.run()
 
+    def answered(self, flow: http.HTTPFlow) -> None:
+        """A response begins; where it opens a WebSocket, that is kept in mind."""
+        opened = flow.metadata.get(OPEN)
+        if flow.response is not None and flow.response.status_code == 101 and isinstance(opened, Open):
+            self._sockets[flow.client_conn.id] = opened.facts
+            self.at_end(opened.policy)
+
+    def disconnected(self, client_id: str) -> None:
+        """What was open there is not any more."""
+        self._sockets.pop(client_id, None)
+
     def run(self) -> None:
-        """Judge every closed tunnel by what holds now; cut those that are not to be."""
+        """Judge every closed tunnel and WebSocket by what holds now; cut those that are not to be."""
         look = asyncio.get_running_loop().create_task(self._look())
         self._looks.add(look)  # a task that nobody holds may end before its time
         look.add_done_callback(self._looks.discard)
 
     async def _look(self) -> None:
-        for client_id, tunnel in self._tunnels.closed():
-            try:
-                if await self._is_over(tunnel):
-                    self._drop(client_id)
-            except Exception as fault:
-                self._faults.count(fault)
+        """All at once: where bureaus are away, each waits as long as they may take."""
+        checks = [self._check(client_id, self._is_over(tunnel)) for client_id, tunnel in self._tunnels.closed()]
+        checks += [self._check(client_id, self._is_shut(facts)) for client_id, facts in self._sockets.items()]
+        tasks = []
+        for number, check in enumerate(checks, 1):
+            tasks.append(asyncio.create_task(check))
+            if not number % AT_ONCE:
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+
+    async def _check(self, client_id: str, is_over: Coroutine[None, None, bool]) -> None:
+        try:
+            if await is_over:
+                self._drop(client_id)
+        except Exception as fault:
+            self._faults.count(fault)
+
+    async def _is_shut(self, facts: Facts) -> bool:
+        """Whether the request that a WebSocket began with would be refused now."""
+        filter_, now = self._live.filter, local_now()
+        policy = filter_.policies.policy_for(facts.client, None, None, now)
+        self.at_end(policy)
+        known = filter_.labels_of(facts.url, policy)
+        verdict, _ = await judged(filter_, replace(facts, time=now, labels=known).with_page(None), policy)
+        if not isinstance(verdict, Verdict) or not verdict.blocked:
+            return False
+        self._verdicts.note(verdict, facts.url, policy)
+        return True
 
     async def _is_over(self, tunnel: Tunnel) -> bool:
         filter_, address = self._live.filter, tunnel.address

@@ -213,6 +213,7 @@ def _limits() -> None:
         shown = logging.StreamHandler()
         shown.setFormatter(logging.Formatter("sfs: %(message)s"))
         own.addHandler(shown)
+    own.setLevel(logging.INFO)
     own.propagate = False
     logging.getLogger("mitmproxy").setLevel(logging.ERROR)  # its lines hold client addresses and hosts
     if sys.platform == "win32":

@@ -83,11 +83,12 @@ class Filter:
 
 
 def load_filter(config: Config, before: Filter | None = None) -> Filter:
-    """The filter that a configuration means. `before`: the one that it takes the place of, whose bureaus go on where
-    they stay the same. ConfigError or SfsError where a list or rule file cannot be used."""
+    """The filter that a configuration means. `before`: the one that it takes the place of, whose bureaus and
+    lists go on where they stay the same. ConfigError or SfsError where a list or rule file cannot be used."""
     policies = policies_from(config)
     scans = any(policy.scan_body for policy in policies.policies())
-    rules = load_rules(config, levels_in_use(policies), bodies=scans)
+    kept = None if before is None else before.report.kept
+    rules = load_rules(config, levels_in_use(policies), bodies=scans, kept=kept)
     bureaus = bureaus_for(config.bureaus, config.upstream_ca, None if before is None else before.bureaus)
     store = None if bureaus is not None else _store(config.state / DATABASE, before)
     labels = local_sources(rules.ratings, rules.ruleset.locks, *([] if store is None else [store]))

@@ -2,26 +2,37 @@
 
 A list that was fetched is mapped, not read: a million names cost a few pages of memory and no time at the start. What
 is not in the store protects nobody and stops nothing: it is counted as missing, and the ready line says so.
+
+A reload takes what did not change from the filter in force, so that it costs neither time nor memory. A long file of
+the owner that did change is never read here then: the old list holds for the seconds until it is compiled apart
+(refresh.py), or for good where what came cannot be used.
 """
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sfs.core.ruleset import CategoryList, MandatoryList
 from sfs.errors import SfsError
 from sfs.lists import store
 from sfs.lists.files import ListFile, read_list
+from sfs.lists.formats import FOLDERS, INCLUDING
 from sfs.lists.store import ListState
-from sfs.lists.update import file_changed
-from sfs.sources.choice import ALL_LEVELS, lists_in_use
+from sfs.lists.update import cannot_be_used, file_changed
+from sfs.sources.choice import ALL_LEVELS, is_big, lists_in_use
 from sfs.sources.config import Config
 from sfs.sources.subscriptions import ListSource
+
+type Stamp = tuple[object, ...]  # what tells one state of a list from the next; its last part is where it comes from
+type Kept = Mapping[str, tuple[Stamp, ListFile]]
 
 
 @dataclass(slots=True)
 class LoadedLists:
     """What was loaded. `files`: by name, as they act; `states`: of all lists that the store is to hold; `missing`:
-    the names of those that never came, or are damaged."""
+    the names of those that never came, or are damaged; `waiting`: of those that hold as they were before until what
+    came is compiled; `kept`: by name what the next load may take over."""
 
     lists: list[CategoryList] = field(default_factory=list)
     mandatory: list[MandatoryList] = field(default_factory=list)
@@ -29,15 +40,18 @@ class LoadedLists:
     skipped: list[SfsError] = field(default_factory=list)
     states: list[ListState] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    kept: dict[str, tuple[Stamp, ListFile]] = field(default_factory=dict)
 
 
-def load_lists(config: Config, levels: Collection[int] = ALL_LEVELS) -> LoadedLists:
-    """The lists in use at these levels. RuleError where a file that the configuration names cannot be used."""
+def load_lists(config: Config, levels: Collection[int] = ALL_LEVELS, kept: Kept | None = None) -> LoadedLists:
+    """The lists in use at these levels. `kept`: of the load before. RuleError where a file that the configuration names
+    cannot be used."""
     loaded = LoadedLists()
     for source in lists_in_use(config, levels):
-        file = _stored(source, config, loaded)
+        file = _stored(source, config, loaded, kept or {})
         if file is None and source.path is not None:
-            file = read_list(source.path, source.format)
+            file = _read(source, source.path, loaded, kept or {})
             loaded.skipped.extend(file.skipped)
         if file is None:
             loaded.missing.append(source.name)
@@ -50,15 +64,57 @@ def load_lists(config: Config, levels: Collection[int] = ALL_LEVELS) -> LoadedLi
     return loaded
 
 
-def _stored(source: ListSource, config: Config, loaded: LoadedLists) -> ListFile | None:
+def _stored(source: ListSource, config: Config, loaded: LoadedLists, kept: Kept) -> ListFile | None:
     """The compiled list; None where the store has none that fits."""
     if source.mandatory:
         return None
     state = store.state_of(config.state, source)
+    place = str(source.path or source.url)
+    old = kept.get(source.name)
+    held = old if old is not None and old[0][-1] == place else None
     if source.path is not None and (state.version is None or file_changed(state)):
-        return None  # the file itself is read: nothing is ever unprotected until it is compiled again
+        if not is_big(source.path):
+            return None
+        if held is not None:
+            loaded.states.append(state)
+            return _hold(source.name, held, loaded)
+        if state.version is None or not cannot_be_used(state):
+            return None  # the file itself is read: nothing is ever unprotected until it is compiled again
     loaded.states.append(state)
-    return store.open_version(config.state, state)
+    stamp = ("version", str(config.state), state.key, state.version, place)
+    file = held[1] if held is not None and held[0] == stamp else store.open_version(config.state, state)
+    if file is None and held is not None and state.version is not None:
+        return _hold(source.name, held, loaded)  # damaged on the disk; what is mapped is what was checked
+    if file is not None:
+        loaded.kept[source.name] = (stamp, file)
+    return file
+
+
+def _hold(name: str, held: tuple[Stamp, ListFile], loaded: LoadedLists) -> ListFile:
+    loaded.waiting.append(name)
+    loaded.kept[name] = held
+    return held[1]
+
+
+def _read(source: ListSource, path: Path, loaded: LoadedLists, kept: Kept) -> ListFile:
+    """A list read from its file, or taken over where that is the same file still."""
+    stamp = _stamp(source, path)
+    old = kept.get(source.name)
+    file = old[1] if old is not None and stamp is not None and old[0] == stamp else read_list(path, source.format)
+    if stamp is not None and stamp == _stamp(source, path):  # else it was changed while it was read
+        loaded.kept[source.name] = (stamp, file)
+    return file
+
+
+def _stamp(source: ListSource, path: Path) -> Stamp | None:
+    """None for a list of several files, of which one says nothing of the others."""
+    if source.format in FOLDERS or source.format in INCLUDING:
+        return None
+    try:
+        seen = os.stat(path)
+    except OSError:
+        return None
+    return ("file", source.format, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, str(path))
 
 
 def _category_list(source: ListSource, file: ListFile) -> CategoryList:

@@ -18,7 +18,7 @@ from typing import Final
 from sfs.errors import SfsError
 from sfs.lists import store
 from sfs.lists.store import ListState
-from sfs.lists.update import due_at, file_changed
+from sfs.lists.update import due_at, file_changed, is_damaged, waits_after_failure
 from sfs.sources.choice import levels_in_use, lists_in_use, stored, wanted
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
@@ -151,7 +151,8 @@ class Refresher:
     def _seconds(self, states: tuple[ListState, ...]) -> float:
         """Until the next list is due; 0 for at once."""
         now = datetime.now(UTC)
-        waits = [_wait(state, now) for state in states]
+        folder = self._live.filter.config.state
+        waits = [_wait(folder, state, now) for state in states]
         return min([wait for wait in waits if wait is not None], default=self._most)
 
     def _spread(self, wait: float) -> float:
@@ -186,14 +187,18 @@ class Refresher:
             log.warning("fetched lists are not in force: %s", fault)
 
 
-def _wait(state: ListState, now: datetime) -> float | None:
-    """Seconds until a list is due, None for a file that is as it was compiled."""
-    if state.path is not None and not file_changed(state):
-        return None
+def _wait(folder: Path, state: ListState, now: datetime) -> float | None:
+    """Seconds until a list is due, None for a file that is as it was compiled. One that is damaged in the store is due
+    at once, unless it failed lately."""
     at = due_at(state)
-    if at is None or (state.path is not None and state.failed is None):
+    late = None if at is None else max(0.0, (at - now).total_seconds())
+    if waits_after_failure(state, now):
+        return late
+    if is_damaged(folder, state):
         return 0.0
-    return max(0.0, (at - now).total_seconds())
+    if state.path is None:
+        return late or 0.0
+    return 0.0 if file_changed(state) else None
 
 
 def _said(child: "subprocess.Popen[bytes]") -> bytes:

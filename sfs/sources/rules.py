@@ -23,7 +23,7 @@ from sfs.sources.choice import ALL_LEVELS, acts
 from sfs.sources.config import Config
 from sfs.sources.helplines import HelpLine, helplines_from
 from sfs.sources.label_sources import RatingFile
-from sfs.sources.loading import load_lists
+from sfs.sources.loading import Kept, load_lists
 from sfs.sources.places import rules_dir
 from sfs.sources.yaml_nodes import load_plain
 from sfs.text.search import Engines
@@ -42,6 +42,8 @@ class RulesReport:
     skipped: list[SfsError] = field(default_factory=list)
     states: tuple[ListState, ...] = ()  # of the lists that the store is to hold
     missing: tuple[str, ...] = ()  # names of lists that never came
+    waiting: tuple[str, ...] = ()  # of lists that hold as they were, until what came is compiled
+    kept: Kept = field(default_factory=dict)  # what the next load may take over
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,20 @@ class Rules:
     report: RulesReport
 
 
-def load_rules(config: Config, levels: Collection[int] = ALL_LEVELS, *, bodies: bool = False) -> Rules:
-    """Read rules/ and the lists of `config` that act at these levels. `bodies`: phrases for whole pages too. SfsError
-    where a file as a whole cannot be used."""
+def load_rules(
+    config: Config, levels: Collection[int] = ALL_LEVELS, *, bodies: bool = False, kept: Kept | None = None
+) -> Rules:
+    """Read rules/ and the lists of `config` that act at these levels. `bodies`: phrases for whole pages too; `kept`: of
+    the report before, whose lists are taken over. SfsError where a file as a whole cannot be used."""
     folder = rules_dir()
     report = RulesReport()
     words = WordIndex(chain(load_words(report), _words(keywords_dir(config), report)))
     report.words = len(words)
     helplines = helplines_from(load_plain(folder / "helplines.yaml"))
-    loaded = load_lists(config, levels)
+    loaded = load_lists(config, levels, kept)
     report.lists, report.skipped = loaded.files, [*report.skipped, *loaded.skipped]
     report.states, report.missing = tuple(loaded.states), tuple(loaded.missing)
+    report.waiting, report.kept = tuple(loaded.waiting), loaded.kept
     phrases: tuple[Phrase, ...] = ()
     if bodies:
         imported = _imported_phrases(keywords_dir(config), report)
