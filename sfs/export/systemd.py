@@ -78,6 +78,7 @@ def unit_file(service: Service) -> str:
         "Type=exec",
         f"User={service.user}",
         f"ExecStart={exec_line(command)}",
+        "ExecReload=/bin/kill -HUP $MAINPID",
         "StateDirectory=sfs",
         "StateDirectoryMode=0700",
         "Restart=on-failure",

@@ -2,6 +2,8 @@
 name, which are cut. The addon in a real mitmproxy, raw sockets on both sides."""
 
 import asyncio
+import base64
+import hashlib
 import socket
 import ssl
 import threading
@@ -18,6 +20,7 @@ from sfs.core.identity import PolicyTable
 from sfs.proxy import stock
 from sfs.proxy.addon import SfsAddon
 from sfs.proxy.pages import Pages
+from sfs.proxy.recheck import AT_ONCE
 from sfs.proxy.resolver import Resolver
 from sfs.proxy.setup import reach_of
 from sfs.sources.config import load_config
@@ -29,6 +32,7 @@ with warnings.catch_warnings():
     from sfs.proxy.parts import DisableH2C, Master, NextLayer, Proxyserver, TlsConfig
 
 PAUSE = 5.0  # seconds; two tunnels are opened within it
+WS_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 LONG = 20.0  # seconds until a test that hangs fails
 
 
@@ -53,6 +57,12 @@ class Origin:
     def _serve(self, sock: socket.socket) -> None:
         with sock, suppress(OSError):
             while data := sock.recv(65536):
+                if b"Upgrade: websocket" in data:
+                    key = data.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
+                    accept = base64.b64encode(hashlib.sha1(key + WS_MAGIC).digest())
+                    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    sock.sendall(head + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+                    continue
                 web = data.startswith(b"GET ")
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" if web else data)
 
@@ -138,6 +148,19 @@ class Running:
         assert len(read(sock, hello)) == len(hello)
         return sock
 
+    def websocket(self, host: str) -> socket.socket:
+        """An open WebSocket to a host, through which bytes have passed."""
+        sock = socket.create_connection(("127.0.0.1", self.port), LONG)
+        self.socks.append(sock)
+        place = f"{host}:{self.origin.port}"
+        sock.sendall(
+            f"GET http://{place}/live HTTP/1.1\r\nHost: {place}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        assert read(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 101")
+        assert passes(sock)
+        return sock
+
     def get(self, sock: socket.socket, url: str) -> int:
         sock.sendall(
             f"GET {url} HTTP/1.1\r\nHost: {url.split('/')[2] if ':' in url else 'listed.test'}\r\n\r\n".encode()
@@ -215,10 +238,28 @@ def test_the_name_in_the_handshake_counts_as_well(proxy: Running) -> None:
 
 def test_the_end_of_a_pause_cuts_what_it_had_opened(proxy: Running) -> None:
     until = proxy.hold("block: [listed.test]\n", pause=True)
-    sock = proxy.by_name("listed.test")
+    sock, live = proxy.by_name("listed.test"), proxy.websocket("listed.test")
     other = proxy.by_name("site.test")
     assert ended(sock)
+    assert ended(live)
     assert datetime.now(UTC) >= until
+    assert passes(other)
+
+
+def test_a_websocket_that_would_be_refused_now_is_cut_and_the_others_go_on(proxy: Running) -> None:
+    closed, other = proxy.websocket("listed.test"), proxy.websocket("site.test")
+    proxy.hold("allow: [site.test]\n")
+    assert passes(closed)
+    proxy.hold("block: [listed.test/live]\n")
+    assert ended(closed)
+    assert passes(other)
+
+
+def test_many_tunnels_are_looked_at_at_once(proxy: Running) -> None:
+    closed = [proxy.by_name("listed.test") for _ in range(AT_ONCE + 10)]
+    other = proxy.by_name("site.test")
+    proxy.hold("block: [listed.test]\n")
+    assert all(map(ended, closed))
     assert passes(other)
 
 
