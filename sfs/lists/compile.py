@@ -33,6 +33,7 @@ from typing import Final
 import marisa_trie
 
 from sfs.errors import RuleError, SfsError, Where
+from sfs.lists.faults import ListFault, is_full
 from sfs.lists.files import How, Reading, read_into
 from sfs.lists.line_table import table_of
 from sfs.lists.notes import Reason
@@ -85,7 +86,8 @@ def compile_list(source: Path, format: str, folder: Path, shown: str | None = No
         _sync_folder(folder.parent)
     except OSError as fault:
         mend = "check the folder, who may write there, and the room on the disk"
-        raise SfsError(f"the compiled list cannot be written: {fault.strerror or fault}", place, mend) from None
+        what = f"the compiled list cannot be written: {fault.strerror or fault}"
+        raise ListFault("space" if is_full(fault) else "damaged", what, place, mend) from None
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)  # nothing is there any more where all went well
@@ -100,8 +102,7 @@ def _compile(source: Path, format: str, work: Path, folder: Path, how: How) -> C
         trie = marisa_trie.Trie(spill.keys(groups), num_tries=TRIES, order=marisa_trie.WEIGHT_ORDER)
         data, table = spill.line_table(trie, groups)
         _write(work / LINES, data)
-    trie.save(str(work / NAMES))
-    _secure(work / NAMES)
+    _write(work / NAMES, trie.tobytes())  # its own `save` says of a full disk no more than that it failed
     made = datetime.now(UTC).replace(microsecond=0)
     size = len(trie) - len(groups) + spill.others
     _write_meta(work, reading, {"size": size, "head": spill.head, "lines": table}, made)
@@ -242,13 +243,6 @@ def _opened(path: Path) -> BufferedWriter:
 def _sync(file: BufferedWriter) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _secure(path: Path) -> None:
-    """What another library wrote: for its owner alone, and safe on the disk."""
-    path.chmod(0o600)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Why a list was not taken: a fault with a short key, so that a page can say it in the reader's own words."""
 
+import errno
 from typing import Final
 
 from sfs.errors import SfsError, Where
@@ -18,3 +19,8 @@ class ListFault(SfsError):
         assert reason in KEYS, reason
         super().__init__(what, where, mend)
         self.reason = reason
+
+
+def is_full(fault: OSError) -> bool:
+    """Whether a disk had no more room, or a quota or a bound was reached."""
+    return fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

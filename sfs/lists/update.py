@@ -5,7 +5,6 @@ Each step leaves the store as it was until the last one, the rename of state.jso
 behind is removed by the next update.
 """
 
-import errno
 import hashlib
 import logging
 import shutil
@@ -23,7 +22,7 @@ from sfs.lists import store
 from sfs.lists.archive import unpack
 from sfs.lists.compile import Compiled, compile_list
 from sfs.lists.compiled import compare, open_compiled
-from sfs.lists.faults import ListFault
+from sfs.lists.faults import ListFault, is_full
 from sfs.lists.fetch import Fetched, Limits, fetch
 from sfs.lists.files import ListFile
 from sfs.lists.private import make_private
@@ -361,7 +360,7 @@ def _as_fault(fault: SfsError | OSError | MemoryError, source: Listed) -> SfsErr
         return ListFault(
             "space", "not enough memory for this list", where, "close other programs, or take a shorter list"
         )
-    full = fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    full = is_full(fault)
     what = "the disk is full" if full else f"cannot be kept: {fault.strerror}"
     return ListFault("space" if full else "damaged", what, where, "make room, or name another folder as state")
 

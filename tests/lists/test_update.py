@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -254,3 +255,37 @@ def test_lists_are_looked_at_once_a_day():
 def test_after_failures_the_waits_grow(tries, hours):
     state = ListState("a", "a", url="https://a.example/", failed=NOW, tries=tries)
     assert due_at(state) == NOW + timedelta(hours=hours)
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from sfs.lists.update import Result, update_lists
+from sfs.sources.subscriptions import ListFormat, ListSource
+
+bound = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (bound, bound))
+source = ListSource("own", Path(sys.argv[1]) / "list.txt", None, ListFormat.PLAIN, rating=4)
+(outcome,) = update_lists([source], Path(sys.argv[1]) / "state")
+print(outcome.result, outcome.state.reason)
+"""
+
+
+@pytest.mark.parametrize("bound", [3_000, 30_000, 150_000, 300_000])
+def test_disk_that_is_full_while_compiling_leaves_the_old_version(tmp_path, bound):
+    """At the state, the names, the trie and the lines: a file may not grow past `bound`, as on a disk that is full."""
+    path, state = tmp_path / "list.txt", tmp_path / "state"
+    source = ListSource("own", path, None, ListFormat.PLAIN, rating=4)
+    path.write_text("a.example\nb.example\n")
+    (first,) = update_lists([source], state)
+    assert first.result is Result.NEW
+    dice = random.Random(1)
+    path.write_text("".join(f"{dice.randrange(10**12)}-{n}.example\n" for n in range(20_000)))
+    done = subprocess.run([sys.executable, "-c", FULL, tmp_path, str(bound)], capture_output=True, text=True)
+    assert done.stdout == "failed space\n", done.stderr
+    after = store.state_of(state, source)
+    assert after.version == first.state.version
+    assert len(store.open_version(state, after).index) == 2
+    assert {entry.name for entry in store.list_dir(state, "own").iterdir()} == {after.version, store.STATE}
+    (mended,) = update_lists([source], state)
+    assert (mended.result, mended.state.count) == (Result.CHANGED, 20_000)
