@@ -69,16 +69,18 @@ def read_entries(path: Path) -> tuple[tuple[tuple[Entry, int], ...], tuple[RuleE
 @dataclass(frozen=True, slots=True)
 class How:
     """How a list is read. `shown`: how errors name it, else its path; `only`: the part of it that is taken
-    (`format_named`); `each` is called with every line that was not taken whole."""
+    (`format_named`); `each` is called with every line that was not taken whole, `progress` with the bytes read so far
+    after each MiB."""
 
     shown: str | None = None
     only: tuple[str, ...] = ()
     each: Callable[[Note], None] | None = None
+    progress: Callable[[int], None] | None = None
 
 
 def read_into(path: Path, format: str, sink: Sink, how: How = How()) -> "Reading":
     """Read the list at `path` into `sink`; RuleError as `read_list`."""
-    reading = Reading(how.shown or str(path), format, sink, Notes(how.each))
+    reading = Reading(how.shown or str(path), format, sink, Notes(how.each), progress=how.progress)
     for _ in reading.steps(path, how.only):
         pass
     return reading
@@ -112,6 +114,7 @@ class Reading:
     _spared: list[tuple[Entry, int]] = field(default_factory=list)
     _important: dict[str, Unit] = field(default_factory=dict)  # names that hold against exceptions
     hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    progress: Callable[[int], None] | None = None
 
     @property
     def sha256(self) -> str:
@@ -294,6 +297,8 @@ class Reading:
             if size > MAX_FILE or self.size > 2 * MAX_FILE:
                 raise RuleError(f"a list of more than {self.size - 1} bytes", Where(self.shown), "split it")
             self.hash.update(chunk)
+            if self.progress is not None:
+                self.progress(self.size)
             data = rest + (chunk if size > len(chunk) else chunk.removeprefix(b"\xef\xbb\xbf"))
             cut = data.rfind(b"\n") + 1
             if cut:

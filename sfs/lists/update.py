@@ -24,7 +24,7 @@ from sfs.lists.compile import Compiled, compile_list
 from sfs.lists.compiled import compare, open_compiled
 from sfs.lists.faults import ListFault, is_full
 from sfs.lists.fetch import Fetched, Limits, fetch
-from sfs.lists.files import ListFile
+from sfs.lists.files import How, ListFile
 from sfs.lists.private import make_private
 from sfs.lists.store import Listed, ListState
 
@@ -67,7 +67,8 @@ def _now() -> datetime:
 @dataclass(frozen=True, slots=True)
 class Options:
     """How an update runs. `accept_smaller`: a list may shrink as it likes. `ca`: certificates trusted besides the
-    usual ones. `progress`: told the name of a list, the bytes so far and all of them or None. `done`: told each
+    usual ones. `progress`: told what comes in (a list, or "LIST: read"
+    while it is compiled), the bytes so far and all of them or None. `done`: told each
     outcome. `step`: told what was just done; for tests that stop there."""
 
     accept_smaller: bool = False
@@ -281,9 +282,12 @@ class _Update:
         if folder.exists():  # of an update that was killed before the swap, or damaged
             shutil.rmtree(folder)
         try:
-            return compile_list(listed, self.source.format, folder, shown=self._where.file)
+            return compile_list(listed, self.source.format, folder, how=How(self._where.file, progress=self._read))
         except RuleError as fault:
             raise ListFault("format", fault.what, fault.where, fault.mend) from None
+
+    def _read(self, size: int) -> None:
+        self.options.progress(f"{self.source.name}: read", size, None)
 
     def _judge(self, compiled: Compiled, before: ListFile | None, fresh: Fetched, whole: bool) -> None:
         """ListFault where the new version is not to be believed."""

@@ -257,6 +257,15 @@ def test_after_failures_the_waits_grow(tries, hours):
     assert due_at(state) == NOW + timedelta(hours=hours)
 
 
+def test_progress_is_told_while_a_list_is_compiled(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_bytes(names(0, 150_000))
+    told: list[tuple[str, int, int | None]] = []
+    one(ListSource("own", path, None, ListFormat.PLAIN, rating=4), tmp_path, progress=lambda *said: told.append(said))
+    size = path.stat().st_size
+    assert told == [("own: read", min(at, size), None) for at in range(1 << 20, size + (1 << 20), 1 << 20)]
+
+
 FULL = """
 import resource, sys
 from pathlib import Path
