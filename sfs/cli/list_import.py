@@ -160,7 +160,7 @@ def _import_names(wanted: _Wanted, listed: Path, found: str, each: Callable[[Not
     ]
     changes.set("lists", [*others, row], by="sfs lists import")
     counted = f"{compiled.size:,} names, {compiled.skipped_count:,} lines skipped"
-    click.echo(f"{wanted.name}: {counted}; holds at the next start")
+    click.echo(f"{wanted.name}: {counted}; holds from now on")
     _say_reasons(compiled)
 
 
@@ -183,7 +183,7 @@ def _import_words(wanted: _Wanted, listed: Path, found: str, each: Callable[[Not
     beside = "".join(sidecar(reading.phrases)) if found == "phrases" else ""  # terms of searches stand in no page
     target = _keep_words(wanted, words, beside) if words or reading.phrases else None
     counted = f"{len(words):,} words of {len(reading.phrases):,} phrases, {reading.skipped_count:,} lines skipped"
-    click.echo(f"{wanted.name}: {counted}" + ("; holds at the next start" if words else ""))
+    click.echo(f"{wanted.name}: {counted}" + ("; holds from now on" if words else ""))
     if target is not None:
         click.echo(f"to take them back, delete {target}")
     for line in reason_lines(notes.by_count(), (LEFT, PART, BAD)):

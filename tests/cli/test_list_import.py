@@ -43,7 +43,7 @@ def meanings() -> dict[str, tuple[object, object, bool]]:
 def test_import_says_what_it_took_and_why_not_the_rest(home):
     (home / "ads.txt").write_text("||a.example^\n||b.example^$third-party\n||c.example^$third-party\n##.x\nd.example\n")
     assert take("ads.txt", "--rating", "3", "--report", "report.jsonl").splitlines() == [
-        "ads: 1 names, 1 lines skipped; holds at the next start",
+        "ads: 1 names, 1 lines skipped; holds from now on",
         "not taken:",
         "  2 option $third-party",
         "    ads.txt:2: ||b.example^$third-party",
@@ -102,7 +102,7 @@ def test_a_table_becomes_a_list_for_each_rating(home):
 def test_phrases_become_words_that_act_and_weights_are_kept(home):
     (home / "bannedphraselist").write_text("< blue widget >\n<small><5>\n<museum><-40>\n")
     said = take("bannedphraselist", "--name", "words", "--rating", "3")
-    assert said.startswith("words: 1 words of 3 phrases, 0 lines skipped; holds at the next start\n")
+    assert said.startswith("words: 1 words of 3 phrases, 0 lines skipped; holds from now on\n")
     assert "a weight below 0" in said and "bannedphraselist:2: <small>" in said
     folder = home / "state" / "keywords"
     assert (folder / "words-3.txt").read_text() == "# words\nblue widget\n"
