@@ -98,7 +98,7 @@ class SfsAddon:
         """Judge a tunnel by name, or let it be opened so that its requests are judged."""
         await self._guard.run(flow, self._tunnels.connect)
         if (tunnel := self._tunnels.of(flow.client_conn.id)) is not None and tunnel.closed:
-            self._quietly(lambda: self._recheck.at_end(tunnel.policy))
+            self._quietly(lambda: self._recheck.began(tunnel))
         if flow.response is not None or (tunnel is not None and tunnel.closed):  # else its requests will be judged
             self._quietly(lambda: self._own.selfcheck.tunnel(flow))
 
@@ -155,6 +155,8 @@ class SfsAddon:
         if OURS not in flow.metadata and flow.response is not None:
             await self._guard.run(flow, self._responses.headers)
             self._quietly(lambda: self._recheck.answered(flow))
+            if stock.HOLD not in flow.metadata:
+                flow.metadata.pop(OPEN, None)  # what streams for hours keeps no old filter in memory
 
     async def html_head(self, flow: http.HTTPFlow) -> None:
         """Judge the held head of a page (stock/ calls it once for each held response)."""

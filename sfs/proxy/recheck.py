@@ -65,12 +65,21 @@ class Recheck:
         self._ends.pop(until, None)
         self.run()
 
+    def began(self, tunnel: Tunnel) -> None:
+        """A tunnel was let through: look again when its policy ends, or at once where it was judged by a filter that
+        was replaced meanwhile."""
+        self.at_end(tunnel.policy)
+        if tunnel.filter is not self._live.filter:
+            self.run()
+
     def answered(self, flow: http.HTTPFlow) -> None:
         """A response begins; where it opens a WebSocket, that is kept in mind."""
         opened = flow.metadata.get(OPEN)
         if flow.response is not None and flow.response.status_code == 101 and isinstance(opened, Open):
             self._sockets[flow.client_conn.id] = opened.facts
             self.at_end(opened.policy)
+            if opened.filter is not self._live.filter:
+                self.run()
 
     def disconnected(self, client_id: str) -> None:
         """What was open there is not any more."""
@@ -84,7 +93,14 @@ class Recheck:
 
     async def _look(self) -> None:
         """All at once: where bureaus are away, each waits as long as they may take."""
-        checks = [self._check(client_id, self._is_over(tunnel)) for client_id, tunnel in self._tunnels.closed()]
+        for client_id, tunnel in self._tunnels.opened():
+            filter_ = self._live.filter
+            self._tunnels.renew(
+                client_id, filter_, filter_.policies.policy_for(tunnel.address, None, None, local_now())
+            )
+        checks = [
+            self._check(client_id, self._is_over(client_id, tunnel)) for client_id, tunnel in self._tunnels.closed()
+        ]
         checks += [self._check(client_id, self._is_shut(facts)) for client_id, facts in self._sockets.items()]
         tasks = []
         for number, check in enumerate(checks, 1):
@@ -112,7 +128,7 @@ class Recheck:
         self._verdicts.note(verdict, facts.url, policy)
         return True
 
-    async def _is_over(self, tunnel: Tunnel) -> bool:
+    async def _is_over(self, client_id: str, tunnel: Tunnel) -> bool:
         filter_, address = self._live.filter, tunnel.address
         policy = filter_.policies.policy_for(address, None, None, local_now())
         self.at_end(policy)
@@ -125,6 +141,7 @@ class Recheck:
                 if verdict.check != "mandatory":
                     self._verdicts.list_refused(address, url.host, verdict.reason, verdict, policy)
                 return True
+        self._tunnels.renew(client_id, filter_, policy)
         return False
 
     @staticmethod

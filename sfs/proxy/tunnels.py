@@ -90,6 +90,15 @@ class Tunnels:
         """Those that are judged by name, each with its client connection."""
         return [(client_id, tunnel) for client_id, tunnel in self._open.items() if tunnel.closed]
 
+    def renew(self, client_id: str, filter_: Filter, policy: Policy) -> None:
+        """From now on a tunnel goes on by this filter; else it would keep the one that it began with in memory."""
+        if (tunnel := self._open.get(client_id)) is not None:
+            self._open[client_id] = replace(tunnel, filter=filter_, policy=policy)
+
+    def opened(self) -> list[tuple[str, Tunnel]]:
+        """Those whose requests are judged, each with its client connection."""
+        return [(client_id, tunnel) for client_id, tunnel in self._open.items() if not tunnel.closed]
+
     def asked(self, client_id: str) -> None:
         """A request came out of this connection."""
         self._handshakes.asked(client_id)

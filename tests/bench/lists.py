@@ -32,11 +32,15 @@ MILLION = 1_000_000
 ASKED = 20_000  # names whose look-up is timed, best of ROUNDS
 ROUNDS = 7
 BARS = {"build s": {1: 20, 5: 120}, "peak MB": {1: 1000, 5: 1000}, "open s": {1: 2, 5: 2}}
+KEYS = (
+    *("names", "order", "build s", "peak MB", "open s", "disk", "resident", "shared", "pss"),
+    *("hit us", "miss us", "line us", "wrong"),
+)
 BYTES = {"disk": 7, "resident": 10}  # under so many bytes a name
 
 
-def names_of(count: int, shuffled: bool) -> list[str]:
-    """Real names as far as there are any, then made ones, in one order or none."""
+def names_of(count: int) -> list[str]:
+    """Real names as far as there are any, then made ones, in no order."""
     found: dict[str, None] = {}
     data = os.environ.get("SFS_TEST_DATA")
     if data:
@@ -46,7 +50,7 @@ def names_of(count: int, shuffled: bool) -> list[str]:
         found |= dict.fromkeys(sample_names(count - len(found) + count // 50))
     names = list(found)[:count]
     random.Random(1).shuffle(names)
-    return names if shuffled else sorted(names)
+    return names
 
 
 def build(source: Path, folder: Path) -> dict[str, Any]:
@@ -106,12 +110,12 @@ def child(*arguments: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def measured(millions: int, shuffled: bool, work: Path) -> dict[str, Any]:
+def measured(names: list[str], order: str, work: Path) -> dict[str, Any]:
     """All figures of one list."""
     source, folder = work / "names.txt", work / "compiled"
-    source.write_text("\n".join(names_of(millions * MILLION, shuffled)) + "\n", encoding="ascii")
+    source.write_text("\n".join(names) + "\n", encoding="ascii")
     said, _ = child("build", source, folder).communicate()
-    row: dict[str, Any] = {"names": millions, "order": "shuffled" if shuffled else "sorted", **json.loads(said)}
+    row: dict[str, Any] = {"names": len(names) // MILLION, "order": order, **json.loads(said)}
     row["disk"] = round(sum(path.stat().st_size for path in folder.iterdir()) / row["size"], 2)
     readers = [child("read", source, folder) for _ in range(2)]
     for one in readers:
@@ -144,18 +148,16 @@ def main() -> int:
         print(json.dumps({"build": build, "read": read}[act](Path(source), Path(folder))))
         return 0
     rows = []
-    keys = ("names", "order", "build s", "peak MB", "open s", "disk", "resident", "shared", "pss")
-    for millions in said.names or (1, 5):
-        for shuffled in (False, True):
-            with tempfile.TemporaryDirectory(prefix="sfs-lists-") as work:
-                rows.append(measured(millions, shuffled, Path(work)))
-            if said.json:
-                print(json.dumps(rows[-1]), flush=True)
     if not said.json:
-        keys += ("hit us", "miss us", "line us", "wrong")
-        print("| " + " | ".join(keys) + " |\n" + "| --- " * len(keys) + "|")
-        for row in rows:
-            print("| " + " | ".join(str(row[key]) for key in keys) + " |")
+        print("| " + " | ".join(KEYS) + " |\n" + "| --- " * len(KEYS) + "|", flush=True)
+    for millions in said.names or (1, 5):
+        names = names_of(millions * MILLION)
+        for order in ("shuffled", "sorted"):
+            with tempfile.TemporaryDirectory(prefix="sfs-lists-") as work:
+                rows.append(measured(names, order, Path(work)))
+            values = (str(rows[-1][key]) for key in KEYS)
+            print(json.dumps(rows[-1]) if said.json else "| " + " | ".join(values) + " |", flush=True)
+            names.sort()
     faults = [f"{row['names']} M {row['order']}: {what}" for row in rows for what in missed(row)]
     for fault in faults:
         print(f"not reached: {fault}")

@@ -7,6 +7,7 @@ import hashlib
 import socket
 import ssl
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -253,6 +254,30 @@ def test_a_websocket_that_would_be_refused_now_is_cut_and_the_others_go_on(proxy
     proxy.hold("block: [listed.test/live]\n")
     assert ended(closed)
     assert passes(other)
+
+
+def test_what_is_open_keeps_no_filter_of_before(proxy: Running) -> None:
+    proxy.by_name("site.test")
+    proxy.websocket("site.test")
+    proxy.connect("other.test")
+    proxy.hold("allow: [site.test]\n")
+    tunnels = proxy.addon._tunnels
+    end = time.monotonic() + LONG
+    while any(tunnel.filter is not proxy.live.filter for _, tunnel in (*tunnels.closed(), *tunnels.opened())):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert len(tunnels.closed()) == 2
+
+
+def test_a_tunnel_that_was_judged_by_the_filter_of_before_is_looked_at_again(proxy: Running) -> None:
+    old = proxy.live.filter
+    proxy.hold("block: [listed.test]\n")
+    fresh, proxy.live.filter = proxy.live.filter, old  # as for a verdict that began before the reload
+    sock = proxy.connect("listed.test")
+    (tunnel,) = [tunnel for _, tunnel in proxy.addon._tunnels.closed() if tunnel.url.host == "listed.test"]
+    proxy.live.filter = fresh
+    proxy._loop.call_soon_threadsafe(proxy.addon._recheck.began, tunnel)
+    assert ended(sock)
 
 
 def test_many_tunnels_are_looked_at_at_once(proxy: Running) -> None:
