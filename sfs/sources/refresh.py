@@ -109,6 +109,8 @@ class Refresher:
 
     def _run(self) -> None:
         wait = self._first * (1 + random.random() * self._jitter)  # noqa: S311 - no secret
+        if self._damaged():
+            wait = 0.0  # what was there protects nobody
         while True:
             self._wake.wait(wait)
             self._wake.clear()
@@ -154,6 +156,11 @@ class Refresher:
         folder = self._live.filter.config.state
         waits = [_wait(folder, state, now) for state in states]
         return min([wait for wait in waits if wait is not None], default=self._most)
+
+    def _damaged(self) -> bool:
+        """Whether a list that came once could not be opened."""
+        report = self._live.filter.report
+        return any(state.version is not None and state.name in report.missing for state in report.states)
 
     def _spread(self, wait: float) -> float:
         """A wait within the bounds, a little random."""

@@ -9,6 +9,8 @@ import pytest
 
 from sfs.core.facts import Facts
 from sfs.lists import store
+from sfs.lists.compile import META, NAMES
+from sfs.lists.update import update_lists
 from sfs.sources.config import load_config
 from sfs.sources.filter import Filter, load_filter
 from sfs.sources.live import Live
@@ -68,6 +70,26 @@ def test_what_was_never_fetched_is_fetched_and_put_in_force(house, refresher):
     assert not blocks(live.filter, "name7.example")
     refresher(live, update_command(path, {}, live.filter.config.state), first=0.01)
     until(lambda: blocks(live.filter, "www.name7.example"))
+
+
+@pytest.mark.parametrize("harm", ["flipped", "of another version"])
+def test_what_is_damaged_in_the_store_is_fetched_at_once(house, refresher, harm):
+    path, live = house
+    config = live.filter.config
+    update_lists(config.lists, config.state)
+    state = store.state_of(config.state, config.lists[0])
+    folder = store.list_dir(config.state, "names") / state.version
+    file = folder / (META if harm == "of another version" else NAMES)
+    data = bytearray(file.read_bytes().replace(b'"version": 2', b'"version": 1'))
+    if harm == "flipped":
+        data[-20] ^= 4
+    file.write_bytes(data)
+    live.reload()
+    assert not blocks(live.filter, "name7.example")
+    assert live.filter.report.missing == ("names",)
+    refresher(live, update_command(path, {}, config.state), first=3600)
+    until(lambda: blocks(live.filter, "name7.example"))
+    assert store.open_version(config.state, store.state_of(config.state, config.lists[0])) is not None
 
 
 def test_the_button_fetches_what_is_not_due(house, refresher, mirror: Mirror):
