@@ -99,6 +99,7 @@ def test_a_change_of_the_file_holds_on_a_connection_that_is_open(tmp_path, names
         assert "site.test" not in "".join(proxy.lines).split("not in force")[0]  # an own entry is nobody's business
 
 
+@pytest.mark.long  # 9 s; tests/sources/test_loading.py has the rules of it
 def test_a_long_list_of_the_owner_is_compiled_apart_and_garbage_leaves_the_old_one(tmp_path, names, pages):
     listed = tmp_path / "list.txt"
     many = [f"name{n}.example" for n in range(60_000)]
