@@ -46,7 +46,7 @@ _NEXT: Final = re.compile(
 )
 _BEFORE_CHARSET: Final = re.compile(
     rf"(?:[\t\n\f\r ]++|<!(?!--)[^>]*+>|{_tag('html|head')}|<title>[^<]*+</title>)*+"
-    rf"<meta[\t\n\f\r ]++charset=(?:\"([\w.:-]++)\"|'([\w.:-]++)'|([\w.:-]++))[\t\n\f\r ]*+/?+>",
+    rf"<meta[\t\n\f\r ]++charset=(?:\"([\w.:-]++)\"|'([\w.:-]++)'|([\w.:-]++)(?=[\t\n\f\r >]))[\t\n\f\r ]*+/?+>",
     re.IGNORECASE | re.ASCII,
 )
 

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sfs.text import metadata
-from sfs.text.charset import html_charset
+from sfs.text.charset import canonical, html_charset
 from sfs.text.metadata import HeadScan, head_from_html
 from sfs.text.plain_head import end_of_plain_head, parts_of_plain_head, plain_charset
 
@@ -22,6 +22,7 @@ PARTS = (
     '<meta charset="utf-8">',
     "<meta charset=Shift_JIS />",
     "<META CHARSET='euc-jp'>",
+    "<meta charset=utf-8/>",
     "<meta charset=utf-16>",
     '<meta name="description" content="an orange > a lemon">',
     "<meta property=og:title content=T>",
@@ -103,10 +104,15 @@ def test_a_plain_head_says_what_any_head_says(page: str) -> None:
 @settings(max_examples=400, deadline=None)
 def test_the_charset_of_a_plain_start_is_that_of_the_prescan(page: str) -> None:
     data = page.encode("utf-8", "replace")
-    if plain_charset(data[:1024].decode("latin-1")):
+    label = plain_charset(data[:1024].decode("latin-1"))
+    if label and canonical(label) and not data.startswith(b"\xef\xbb\xbf"):
         name = html5prescan.get(data[:1024])[0].name
-        if name and not data.startswith(b"\xef\xbb\xbf"):
-            assert html_charset(data) == (str(name).lower(), "meta")
+        assert html_charset(data) == (str(name).lower(), "meta")
+
+
+def test_a_slash_behind_a_bare_charset_is_a_part_of_it() -> None:
+    page = "<meta charset=utf-8/><title>日本語のページ</title>".encode("shift_jis")
+    assert html_charset(page) == ("shift_jis", "detected")
 
 
 @pytest.mark.parametrize(
