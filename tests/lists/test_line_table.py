@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfs.lists import line_table
 from sfs.lists.compile import LINES, META, compile_list
 from sfs.lists.compiled import open_compiled
 from sfs.lists.line_table import MAX_RUNS, by_labels, by_letters, by_name
@@ -60,6 +61,11 @@ def compiled(folder: Path, lines: list[str]) -> dict[str, object]:
     table = json.loads((folder / "c" / META).read_text())["lines"]
     assert isinstance(table, dict)
     return table
+
+
+@pytest.fixture(autouse=True)
+def strides(monkeypatch):
+    monkeypatch.setattr(line_table, "STRIDE", 4)  # so that short lists have several
 
 
 @pytest.mark.parametrize("name", ORDERS)
