@@ -171,7 +171,7 @@ class _Running:
 
 def _options(folder: Path, places: Sequence[Listen]) -> options.Options:
     modes = [f"regular@{place.host}:{place.port}" for place in places]  # an IPv6 address stands there without brackets
-    return options.Options(confdir=str(folder), mode=modes, ssl_insecure=False, http3=False, rawtcp=False)
+    return stock.make_options(confdir=str(folder), mode=modes, ssl_insecure=False, http3=False, rawtcp=False)
 
 
 def _set_options(opts: options.Options, config: Config, folder: Path) -> None:

@@ -5,6 +5,9 @@
     handler.py   bounds what waits and who is silent, for each client connection
     lean.py      events and hooks of a connection with less work between them
     front.py     the client that a load balancer names
+    layers.py    what each request goes through on its way between the layers, with less work
+    fields.py    header fields looked up in a table
+    settings.py  options read in one step
     names.py     every private name these stand on; checked before anything is changed
 
 A layer of mitmproxy that raises leaves its connection hanging, so nothing in here may raise; what comes from the addon
@@ -17,9 +20,9 @@ True and the addon judges in `response` instead: whole bodies, later, with the s
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from mitmproxy import http
+from mitmproxy import http, options
 from mitmproxy.proxy import commands
 
 from sfs.proxy.stock.front import set_front
@@ -40,6 +43,7 @@ __all__ = [
     "HtmlHeadHook",
     "drop",
     "install",
+    "make_options",
     "missing",
     "set_error_page",
     "set_front",
@@ -90,13 +94,15 @@ def install() -> list[str]:
         _log.warning("mitmproxy has changed: pages are judged only when they are complete; gone: %s", ", ".join(gone))
         return gone
     # Only now: these subclass what was just looked for.
-    from sfs.proxy.stock import errors, handler, heads, lean, stream
+    from sfs.proxy.stock import errors, fields, handler, heads, layers, lean, stream
 
     stream.install()
     heads.install()
     errors.install()
     handler.install()
     lean.install()
+    fields.install()
+    layers.install()
     stock_mode = False
     return []
 
@@ -115,6 +121,15 @@ def set_hooks(master: "Master") -> None:
         from sfs.proxy.stock import lean
 
         lean.set_hooks(master)
+
+
+def make_options(**values: Any) -> options.Options:
+    """mitmproxy's options, such as a request reads in one step where ours are in mitmproxy's place."""
+    if stock_mode:
+        return options.Options(**values)
+    from sfs.proxy.stock.settings import LeanOptions
+
+    return LeanOptions(**values)
 
 
 def set_error_page(make: Callable[[int, str], bytes]) -> None:

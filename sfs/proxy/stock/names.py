@@ -42,6 +42,13 @@ METHODS: Final[tuple[tuple[str, str, str], ...]] = (
     (_HTTP1, "Http1Client._handle_event", "self event"),
     (_HTTP1, "Http1Client.read_headers", "self event"),
     (_HTTP1, "Http1Client.send", "self event"),
+    ("mitmproxy.http", "Headers.get_all", "self name"),
+    ("mitmproxy.http", "Headers.get", "self key default"),
+    ("mitmproxy.http", "Headers.pop", "self key default"),
+    ("mitmproxy.http", "Headers.__getitem__", "self key"),
+    ("mitmproxy.http", "Headers.__contains__", "self key"),
+    ("mitmproxy.optmanager", "OptManager.__getattr__", "self attr"),
+    ("mitmproxy.optmanager", "OptManager._notify_subscribers", "self updated"),
     ("h11._readers", "ChunkedReader.__call__", "self buf"),
     ("h11._receivebuffer", "ReceiveBuffer.maybe_extract_lines", "self"),
     ("mitmproxy.proxy.layers.tcp", "TCPLayer", "context ignore"),
@@ -70,6 +77,12 @@ USED: Final[tuple[tuple[str, str, str], ...]] = (
     (_HTTP1, "Http1Server.read_headers", "buf"),
     (_HTTP1, "Http1Server.mark_done", "wait"),
     (_HTTP1, "Http1Client.read_headers", "make_body_reader"),
+    ("mitmproxy.coretypes.multidict", "MultiDict.__init__", "fields"),
+    ("mitmproxy.coretypes.multidict", "_MultiDict.set_all", "fields"),
+    ("mitmproxy.optmanager", "OptManager.__init__", "_notify_subscribers"),
+    ("mitmproxy.optmanager", "OptManager.rollback", "changed"),
+    ("mitmproxy.optmanager", "OptManager.update_known", "changed"),
+    ("mitmproxy.optmanager", "OptManager.reset", "changed"),
     (_MODES, "ServerInstance.handle_stream", "ProxyConnectionHandler"),
     (_MODES, "ProxyConnectionHandler.handle_hook", "timeout_watchdog"),
     (_MODES, "ProxyConnectionHandler.on_timeout", "transports"),
@@ -100,3 +113,8 @@ def missing() -> list[str]:
         if code is None or name not in code.co_names:
             wrong.append(f"{path}: {name}")
     return wrong
+
+
+def uses_only(function: Any, names: tuple[str, ...]) -> bool:
+    """Whether a function uses these names and no other: does what it did when ours was read against it."""
+    return frozenset(function.__code__.co_names) == frozenset(names)

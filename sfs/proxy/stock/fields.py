@@ -1,0 +1,79 @@
+"""Header fields looked up in a table that is made once for each message, in place of a walk over all fields each time.
+
+A request and its response are asked some fifty times for this field or that, by mitmproxy and by us. The table holds
+while the fields are the same tuple: whoever changes a header puts another tuple there."""
+
+from functools import lru_cache
+from typing import Any, Final
+
+from mitmproxy.http import Headers
+
+_KEPT_NAME: Final = 64  # bytes of a name whose lower case is remembered
+_NONE: Final[tuple[bytes, ...]] = ()
+_missing: Final = object()
+
+
+def _key(name: str | bytes) -> bytes:
+    if isinstance(name, str):
+        return name.encode("utf-8", "surrogateescape").lower()
+    if isinstance(name, bytes):
+        return name.lower()
+    raise TypeError(f"a header name of type {type(name).__name__}")
+
+
+_kept_key = lru_cache(maxsize=512)(_key)
+
+
+def _found(headers: Headers, name: str | bytes) -> "list[bytes] | tuple[bytes, ...]":
+    """The values of all fields of this name, in order."""
+    kept, fields = headers.__dict__, headers.fields
+    if kept.get("_read") is not fields:
+        table: dict[bytes, list[bytes]] = {}
+        for key, value in fields:
+            table.setdefault(key.lower(), []).append(value)
+        kept["_table"], kept["_read"] = table, fields
+    key = _kept_key(name) if len(name) <= _KEPT_NAME else _key(name)
+    values: list[bytes] | tuple[bytes, ...] = kept["_table"].get(key, _NONE)
+    return values
+
+
+def _get_all(self: Headers, name: str | bytes) -> list[str]:
+    return [value.decode("utf-8", "surrogateescape") for value in _found(self, name)]
+
+
+def _get(self: Headers, key: str | bytes, default: Any = None) -> Any:
+    values = _found(self, key)
+    if not values:
+        return default
+    if len(values) == 1:
+        return values[0].decode("utf-8", "surrogateescape")
+    return ", ".join(_get_all(self, key))
+
+
+def _getitem(self: Headers, key: str | bytes) -> str:
+    value: str | None = _get(self, key)
+    if value is None:
+        raise KeyError(key)
+    return value
+
+
+def _contains(self: Headers, key: object) -> bool:
+    return bool(_found(self, key))  # type: ignore[arg-type]  # what is no name raises TypeError, as it does in stock
+
+
+def _pop(self: Headers, key: str | bytes, default: Any = _missing) -> Any:
+    value = _get(self, key)
+    if value is not None:
+        del self[key]
+    elif default is _missing:
+        raise KeyError(key)
+    else:
+        value = default
+    return value
+
+
+def install() -> None:
+    """Put these in the place of the same methods, inherited or not."""
+    ours = {"get_all": _get_all, "get": _get, "__getitem__": _getitem, "__contains__": _contains, "pop": _pop}
+    for name, method in ours.items():
+        setattr(Headers, name, method)

@@ -1,0 +1,121 @@
+"""What is shorter in sfs.proxy.stock than in mitmproxy says the same: header fields, options, contexts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mitmproxy.connection import Client
+from mitmproxy.coretypes.multidict import _MultiDict
+from mitmproxy.exceptions import OptionsError
+from mitmproxy.http import Headers
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import http as core
+
+from sfs.proxy import stock
+from sfs.proxy.stock import names
+
+stock.install()
+
+NAMES = st.sampled_from([b"Host", b"host", b"HOST", b"Accept", b"x-\xc3\xa9", b"X-\xff", b"cookie", b""])
+VALUES = st.sampled_from([b"", b"a", b"a, b", b"\xff", b"\xe3\x81\x82"])
+ASKED = [b"host", "HOST", "accept", "x-é", b"x-\xff", "cookie", "", "none"]
+
+
+def plain_get_all(headers: Headers, name: str | bytes) -> list[str]:
+    """Stock's own, which walks all fields."""
+    key = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name
+    return [value.decode("utf-8", "surrogateescape") for value in _MultiDict.get_all(headers, key)]
+
+
+def check(headers: Headers) -> None:
+    for name in ASKED:
+        found = plain_get_all(headers, name)
+        assert headers.get_all(name) == found
+        assert headers.get(name) == (", ".join(found) if found else None)
+        assert headers.get(name, "x") == (", ".join(found) if found else "x")
+        assert (name in headers) is bool(found)
+        if found:
+            assert headers[name] == ", ".join(found)
+        else:
+            with pytest.raises(KeyError):
+                headers[name]
+
+
+@given(
+    st.lists(st.tuples(NAMES, VALUES), max_size=6), st.lists(st.tuples(st.integers(0, 5), NAMES, VALUES), max_size=4)
+)
+def test_fields_are_found_as_a_walk_finds_them_whatever_changes(fields, changes):
+    headers = Headers(fields)
+    check(headers)
+    for what, name, value in changes:
+        before = headers.fields
+        if what == 0:
+            headers.add(name, value)
+        elif what == 1:
+            headers[name] = value
+        elif what == 2:
+            found = plain_get_all(headers, name)
+            assert headers.pop(name, None) == (", ".join(found) if found else None)
+            assert (headers.fields == before) is (not found)
+        elif what == 3:
+            headers.fields = ((name, value), *headers.fields)
+        elif what == 4:
+            headers = headers.copy()
+        else:
+            headers.set_all(name, [value, value])
+        check(headers)
+
+
+def test_what_is_no_name_is_refused_as_ever():
+    headers = Headers([(b"host", b"a.test")])
+    with pytest.raises(KeyError):
+        headers.pop("accept")
+    for call in (headers.get, headers.get_all, headers.__getitem__, headers.__contains__):
+        with pytest.raises(TypeError):
+            call(None)
+
+
+def test_a_changed_option_counts_at_once():
+    made = stock.make_options()
+    told = []
+    subscriber, listener = (lambda *_: told.append(made.ssl_insecure)), (lambda updated: told.append(made.ssl_insecure))
+    made.subscribe(subscriber, ["ssl_insecure"])  # both are kept weakly
+    made.changed.connect(listener)
+    assert made.ssl_insecure is False
+    made.ssl_insecure = True
+    assert made.ssl_insecure is True
+    made.update(ssl_insecure=False)
+    assert made.ssl_insecure is False
+    assert told == [True, True, False, False]
+    made.mode.append("not kept")
+    assert made.mode == ["regular"]
+    with pytest.raises(AttributeError):
+        _ = made.no_such_option
+
+
+def test_an_option_that_is_refused_stays_as_it_was():
+    made = stock.make_options()
+
+    def refuse(*_):
+        if made.ssl_insecure:
+            raise OptionsError("no")
+
+    made.subscribe(refuse, ["ssl_insecure"])
+    assert made.ssl_insecure is False
+    with pytest.raises(OptionsError):
+        made.ssl_insecure = True
+    assert made.ssl_insecure is False
+
+
+def test_a_context_is_copied_as_stock_copies_it():
+    made = Context(Client(peername=None, sockname=None), stock.make_options())
+    made.layers.append("layer")
+    copy = made.fork()
+    assert vars(copy) == vars(made) and copy.server is made.server
+    assert copy.layers is not made.layers
+    assert vars(copy).keys() == vars(Context(made.client, made.options)).keys()
+
+
+def test_what_stock_does_more_is_left_to_it():
+    assert core.HttpLayer.event_to_child.__module__ == Context.fork.__module__ == "sfs.proxy.stock.layers"
+    assert names.uses_only(lambda one: one.copy(), ("copy",))
+    assert not names.uses_only(lambda one: one.copy().clear(), ("copy",))
