@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from sfs.core.facts import Page
 from sfs.pics.selflabels import read_self_labels
@@ -63,7 +64,12 @@ def looks_like_html(first_bytes: bytes) -> bool:
 
 def _essence(content_type: str | None) -> str:
     """Of several types the last that is one, as browsers read the field (Fetch, "extract a MIME type"); "" for none."""
-    parts = (part.partition(";")[0].strip().lower() for part in (content_type or "")[:MAX_TYPE].split(","))
+    return _read_essence(content_type[:MAX_TYPE]) if content_type else ""
+
+
+@lru_cache(maxsize=256)
+def _read_essence(content_type: str) -> str:
+    parts = (part.partition(";")[0].strip().lower() for part in content_type.split(","))
     return next((part for part in reversed(list(parts)) if _TYPE.fullmatch(part) and part != "*/*"), "")
 
 

@@ -62,6 +62,9 @@ def read_self_labels(
 ) -> tuple[SelfLabel, ...]:
     """Every rating that the page at `url` gives itself, METAs first, in order. Header names are lower case; `now` is
     aware. Never raises: what cannot be read says nothing."""
+    nothing = _META_READERS.keys().isdisjoint(meta.name for meta in metas)
+    if nothing and _HEADER_READERS.keys().isdisjoint(name for name, _ in headers):
+        return ()  # as of nearly every page
     reading = _Reading(_parsed(url), now)
     from_metas = ((meta.name, meta.content) for meta in metas)
     found = list(_read(from_metas, _META_READERS, reading))

@@ -8,6 +8,7 @@ Spec: WHATWG Encoding; HTML, "Determining the character encoding" (13.2.3.2)."""
 import codecs
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import html5prescan
@@ -49,8 +50,15 @@ class Decoded:
 
 def canonical(label: str) -> str | None:
     """The WHATWG name of a charset label, in lower case; None for a label no browser knows."""
+    return _known(label) if len(label) <= MAX_HEADER else _looked_up(label)
+
+
+def _looked_up(label: str) -> str | None:
     encoding = webencodings.lookup(label)
     return str(encoding.name) if encoding else None
+
+
+_known = lru_cache(maxsize=256)(_looked_up)
 
 
 def decode_html(data: bytes, content_type: str | None = None) -> Decoded:
@@ -124,7 +132,12 @@ def _is_utf8(data: bytes) -> bool:
 
 def header_charset(content_type: str | None) -> str | None:
     """The charset that a Content-Type names; None where it names none that a browser knows."""
-    found = _HEADER_CHARSET.search((content_type or "")[:MAX_HEADER])
+    return _in_header(content_type[:MAX_HEADER]) if content_type else None
+
+
+@lru_cache(maxsize=256)
+def _in_header(content_type: str) -> str | None:
+    found = _HEADER_CHARSET.search(content_type)
     return canonical(found[1]) if found else None
 
 
@@ -189,6 +202,11 @@ def _plausible(data: bytes, charset: str) -> float:
 
 def _decode(data: bytes, charset: str, final: bool) -> str:
     name = canonical(charset) or "windows-1252"
+    if name == "utf-8":
+        try:
+            return data.decode()  # as nearly every page: all of it is UTF-8
+        except UnicodeDecodeError:
+            pass
     own = _OWN.get(name)
     if own:
         return own(data, final)

@@ -110,14 +110,10 @@ def _read_plain(text: str) -> _Raw | None:
     title = next((inside for name, inside in parts if name == "title" and inside.strip()), "")
     langs = (attributes_of(inside).get("lang", "") for name, inside in parts if name == "html")
     lang = next(filter(None, langs), "")
-    if _has(rest, "<meta") or (not title and _has(rest, "<title")) or (not lang and _has(rest, "<html")):
+    rest = rest.lower()
+    if "<meta" in rest or (not title and "<title" in rest) or (not lang and "<html" in rest):
         return None
     return raws[:MAX_METAS], title, lang
-
-
-def _has(text: str, tag: str) -> bool:
-    """Whether `tag` begins anywhere in `text`, in small or large letters: most texts need no second look."""
-    return (tag[:2] in text or tag[:2].upper() in text) and tag in text.lower()
 
 
 def _read(text: str) -> _Raw:

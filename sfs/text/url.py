@@ -32,11 +32,11 @@ _SLASHES = re.compile(r"/{2,}")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")  # a last label that makes a host an IPv4 address (WHATWG URL)
 _PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-# A URL that a parser would leave as it is, as most are: no user, port, percent, dot segment, empty segment, fragment;
+# A URL that a parser would leave as it is, as most are: no user, percent, dot segment, empty segment, fragment;
 # a host that is a name, since its last part begins with a letter. Each segment is read once, whatever stands there.
 _SEGMENT = r"[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9_~!$&'()*+,;=:@.-]*+"
 _PLAIN = re.compile(
-    r"(https?)://((?:[a-z0-9_-]++\.)*+[a-z][a-z0-9_-]*+)"
+    r"(https?)://((?:[a-z0-9_-]++\.)*+[a-z][a-z0-9_-]*+)(?::([1-9][0-9]{0,4}))?"
     rf"(/(?:{_SEGMENT}(?:/{_SEGMENT})*+/?)?)(?:\?([A-Za-z0-9_~!$&()*+,;=:@./?-]*+))?"
 )
 _ATTRIBUTES = ("protocol", "hostname", "port", "pathname", "search")
@@ -101,9 +101,13 @@ def parse_url(text: str | bytes) -> Url:
     if isinstance(text, bytes) and text.isascii():
         text = text.decode("ascii")
     if isinstance(text, str) and len(text) <= MAX_URL and (plain := _PLAIN.fullmatch(text)) is not None:
-        scheme, host, path, query = plain.groups()
-        if "xn--" not in host and len(host) <= MAX_HOST:
-            return Url(scheme, host, None, (Form(path, query or None),), False, text if query != "" else "")
+        scheme, host, digits, path, query = plain.groups()
+        port = int(digits) if digits else None
+        if "xn--" not in host and len(host) <= MAX_HOST and (port is None or port < 65_536):
+            kept = text if query != "" else ""
+            if port is not None and port == DEFAULT_PORTS[scheme]:
+                port, kept = None, ""
+            return Url(scheme, host, port, (Form(path, query or None),), False, kept)
     return parse_any(text)
 
 
