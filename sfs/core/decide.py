@@ -16,10 +16,10 @@ from sfs.core import list_checks as lists
 from sfs.core import word_checks as words
 from sfs.core.case import Case
 from sfs.core.checks import Answer
-from sfs.core.facts import Fact, Facts, Kind, Need
+from sfs.core.facts import Fact, Facts, Kind, Need, Page
 from sfs.core.levels import Bypass, Unrated
 from sfs.core.policy import Policy
-from sfs.core.quick import says_nothing
+from sfs.core.quick import page_says_nothing, says_nothing
 from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Scope, Verdict
 from sfs.errors import UrlError
@@ -81,21 +81,35 @@ def decide(facts: Facts, policy: Policy, ruleset: Ruleset, trace: list[Step] | N
 
 
 def _says_nothing(facts: Facts, policy: Policy, ruleset: Ruleset) -> bool:
+    silent = facts.silent
+    if silent is not None and silent[0] is policy and silent[1] is ruleset:
+        return True
     try:
-        return says_nothing(facts, policy, ruleset)
+        if not says_nothing(facts, policy, ruleset):
+            return False
     except Exception:  # what raises here raises in its row as well, which knows what to do
         return False
+    facts.silent = (policy, ruleset)
+    return True
 
 
 def _by_response(facts: Facts, policy: Policy, ruleset: Ruleset) -> Verdict | Need:
     """What is left to say of a request whose address says nothing; the first lines are what the rows would answer."""
     if facts.kind is Kind.SUBRESOURCE:
         return checks.unlabeled("part-shown", policy.level, policy.valid_until)
-    if facts.page is None and policy.unrated is Unrated.SHOW and policy.level < 4:
-        if facts.page_asked:
+    if policy.unrated is Unrated.SHOW and policy.level < 4:
+        if facts.page is None and not facts.page_asked:
+            return Need(Fact.PAGE, facts.url)
+        if facts.page is None or _page_says_nothing(facts.page, policy, ruleset):
             return checks.unlabeled("unrated-shown", policy.level, policy.valid_until)
-        return Need(Fact.PAGE, facts.url)
     return _walk(Case(facts, policy, ruleset), None, _OF_RESPONSE)
+
+
+def _page_says_nothing(page: Page, policy: Policy, ruleset: Ruleset) -> bool:
+    try:
+        return page_says_nothing(page, policy, ruleset)
+    except Exception:  # as above
+        return False
 
 
 def _decide(

@@ -86,6 +86,9 @@ class Facts:
     labels: Final[Mapping[str, LabelAnswer]] = field(default=_NOTHING)
     page: Final[Page | None] = None
     page_asked: Final[bool] = False  # True: there is no response to look at (explain without --html)
+    # The policy and the ruleset that have nothing to say of the address, once that was told (quick.py): they are asked
+    # again with the page.
+    silent: tuple[object, object] | None = field(default=None, compare=False, repr=False)
 
     def with_labels(self, url: Url, answer: LabelAnswer) -> "Facts":
         """These facts and what was answered of `url`."""
@@ -108,7 +111,21 @@ class Facts:
 
     def with_page(self, page: Page | None) -> "Facts":
         """These facts and what the response says; None where there is no response to look at."""
-        return replace(self, page=page, page_asked=True)
+        return Facts(
+            self.url,
+            self.https,
+            self.kind,
+            self.method,
+            self.form,
+            self.form_kind,
+            self.client,
+            self.login,
+            self.time,
+            self.labels,
+            page,
+            True,
+            self.silent,
+        )
 
     def with_body(self, body: Body | None) -> "Facts":
         """These facts and what the text of the response holds; None where there is none to look at."""

@@ -4,10 +4,11 @@ A host that no table and no entry names, on no list, unlabeled, no sign of anoth
 word: then the rows up to the words of the URL have no opinion, and decide.py need not walk them. It errs on one side
 only: where it is not sure the rows decide. tests/core/test_quick.py holds it against the walk."""
 
-from sfs.core.facts import Facts
+from sfs.core.facts import Facts, Page
 from sfs.core.levels import Unrated
 from sfs.core.policy import Policy
 from sfs.core.ruleset import Ruleset
+from sfs.match.words import Place
 from sfs.text.named import parts_of
 
 
@@ -36,3 +37,14 @@ def says_nothing(facts: Facts, policy: Policy, ruleset: Ruleset) -> bool:
         return False
     own, level = policy.words, policy.level
     return (own is None or own.is_quiet(text, level)) and ruleset.words.is_quiet(text, level)
+
+
+def page_says_nothing(page: Page, policy: Policy, ruleset: Ruleset) -> bool:
+    """The same of a page, for the rows of the response, where the policy shows what nobody has rated: no label of its
+    own, a head that ended, no word in its texts, and nobody who asks for more of it."""
+    if page.self_labels or page.cut or policy.scan_body:
+        return False
+    text, level = "\n".join(page.texts), policy.level
+    if policy.words is not None and policy.words.find(text, Place.META, above=level):
+        return False
+    return not ruleset.words.find(text, Place.META, above=level)

@@ -24,6 +24,7 @@ GO_ON = "sfs-go-on"  # the mark a reader's click on "go on" leaves in the URL; i
 
 
 _DOTS = re.compile(rb"/(?:\.|%2e){1,2}(?:[/\\]|\Z)", re.I)  # WHATWG URL, dot segments; linear: at most two of them
+_NO_TARGET = re.compile(rb"[\x00-\x20\x7f#]")
 _HOST = re.compile(r"[^\x00-\x20\x7f/?#@\\]+")  # host and port, nothing that would begin another part of a URL
 
 
@@ -51,31 +52,34 @@ def asked_of(request: http.Request) -> Asked:
     if len(target) > MAX_TARGET:
         raise BadRequest("too-long")
     # What does not begin with a slash would go on with the host: `:path: @other.test/` of HTTP/2 names another one.
-    if not target.startswith(b"/") or b"#" in target or any(byte <= 0x20 or byte == 0x7F for byte in target):
+    if not target.startswith(b"/") or _NO_TARGET.search(target):
         raise BadRequest
-    hosts = request.headers.get_all("host")
+    headers, scheme = request.headers, request.scheme
+    hosts = headers.get_all("host")
     if len(hosts) > 1:
         raise BadRequest
-    scheme = request.scheme
     target, went_on = without_mark(target)
+    authority = _authority(request.host, request.port, scheme)
     try:
-        url = parse_url(f"{scheme}://{_authority(request.host, request.port, scheme)}".encode() + target)
+        url = parse_url(f"{scheme}://{authority}".encode() + target)
     except (UrlError, UnicodeError):
         raise BadRequest from None
-    _check_host(request, url)
-    kind = kind_of(request.headers.get("sec-fetch-dest"), request.headers.get("accept"))
+    if hosts != [authority] or not _HOST.fullmatch(authority) or request.is_http2 or request.is_http3:
+        _check_host(request, url)
+    kind = kind_of(headers.get("sec-fetch-dest"), headers.get("accept"))
     return Asked(url, kind, went_on)
 
 
 def facts_of(flow: http.HTTPFlow, asked: Asked, now: datetime, labels: Mapping[str, LabelAnswer]) -> Facts:
     """The facts of a request that is seen whole; `labels`: those that are known already."""
     request = flow.request
-    form, kind = None, ""
-    if request.method == "POST" and request.raw_content and _holds_fields(request):
-        form, kind = _form(request, request.raw_content), request.headers.get("content-type", "")[:MAX_TYPE]
-    elif MEDIA_TYPE in request.headers.get("content-type", "").lower():
-        kind = request.headers["content-type"][:MAX_TYPE]
-    return Facts(asked.url, Https.INSPECT, asked.kind, request.method, form, kind, client_of(flow), None, now, labels)
+    form, kind, method = None, "", request.method
+    declared: str = request.headers.get("content-type", "")
+    if method == "POST" and request.raw_content and _holds_fields(request):
+        form, kind = _form(request, request.raw_content), declared[:MAX_TYPE]
+    elif declared and MEDIA_TYPE in declared.lower():
+        kind = declared[:MAX_TYPE]
+    return Facts(asked.url, Https.INSPECT, asked.kind, method, form, kind, client_of(flow), None, now, labels)
 
 
 def _form(request: http.Request, body: bytes) -> bytes:

@@ -2,8 +2,9 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from pathlib import Path
+from time import time
 from typing import Final
 
 from cryptography import x509
@@ -33,6 +34,7 @@ _CERTIFICATES: Final[dict[str, CertificateKind]] = {
     "/ca.cer": "cer",
     "/ca.mobileconfig": "mobileconfig",
 }
+_zone: tuple[int, tzinfo | None] = (0, None)  # of this second of the clock
 _PRIVATE: Final = ("/why", report.PATH, report.SENT)
 _NEAR: Final = (".local", ".home.arpa", ".localhost", ".lan", ".internal")  # names that no site on the web can have
 
@@ -272,5 +274,11 @@ def _asked_by_our_name(request: http.Request, own_hosts: frozenset[str]) -> bool
 
 
 def local_now() -> datetime:
-    """The local time with its zone: what timetables and records are in."""
-    return datetime.now().astimezone()
+    """The local time with its zone: what timetables and records are in. The zone is looked up once a second."""
+    global _zone
+    now = time()
+    second, zone = _zone
+    if second != (second := int(now)):
+        zone = datetime.fromtimestamp(now).astimezone().tzinfo
+        _zone = (second, zone)
+    return datetime.fromtimestamp(now, zone)

@@ -24,7 +24,7 @@ from sfs.proxy.marks import OPEN, Open, answer
 from sfs.proxy.own import OwnPages
 from sfs.proxy.pages import Pages, local_now
 from sfs.proxy.resolver import Resolver
-from sfs.proxy.safesearch import forced_name, lock_request
+from sfs.proxy.safesearch import lock_request
 from sfs.proxy.verdicts import Verdicts
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
@@ -105,7 +105,7 @@ class Requests:
             answer(flow, self._pages.help_words(flow.request, facts.url))
             return
         locks = filter_.ruleset.locks
-        forced = forced_name(facts.url.host, policy, locks, closed=False)
+        forced = locks.forced_host(facts.url.host, policy.safesearch, policy.youtube, closed=False)
         if problem := await self._resolver.refuse_reason(flow.request.host, flow.request.port, forced=forced):
             self._error(flow, {"name": "unreachable", "busy": "no-answer"}.get(problem, problem), facts.url.host)
             return
