@@ -1,6 +1,7 @@
 """`sfs run`: the proxy, and beside it the page that sets it and the refresh of its lists."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from sfs.cli.lan import lan_lines
 from sfs.cli.levels import rows
 from sfs.cli.lists import offer_first_update
 from sfs.cli.program import link_command
+from sfs.cli.run_workers import MOST, Workers, fault_of_workers
 from sfs.errors import SfsError
 from sfs.sources.changes import Changes
 from sfs.sources.choice import levels_in_use, list_states
@@ -26,6 +28,8 @@ from sfs.sources.trust import Trust
 from sfs.sources.values import Listen
 from sfs.sources.watch import Watcher
 
+log = logging.getLogger("sfs.run")
+
 
 @click.command("run")
 @config_options
@@ -33,9 +37,12 @@ from sfs.sources.watch import Watcher
 @click.option("--lan", is_flag=True, help="Serve the devices of the house too: listen on the private addresses.")
 @click.option("--admin", metavar="H:P", help="Where the page that sets the filter is.  [127.0.0.1:8081]")
 @click.option("--no-admin", is_flag=True, help="Without that page.")
+@click.option("--workers", type=click.IntRange(1, MOST), default=1, help="Processes that serve.  [1]")
 @click.option("--state", metavar="DIR", help="Where certificates and the log are kept.")
-def command(lan: bool, no_admin: bool, **config_arguments: object) -> int:
+def command(lan: bool, no_admin: bool, workers: int, **config_arguments: object) -> int:
     """Run the filtering proxy. Point a browser's HTTP and HTTPS proxy at its address."""
+    if workers > 1 and (fault := fault_of_workers()) is not None:
+        raise SfsError(f"--workers {workers}: {fault}", mend="start it without --workers")
     said = chosen(config_arguments, ask_level, page_first=True)
     filter_ = said.filter()
     print_warnings(filter_)
@@ -47,7 +54,10 @@ def command(lan: bool, no_admin: bool, **config_arguments: object) -> int:
     places = page_places(filter_.config.admin, listen if lan else ()) if with_page else ()
     check_listen(listen)
     check_listen(places, "--admin")
-    asyncio.run(_Run(said, filter_, listen, places, lan=lan, fetch=fetch).serve())
+    run = Run(said, filter_, listen, places, lan=lan, fetch=fetch)
+    if workers > 1:
+        return Workers(run, workers).serve()
+    asyncio.run(run.serve())
     return 0
 
 
@@ -58,7 +68,7 @@ def _say_level(said: Chosen, filter_: Filter) -> None:
         click.echo(f"level {level} was chosen on the page and holds, not --level {given}", err=True)
 
 
-class _Run:
+class Run:
     """One run of the proxy with what stands beside it."""
 
     def __init__(
@@ -90,34 +100,46 @@ class _Run:
 
         async def ready(listening: tuple[Listen, ...]) -> None:
             self.listening = listening
-            self._say_ready()
-            await asyncio.to_thread(self._start_beside, kept.journal, kept.trust, kept.reports)
+            self.say_ready()
+            await asyncio.to_thread(self.start_beside, kept.journal, kept.trust, kept.reports)
 
         try:
             await serve(
                 self.live,
                 ready,
                 listen=self.listen,
-                admin_ports=self._closed_ports,
+                admin_ports=self.closed_ports,
                 settings=self.page.url_for,
                 kept=kept,
             )
         finally:
-            await asyncio.to_thread(self._stop_beside)
+            await asyncio.to_thread(self.stop_beside)
 
-    def _closed_ports(self) -> list[int]:
+    def page_moved(self, places: tuple[Listen, ...]) -> None:
+        """The page is served by another process, there."""
+        self.page.listening = places
+
+    def reload(self) -> None:
+        """Put a new filter in force; where that fails the old one stays, and it is said why. Reads files."""
+        try:
+            self.live.reload()
+        except SfsError as fault:
+            log.warning("what changed is not in force: %s", fault)
+
+    def closed_ports(self) -> list[int]:
         """The ports that no client reaches by way of us: the page's, and the one meant for it where it does not run."""
         configured = self.live.filter.config.admin.port
         return [*self.page.ports, *([configured] if configured else [])]
 
-    def _say_ready(self) -> None:
+    def say_ready(self) -> None:
+        """Print where the proxy is."""
         from sfs.proxy.run import ready_line
 
         click.echo(ready_line(self.live.filter, self.listening[0]))
         click.echo("     set it as the browser's proxy for HTTP and HTTPS, then open http://sfs.home.arpa/")
         sys.stdout.flush()
 
-    def _start_beside(self, journal: Journal, trust: Trust, reports: Reports) -> None:
+    def start_beside(self, journal: Journal, trust: Trust, reports: Reports) -> None:
         """What the proxy does not wait for; it filters whether or not this works."""
         state = self.live.filter.config.state
         self.refresher = Refresher(self.live, update_command(self.said.path, self.said.given, state))
@@ -139,7 +161,8 @@ class _Run:
             click.echo(line)
         sys.stdout.flush()
 
-    def _stop_beside(self) -> None:
+    def stop_beside(self) -> None:
+        """End it, in a thread."""
         self.watcher.close()
         self.page.stop()
         if self.refresher is not None:

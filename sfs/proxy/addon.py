@@ -27,6 +27,7 @@ from sfs.proxy import stock
 from sfs.proxy.facts import Asked
 from sfs.proxy.faults import Faults, Guard
 from sfs.proxy.fronting import Fronting
+from sfs.proxy.loop import LoopGuard
 from sfs.proxy.marks import OPEN, OURS
 from sfs.proxy.own import OwnForm, OwnPages
 from sfs.proxy.pages import Pages
@@ -35,6 +36,7 @@ from sfs.proxy.recheck import Recheck
 from sfs.proxy.requests import Requests
 from sfs.proxy.resolver import Resolver
 from sfs.proxy.responses import Responses
+from sfs.proxy.shared import Shared
 from sfs.proxy.tunnels import Tunnels
 from sfs.proxy.verdicts import Verdicts
 from sfs.sources.journal import Journal
@@ -56,17 +58,20 @@ class SfsAddon:
         trust: Trust | None = None,
         listens_on_loopback: bool = True,
         named_clients: tuple[Network, ...] = (),
+        shared: Shared | None = None,
     ) -> None:
+        shared = shared or Shared()
         self.live = live
         self.resolver = resolver
         self.faults = Faults()
-        self.verdicts = Verdicts(journal, self.faults)
+        self.verdicts = Verdicts(journal, self.faults, shared)
         self._guard = Guard(self.faults, pages, lambda: live.filter, self.verdicts.policy)
-        self._fronting = Fronting()
+        self._fronting = Fronting(shared)
         self._tunnels = Tunnels(live, pages, resolver, self.verdicts, self._guard, self.faults, self._fronting, trust)
         self._recheck = Recheck(live, self._tunnels, self.verdicts, self.faults, stock.drop)
-        self._own = OwnPages(pages, self.verdicts, self._tunnels, self._fronting, trust)
-        self._requests = Requests(live, resolver, pages, self._own, self.verdicts, self._guard)
+        self._own = OwnPages(pages, self.verdicts, self._tunnels, self._fronting, trust, shared)
+        loops = LoopGuard(shared.key("loop"))
+        self._requests = Requests(live, resolver, pages, self._own, self.verdicts, self._guard, loops)
         self._responses = Responses(pages, self.verdicts, self._guard)
         self._on_loopback = listens_on_loopback
         self._named_clients = named_clients

@@ -25,9 +25,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mitmproxy import connection
 
 from sfs.core.probes import FRONT, HIDDEN
+from sfs.proxy.shared import Shared
 
 TIMEOUT: Final = 5.0  # seconds for one try
 MAX_TRIES: Final = 8  # at once
+MAX_TOLD: Final = 256  # tries of all workers together
 MAX_HEAD: Final = 65_536  # bytes of an answer's head
 
 type Place = tuple[Any, ...]  # an address as the socket module gives it: host, port, and two more in IPv6
@@ -44,7 +46,9 @@ class _Try:
 class Fronting:
     """The tries of one proxy."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: Shared | None = None) -> None:
+        self._shared = shared or Shared()
+        self._shared.on("try", self._told)
         self._from: dict[tuple[str, int], _Try] = {}  # by the address that the connection comes from
         self._running: dict[str, _Try] = {}  # by mitmproxy's id of it
         self._slots = asyncio.Semaphore(MAX_TRIES)
@@ -75,17 +79,25 @@ class Fronting:
         except OSError:  # TimeoutError too
             return None
 
+    def _told(self, host: str, port: int, client: str, server: str, server_port: int) -> None:
+        """Another worker begins a try, or ends it: then it says the same once more."""
+        if self._from.pop((host, port), None) is None and len(self._from) < MAX_TOLD:
+            self._from[host, port] = _Try(client, (server, server_port))
+
     async def _through(self, client: str, listener: Place, *, front: bool) -> bool:
         secret = secrets.token_hex(16)
         with contextlib.closing(_socket_for(listener)) as sock:
             server = await asyncio.start_server(_answering(secret), "127.0.0.1", 0, ssl=_server_side())
-            key = sock.getsockname()[:2]
-            self._from[key] = _Try(client, server.sockets[0].getsockname())
+            key, place = sock.getsockname()[:2], server.sockets[0].getsockname()
+            self._from[key] = _Try(client, place)
+            self._shared.tell("try", *key, client, *place)
             try:
+                await self._shared.settled()  # another worker may be the one that takes the connection
                 await asyncio.get_running_loop().sock_connect(sock, listener)
                 return not await _asks(sock.dup(), secret, front=front)
             finally:
                 del self._from[key]
+                self._shared.tell("try", *key, client, *place)
                 server.close()
                 server.abort_clients()
 

@@ -10,6 +10,7 @@ from sfs.proxy.fronting import Fronting
 from sfs.proxy.marks import OPEN, answer
 from sfs.proxy.pages import Pages, local_now
 from sfs.proxy.selfcheck import SelfCheck
+from sfs.proxy.shared import Shared
 from sfs.proxy.trust import (
     CHECK_HOST,
     Proofs,
@@ -36,14 +37,21 @@ class OwnPages:
     """Answers what is asked of SFS itself. Nothing here goes upstream."""
 
     def __init__(
-        self, pages: Pages, verdicts: Verdicts, tunnels: Tunnels, fronting: Fronting, trust: Trust | None
+        self,
+        pages: Pages,
+        verdicts: Verdicts,
+        tunnels: Tunnels,
+        fronting: Fronting,
+        trust: Trust | None,
+        shared: Shared,
     ) -> None:
         self._pages = pages
         self._verdicts = verdicts
         self._tunnels = tunnels
         self._trust = trust
-        self._proofs = Proofs()
-        self.selfcheck = SelfCheck(pages, fronting)
+        self._shared = shared
+        self._proofs = Proofs(key=shared.key("proof"))
+        self.selfcheck = SelfCheck(pages, fronting, shared)
 
     async def headers(self, flow: http.HTTPFlow, filter_: Filter, *, through_proxy: bool) -> None:
         """Answer, or wait for the form of a report. `through_proxy`: not asked at the proxy's own port."""
@@ -65,6 +73,7 @@ class OwnPages:
         by_name = through_proxy and flow.request.host.lower().rstrip(".") == HELP_HOST
         if by_name and await self.selfcheck.page(flow, policy):
             return
+        await self._shared.settled()
         names = self._verdicts.refused.of(client, local_now())
         front = behind_front(flow.request.headers)
         device = device_state(filter_, self._trust, self._proofs, policy, client_key(client), front=front)

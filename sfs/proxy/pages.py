@@ -62,12 +62,13 @@ class Pages:
         reports: Reports | None = None,
         lan: Callable[[], str | None] = lambda: None,
         settings: Callable[[str], str | None] = lambda client: None,
+        form_key: bytes | None = None,
     ) -> None:
         self._live = live
         self._certificate = Certificate(certificate)
         self._lan = lan
         self._settings = settings
-        self._reporting = Reporting(reports)
+        self._reporting = Reporting(reports, form_key)
 
     def _lines(self, request: http.Request, *, images_first: bool = False) -> tuple[HelpLine, ...]:
         return helplines_for(self._live.filter.helplines, self.language(request), images_first=images_first)

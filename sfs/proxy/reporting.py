@@ -20,7 +20,7 @@ from sfs.errors import SfsError, UrlError
 from sfs.match.words import Place
 from sfs.sources.filter import Filter
 from sfs.sources.helplines import HelpLine
-from sfs.sources.reports import MAX_WAITING, Report, Reports, new_report
+from sfs.sources.reports import Report, Reports, new_report
 from sfs.text.url import Url, name_url, parse_url
 from sfs.web.answer import PageAnswer
 from sfs.web.report import MAX_FORM, MAX_NOTE, Desk, Form, Problem, read_form, report_page, sent_answer
@@ -33,9 +33,9 @@ _NAMES: Final = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+")  # host names in a te
 class Reporting:
     """Answers the pages of the report. `reports` None: no report is taken, the page only says where else to turn."""
 
-    def __init__(self, reports: Reports | None) -> None:
+    def __init__(self, reports: Reports | None, key: bytes | None = None) -> None:
         self._reports = reports
-        self._desk = Desk()
+        self._desk = Desk(key)
 
     @property
     def takes_any(self) -> bool:
@@ -162,7 +162,7 @@ def _add(reports: Reports, report: Report) -> Problem | None:
         reports.add(report)
     except SfsError:
         try:
-            return "full" if len(reports.waiting()) >= MAX_WAITING else "not_saved"
+            return "full" if reports.full() else "not_saved"
         except SfsError:
             return "not_saved"
     return None

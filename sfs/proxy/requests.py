@@ -37,14 +37,23 @@ MAX_UPLOAD = 65_536  # bytes of a request body that are buffered; longer ones st
 class Requests:
     """Judges the requests of one proxy and sends on what may go."""
 
-    def __init__(self, live: Live, resolver: Resolver, pages: Pages, own: OwnPages, verdicts: Verdicts, guard: Guard):
+    def __init__(
+        self,
+        live: Live,
+        resolver: Resolver,
+        pages: Pages,
+        own: OwnPages,
+        verdicts: Verdicts,
+        guard: Guard,
+        loop_guard: LoopGuard,
+    ):
         self._live = live
         self._resolver = resolver
         self._pages = pages
         self._own = own
         self._verdicts = verdicts
         self._guard = guard
-        self._loop_guard = LoopGuard()
+        self._loop_guard = loop_guard
 
     async def headers(self, flow: http.HTTPFlow) -> None:
         """Answer with a page of our own, or let the request go; one with a form waits for `body`."""

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import inspect
 import logging
+import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sfs.proxy.pages import Pages
 from sfs.proxy.parts import DisableH2C, Master, NextLayer, Proxyserver, TlsConfig
 from sfs.proxy.resolver import Resolver
 from sfs.proxy.setup import CA_CERTIFICATE, is_for_others, is_loopback, joined_ca, named_clients, prepare_ca, reach_of
+from sfs.proxy.shared import Shared
 from sfs.sources.config import Config
 from sfs.sources.filter import Filter
 from sfs.sources.https import ca_id
@@ -32,6 +34,7 @@ from sfs.sources.values import Listen
 
 IDLE = 300  # seconds without a byte before a connection is closed
 
+type Sockets = Mapping[tuple[str, int], Sequence[socket.socket]]  # those that listen already, by host and port
 type Ready = Callable[[tuple[Listen, ...]], Awaitable[None] | None]
 
 
@@ -55,6 +58,16 @@ def open_kept(config: Config) -> Kept:
     return Kept(journal, Trust(config.state / "trust.json"), Reports(config.state / "reports.jsonl"))
 
 
+@dataclass(frozen=True, slots=True)
+class Team:
+    """What one of several workers of a port has from those who started it. `sockets`: what it listens on. `stop`:
+    set by them, in place of signals. `shared`: the others."""
+
+    sockets: Sockets
+    stop: Stop
+    shared: Shared
+
+
 async def serve(
     live: Live,
     ready: Ready,
@@ -63,6 +76,7 @@ async def serve(
     admin_ports: Callable[[], Sequence[int]] | None = None,
     settings: Callable[[str], str | None] = lambda client: None,
     kept: Kept | None = None,
+    team: Team | None = None,
 ) -> None:
     """Run the proxy until SIGTERM or SIGINT, or until cancelled; what is kept is written then.
 
@@ -70,19 +84,21 @@ async def serve(
     connections are taken, in the order of `listen`; it may be async. `admin_ports`: the ports that our other pages
     listen on, asked at the start, after `ready` and after each reload; no client reaches those by way of us.
     `settings`: as Pages has it. `kept`: made by the caller where others need it, else here; closed here in any case.
+    `team`: for one of several workers.
 
     SfsError where an address cannot be listened on (with who holds it), or the guard on what clients reach cannot be
     put in place."""
     config = live.filter.config
     places = tuple(listen) or (config.listen,)
     try:
-        await asyncio.to_thread(check_listen, places)  # a name among them is looked up
-        _limits()
+        if team is None:
+            await asyncio.to_thread(check_listen, places)  # a name among them is looked up
+        limits()
         stock.install()
         folder = prepare_ca(config)
         if kept is None:
             kept = await asyncio.to_thread(open_kept, config)
-        await _Running(live, places, folder, admin_ports, settings, kept).run(ready)
+        await _Running(live, places, folder, admin_ports, settings, kept, team).run(ready)
     finally:
         if kept is not None:
             await asyncio.to_thread(kept.close)
@@ -99,6 +115,7 @@ class _Running:
         admin_ports: Callable[[], Sequence[int]] | None,
         settings: Callable[[str], str | None],
         kept: Kept,
+        team: Team | None,
     ) -> None:
         config = live.filter.config
         self.live = live
@@ -108,10 +125,22 @@ class _Running:
         self.resolver = Resolver(reach_of(config))
         self.server = Proxyserver()
         self.under_way = UnderWay()
+        self.stop = team.stop if team else Stop()
+        self.signals = team is None
+        shared = team.shared if team else Shared()
+        if team is not None:
+            stock.inherit(team.sockets)
         self.master = Master(_options(folder, places), with_termlog=False)
         certificate = folder / CA_CERTIFICATE
         kept.trust.use_ca(ca_id(certificate))
-        pages = Pages(live, lambda: certificate if certificate.is_file() else None, kept.reports, self._lan, settings)
+        pages = Pages(
+            live,
+            lambda: certificate if certificate.is_file() else None,
+            kept.reports,
+            self._lan,
+            settings,
+            shared.key("form"),
+        )
         if not stock.stock_mode:
             stock.set_error_page(pages.connection)
         addon = SfsAddon(
@@ -122,6 +151,7 @@ class _Running:
             trust=kept.trust,
             listens_on_loopback=all(is_loopback(place.host) for place in places),
             named_clients=named_clients(config),
+            shared=shared,
         )
         # Ours comes after TlsConfig, which overwrites what tls_clienthello decides (mitmproxy.md, section 1).
         self.master.addons.add(self.server, NextLayer(), TlsConfig(), DisableH2C(), addon, self.under_way)
@@ -134,8 +164,8 @@ class _Running:
         self.resolver.install()
         await self.resolver.self_test()
         self._follow(asyncio.get_running_loop())
-        stop = Stop()
-        stop.listen()
+        if self.signals:
+            self.stop.listen()
         running = asyncio.create_task(self.master.run())
         try:
             self.listening = await _listening(self.server, running, self.places)
@@ -144,8 +174,8 @@ class _Running:
             if inspect.isawaitable(said):
                 await said
             self._guard()
-            await _until_stopped(stop.wished, running)
-            await drain(self.server, self.under_way, stop.now)
+            await _until_stopped(self.stop.wished, running)
+            await drain(self.server, self.under_way, self.stop.now)
         finally:
             self.master.shutdown()
             with contextlib.suppress(Exception):
@@ -204,7 +234,7 @@ async def _until_stopped(stop: asyncio.Event, running: "asyncio.Task[None]") -> 
     waiting.cancel()
 
 
-def _limits() -> None:
+def limits() -> None:
     """As many descriptors as the system lets us: a household's browser alone opens hundreds of connections."""
     logging.getLogger().setLevel(logging.WARNING)
     # mitmproxy's master takes the root logger for itself, and shows none of it: our own lines would be lost.

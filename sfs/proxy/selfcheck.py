@@ -5,7 +5,7 @@ upstream."""
 import secrets
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from cachetools import TTLCache
 from mitmproxy import http, tls
@@ -17,6 +17,7 @@ from sfs.proxy.facts import Asked, client_of, facts_of
 from sfs.proxy.fronting import Fronting
 from sfs.proxy.marks import answer
 from sfs.proxy.pages import Pages, local_now, response_of
+from sfs.proxy.shared import Shared
 from sfs.proxy.trust import behind_front, is_refusal
 from sfs.sources.filter import Filter
 from sfs.text.url import Url
@@ -50,6 +51,23 @@ class Run:
         if probe in BY_NAME and BY_NAME[probe].manner != "ourselves":
             self.closed[probe, secure] = self.closed.get((probe, secure), True) and closed
 
+    def said(self) -> dict[str, Any]:
+        """What came so far, as JSON has it."""
+        return {
+            "closed": [[probe, secure, closed] for (probe, secure), closed in self.closed.items()],
+            "flags": [self.scripted, self.looked_inside, self.by_name, self.distrusted, self.tried],
+            "fronting": self.fronting,
+        }
+
+    def add(self, said: dict[str, Any]) -> None:
+        """Add what came to another worker. In whatever order that is done, the sum is the same."""
+        for probe, secure, closed in said["closed"]:
+            self.keep(probe, secure=secure, closed=closed)
+        flags = ("scripted", "looked_inside", "by_name", "distrusted", "tried")
+        for name, there in zip(flags, said["flags"], strict=True):
+            setattr(self, name, getattr(self, name) or there)
+        self.fronting = said["fronting"] if self.fronting is None else self.fronting
+
     def came(self) -> Came:
         """What came of the run, for its page."""
         said = self.closed.get
@@ -66,21 +84,26 @@ class Run:
 class SelfCheck:
     """The runs of one proxy."""
 
-    def __init__(self, pages: Pages, fronting: Fronting) -> None:
+    def __init__(self, pages: Pages, fronting: Fronting, shared: Shared) -> None:
         self._pages = pages
         self._fronting = fronting
+        self._shared = shared
+        shared.on("run", self._told)
         self._runs: TTLCache[str, Run] = TTLCache(MAX_RUNS, KEPT)
         self._of_client: TTLCache[str, deque[str]] = TTLCache(MAX_RUNS, KEPT)
 
     async def page(self, flow: http.HTTPFlow, policy: Policy) -> bool:
         """Answer what is asked of the self-check's own pages; False for any other."""
         client, (path, _, query) = client_of(flow) or "", flow.request.path.partition("?")
+        if path == RESULT:
+            await self._shared.settled()
         run = self._run(query, client)
         if path == PATH:
             answer(flow, self._pages.check(flow.request, self._start(client).token))
         elif path == SCRIPT:
             if run is not None:
                 run.scripted = True
+                self._tell(run)
             answer(flow, self._pages.check_script(flow.request))
         elif path == RESULT and run is None:
             answer(flow, http.Response.make(302, b"", {"Location": PATH, "Cache-Control": "no-store"}))
@@ -115,6 +138,7 @@ class SelfCheck:
         else:
             if run is not None:
                 run.keep(probe, secure=secure, closed=closed)
+                self._tell(run)
             answer(flow, response_of(probe_answer(closed=closed)))
 
     def tunnel(self, flow: http.HTTPFlow) -> None:
@@ -125,6 +149,7 @@ class SelfCheck:
         if probe is not None and run is not None:
             run.by_name = run.by_name or (secure and not closed)
             run.keep(probe, secure=secure, closed=closed)
+            self._tell(run)
 
     def failed(self, data: tls.TlsData) -> None:
         """A handshake failed: where it names a probe, the browser may not trust our certificate."""
@@ -132,6 +157,7 @@ class SelfCheck:
         run = self._latest(peer[0] if peer else None)
         if run is not None and sni is not None and probe_of(sni) is not None and is_refusal(data.conn.error or ""):
             run.distrusted = True
+            self._tell(run)
 
     async def _try_fronting(self, run: Run, flow: http.HTTPFlow) -> None:
         """Once a run; the page waits for it."""
@@ -139,9 +165,21 @@ class SelfCheck:
             run.tried = True
             front = behind_front(flow.request.headers)
             run.fronting = await self._fronting.refused(run.client, flow.client_conn.sockname, front=front)
+            self._tell(run)
 
     def _start(self, client: str) -> Run:
-        run = Run(secrets.token_urlsafe(16), client)
+        run = self._begin(secrets.token_urlsafe(16), client)
+        self._tell(run)
+        return run
+
+    def _tell(self, run: Run) -> None:
+        self._shared.tell("run", run.token, run.client, run.said())
+
+    def _told(self, token: str, client: str, said: dict[str, Any]) -> None:
+        (self._runs.get(token) or self._begin(token, client)).add(said)
+
+    def _begin(self, token: str, client: str) -> Run:
+        run = Run(token, client)
         tokens = self._of_client.get(client, deque())
         if len(tokens) >= MAX_OF_CLIENT:
             self._runs.pop(tokens.popleft(), None)

@@ -96,8 +96,9 @@ def joined_ca(extra: Path, folder: Path) -> Path:
         raise SfsError(f"upstream_ca {str(extra)!r}: {fault.strerror}", mend="name a readable PEM file") from None
     if b"-----BEGIN CERTIFICATE-----" not in added:
         raise SfsError(f"upstream_ca {str(extra)!r} holds no certificate", mend="name a PEM file")
-    joined = folder / "upstream-ca.pem"
-    joined.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + added)
+    joined, all_of_them = folder / "upstream-ca.pem", Path(certifi.where()).read_bytes() + b"\n" + added
+    if not joined.is_file() or joined.read_bytes() != all_of_them:  # another worker may be reading it
+        joined.write_bytes(all_of_them)
     joined.chmod(0o600)
     return joined
 

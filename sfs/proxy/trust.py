@@ -57,10 +57,11 @@ def is_refusal(error: str) -> bool:
 
 
 class Proofs:
-    """The addresses of the proof picture. They hold for one client, ten minutes and the life of this process."""
+    """The addresses of the proof picture. They hold for one client, ten minutes and the life of this process, or of
+    those that share `key`."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._key = secrets.token_bytes(32)
+    def __init__(self, clock: Callable[[], float] = time.time, key: bytes | None = None) -> None:
+        self._key = key or secrets.token_bytes(32)
         self._clock = clock
 
     def url(self, client: str) -> str:

@@ -1,5 +1,7 @@
 """Policies and verdicts for the hooks, and what is kept of them: counts, the decision log, the list of /why."""
 
+from datetime import datetime
+
 from mitmproxy import http
 
 from sfs.core.facts import Facts, Https
@@ -9,6 +11,7 @@ from sfs.proxy.facts import client_of
 from sfs.proxy.faults import Faults
 from sfs.proxy.pages import decision_code, local_now
 from sfs.proxy.refused import Refusal, Refused
+from sfs.proxy.shared import Shared
 from sfs.sources.filter import Filter
 from sfs.sources.journal import Journal, Record
 from sfs.sources.waiting import judged
@@ -18,10 +21,12 @@ from sfs.text.url import Url
 class Verdicts:
     """One for a running proxy. `refused`: the names refused to each client."""
 
-    def __init__(self, journal: Journal | None, faults: Faults) -> None:
+    def __init__(self, journal: Journal | None, faults: Faults, shared: Shared) -> None:
         self.journal = journal
         self.refused = Refused()
         self._faults = faults
+        self._shared = shared
+        shared.on("refused", self._told)
 
     def policy(self, filter_: Filter, flow: http.HTTPFlow) -> Policy:
         """The policy of the flow's client, now."""
@@ -64,4 +69,9 @@ class Verdicts:
         """Keep a refused name for /why. `verdict`: what is thought of the name; a help host is named nowhere, nor is
         anything in profile isp."""
         if client and verdict.record and policy.checks is None:
-            self.refused.note(client, Refusal(local_now(), host, reason))
+            now = local_now()
+            self.refused.note(client, Refusal(now, host, reason))
+            self._shared.tell("refused", client, now.isoformat(), host, reason)
+
+    def _told(self, client: str, time: str, host: str, reason: str) -> None:
+        self.refused.note(client, Refusal(datetime.fromisoformat(time), host, reason))

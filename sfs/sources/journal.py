@@ -8,6 +8,7 @@ Why a request was blocked, and by which line of which list, stays in memory alon
 no more than it did.
 """
 
+import errno
 import json
 import logging
 import os
@@ -198,6 +199,9 @@ def rounded(count: int) -> int:
 
 
 def _append(path: Path, text: str) -> None:
+    """In one piece: another worker may write to the same file, and no line of one stands in a line of the other."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        data = text.encode("ascii")
+        if file.write(data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

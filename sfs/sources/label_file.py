@@ -55,6 +55,12 @@ class LabelFile:
         """See whether the file is there, which `ask` does as well from time to time."""
         self._look(self._clock())
 
+    def rest(self) -> None:
+        """Close the file until it is asked for again: SQLite takes no open one over a fork."""
+        with self._lock:
+            self._let_go(away=False)
+            self._next = 0.0
+
     def ask(self, url: Url, policy: Policy) -> LabelAnswer:
         """The labels in force for `url`, of each service one; away where the store cannot be read."""
         now = self._clock()

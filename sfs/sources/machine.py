@@ -94,7 +94,7 @@ def _port_free_on(hosts: Sequence[str]) -> int:
         with contextlib.ExitStack() as held:
             try:
                 for host in hosts:
-                    port = held.enter_context(_bound(host, port)).getsockname()[1]
+                    port = held.enter_context(bound(host, port)).getsockname()[1]
             except OSError as error:
                 fault = error
                 continue
@@ -108,13 +108,13 @@ def check_listen(listens: Iterable[Listen], option: str = "--listen") -> None:
     `option`: what the command line calls this address."""
     for listen in listens:
         try:
-            _bound(listen.host, listen.port).close()
+            bound(listen.host, listen.port).close()
         except OSError as fault:
             raise cannot_listen(listen, option, fault.errno) from None
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    """A socket that listens there, with the options that asyncio's own get, so that both find the same."""
+def bound(host: str, port: int, backlog: int = 1) -> socket.socket:
+    """A socket that listens there (OSError), with the options that asyncio's own get, so that both find the same."""
     infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, address = infos[0]
     made = socket.socket(family, kind, protocol)
@@ -124,7 +124,7 @@ def _bound(host: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)
-        made.listen(1)
+        made.listen(backlog)
     except OSError:
         made.close()
         raise

@@ -77,6 +77,10 @@ class Reports:
         with self._lock:
             return tuple(self._load().values())
 
+    def full(self) -> bool:
+        """Whether no more are taken. SfsError where the file cannot be read."""
+        return len(self.waiting()) >= MAX_WAITING
+
     def done(self, id_: str) -> bool:
         """Forget a report; False where there is none of this id. SfsError where that cannot be written."""
         with self._lock:

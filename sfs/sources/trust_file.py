@@ -35,11 +35,12 @@ class Known:
 
 def dumped(clients: Mapping[str, Known], ca: str) -> str:
     """The file's text."""
-    rows = [_row(name, known) for name, known in clients.items()]
+    rows = [row_of(name, known) for name, known in clients.items()]
     return json.dumps({"version": 1, "ca": ca, "clients": rows}) + "\n"
 
 
-def _row(name: str, known: Known) -> dict[str, Any]:
+def row_of(name: str, known: Known) -> dict[str, Any]:
+    """One client as JSON has it."""
     pins = [[host, *pin] for host, pin in known.pins.items()]
     return {
         "client": name,
@@ -61,13 +62,14 @@ def loaded(path: Path) -> tuple[str, dict[str, Known]]:
             raise ValueError("too large")
         said = json.loads(path.read_text(encoding="utf-8"))
         rows = said["clients"][:MAX_CLIENTS]
-        return _text(said["ca"]), {_text(row["client"]): _client_of(row) for row in rows}
+        return _text(said["ca"]), {_text(row["client"]): client_of(row) for row in rows}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         log.error("%s cannot be read: devices have to prove again that they have the certificate", path.name)
         return "", {}
 
 
-def _client_of(row: dict[str, Any]) -> Known:
+def client_of(row: dict[str, Any]) -> Known:
+    """A client out of its row; ValueError, KeyError or TypeError where it is none."""
     known = Known(_time_or_none(row["since"]), _time(row["seen"]), _time_or_none(row["lost"]), _time(row["wait"]))
     for host, since, until, reason in row["pins"][:MAX_PINS]:
         known.pins[_text(host)] = (_time(since), _time(until), "silent" if reason == "silent" else "refused")

@@ -56,8 +56,8 @@ class Desk:
     """Who may send: a form is good for the client it was given to, for one hour, in this run alone; and no client
     sends more than PER_HOUR. Times are seconds of one clock, which the caller reads. Used from one thread."""
 
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
+    def __init__(self, key: bytes | None = None) -> None:
+        self._key = key or secrets.token_bytes(32)
         self._sent: TTLCache[str, list[float]] = TTLCache(MAX_CLIENTS, AN_HOUR)
 
     def token(self, client: str, now: float) -> str:

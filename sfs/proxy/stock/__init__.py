@@ -8,6 +8,7 @@
     layers.py    what each request goes through on its way between the layers, with less work
     fields.py    header fields looked up in a table
     settings.py  options read in one step
+    listener.py  listens on sockets that workers share
     names.py     every private name these stand on; checked before anything is changed
 
 A layer of mitmproxy that raises leaves its connection hanging, so nothing in here may raise; what comes from the addon
@@ -18,7 +19,8 @@ True and the addon judges in `response` instead: whole bodies, later, with the s
 """
 
 import logging
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -42,6 +44,7 @@ __all__ = [
     "Hold",
     "HtmlHeadHook",
     "drop",
+    "inherit",
     "install",
     "make_options",
     "missing",
@@ -113,6 +116,14 @@ def drop(client_id: str) -> None:
         from sfs.proxy.stock import handler
 
         handler.drop(client_id)
+
+
+def inherit(places: Mapping[tuple[str, int], Sequence[socket.socket]]) -> None:
+    """Have listeners on these (host, port) take these sockets, which listen already. After `install`, and only where
+    nothing is `missing()`."""
+    from sfs.proxy.stock import listener
+
+    listener.inherit(places)
 
 
 def set_hooks(master: "Master") -> None:

@@ -1,0 +1,38 @@
+"""Listening on sockets that were opened before: those that the workers of one port share.
+
+Stock opens its own for each address. Of a place that was inherited, a listener here takes the sockets there are; it
+closes them as its own, and whoever else has them goes on listening."""
+
+import asyncio
+import functools
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mitmproxy.proxy import mode_servers
+
+BACKLOG: Final = 1024  # connections that may wait while all workers are busy, or one is replaced
+_AT_ONCE: Final = 1  # connections that a worker takes before it lets another one have a turn
+
+_inherited: dict[tuple[str, int], Sequence[socket.socket]] = {}
+_stock_listen = mode_servers.AsyncioServerInstance.listen
+
+
+@functools.wraps(_stock_listen)
+async def _listen(self: Any, host: str, port: int) -> list[Any]:
+    sockets = _inherited.get((host, port))
+    if sockets is None:
+        return await _stock_listen(self, host, port)
+    servers: list[Any] = []
+    for sock in sockets:
+        # asyncio takes as many connections at once as may wait. What may wait is set for the socket, for all who have
+        # it, so it is said once more.
+        servers.append(await asyncio.start_server(self.handle_stream, sock=sock.dup(), backlog=_AT_ONCE))
+        sock.listen(BACKLOG)
+    return servers
+
+
+def inherit(places: Mapping[tuple[str, int], Sequence[socket.socket]]) -> None:
+    """Listeners on these (host, port) take these sockets from now on."""
+    _inherited.update(places)
+    mode_servers.AsyncioServerInstance.listen = _listen  # type: ignore[method-assign]

@@ -1,0 +1,75 @@
+"""Which devices are trusted, the same in every process that serves a port: what one learns is told, and learned there
+by the same steps. The times are each one's own, apart by what a message takes."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from sfs.sources.trust import SEEN_STEP, Trust
+from sfs.sources.trust_file import MAX_CLIENTS, client_of, row_of
+
+_STEPS: Final = frozenset(("proved", "withdraw", "seen", "refused", "silent", "forget", "forget_pin"))
+
+
+class ToldTrust(Trust):
+    """`tell("trust", step, ...)` is called with each step that changes something."""
+
+    def __init__(self, path: Path | None, tell: Callable[..., object]) -> None:
+        self._tell = tell
+        super().__init__(path)
+
+    def proved(self, client: str) -> bool:
+        self._tell("trust", "proved", client)
+        return super().proved(client)
+
+    def withdraw(self, client: str) -> None:
+        self._tell("trust", "withdraw", client)
+        super().withdraw(client)
+
+    def seen(self, client: str, host: str = "") -> None:
+        if self._says_something(client, host):
+            self._tell("trust", "seen", client, host)
+            super().seen(client, host)
+
+    def refused(self, client: str, host: str) -> None:
+        self._tell("trust", "refused", client, host)
+        super().refused(client, host)
+
+    def silent(self, client: str, host: str) -> None:
+        self._tell("trust", "silent", client, host)
+        super().silent(client, host)
+
+    def forget(self, client: str) -> None:
+        self._tell("trust", "forget", client)
+        super().forget(client)
+
+    def forget_pin(self, client: str, host: str) -> None:
+        self._tell("trust", "forget_pin", client, host)
+        super().forget_pin(client, host)
+
+    def take(self, step: str, *values: str) -> None:
+        """Learn what another process told."""
+        if step in _STEPS:
+            getattr(super(), step)(*values)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """All that is known, a client each, as `add` takes it."""
+        with self._lock:
+            rows = [row_of(name, known) for name, known in self._clients.items()]
+        yield from rows
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take a client in as it stands; one that cannot be read is passed over."""
+        try:
+            name, known = str(row["client"]), client_of(row)
+        except (ValueError, KeyError, TypeError):
+            return
+        with self._lock:
+            if len(self._clients) < MAX_CLIENTS:
+                self._clients[name] = known
+
+    def _says_something(self, client: str, host: str) -> bool:
+        """Whether a request of this client changes anything; nearly none does."""
+        with self._lock:
+            known = self._trusting(client)
+            return known is not None and (host in known.silences or self._clock() - known.seen >= SEEN_STEP)
