@@ -93,7 +93,8 @@ class Run:
 
     async def serve(self) -> None:
         """Until a signal comes."""
-        from sfs.proxy.run import open_kept, serve
+        from sfs.proxy.kept import open_kept
+        from sfs.proxy.run import serve
 
         on_hangup(self.watcher.ask)
         kept = await asyncio.to_thread(open_kept, self.live.filter.config)

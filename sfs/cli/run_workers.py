@@ -164,6 +164,7 @@ class Workers:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(hub.left.wait(), LAST)
         finally:
+            hub.leave()
             await asyncio.to_thread(hub.close)
 
 

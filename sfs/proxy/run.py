@@ -16,6 +16,7 @@ from sfs.errors import SfsError
 from sfs.proxy import stock
 from sfs.proxy.addon import SfsAddon
 from sfs.proxy.ending import Stop, UnderWay, drain
+from sfs.proxy.kept import Kept, open_kept
 from sfs.proxy.pages import Pages
 from sfs.proxy.parts import DisableH2C, Master, NextLayer, Proxyserver, TlsConfig
 from sfs.proxy.resolver import Resolver
@@ -24,38 +25,15 @@ from sfs.proxy.shared import Shared
 from sfs.sources.config import Config
 from sfs.sources.filter import Filter
 from sfs.sources.https import ca_id
-from sfs.sources.journal import Journal
 from sfs.sources.live import Live
 from sfs.sources.machine import cannot_listen, check_listen
 from sfs.sources.protection import protection
-from sfs.sources.reports import Reports
-from sfs.sources.trust import Trust
 from sfs.sources.values import Listen
 
 IDLE = 300  # seconds without a byte before a connection is closed
 
 type Sockets = Mapping[tuple[str, int], Sequence[socket.socket]]  # those that listen already, by host and port
 type Ready = Callable[[tuple[Listen, ...]], Awaitable[None] | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What outlives a request: the log, the devices that trust the certificate, what readers report."""
-
-    journal: Journal
-    trust: Trust
-    reports: Reports
-
-    def close(self) -> None:
-        """Write what waits. Files: not on the loop."""
-        self.journal.close()
-        self.trust.close()
-
-
-def open_kept(config: Config) -> Kept:
-    """All of it, in the state folder. Reads files: not on the loop."""
-    journal = Journal(config.state / "log", config.retention)
-    return Kept(journal, Trust(config.state / "trust.json"), Reports(config.state / "reports.jsonl"))
 
 
 @dataclass(frozen=True, slots=True)

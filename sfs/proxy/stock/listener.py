@@ -1,7 +1,7 @@
 """Listening on sockets that were opened before: those that the workers of one port share.
 
-Stock opens its own for each address. Of a place that was inherited, a listener here takes the sockets there are; it
-closes them as its own, and whoever else has them goes on listening."""
+Stock opens its own for each address. Of a place that was inherited, a listener here takes the sockets there are, and
+closes them when it ends; other processes that have them go on listening."""
 
 import asyncio
 import functools
@@ -27,7 +27,7 @@ async def _listen(self: Any, host: str, port: int) -> list[Any]:
     for sock in sockets:
         # asyncio takes as many connections at once as may wait. What may wait is set for the socket, for all who have
         # it, so it is said once more.
-        servers.append(await asyncio.start_server(self.handle_stream, sock=sock.dup(), backlog=_AT_ONCE))
+        servers.append(await asyncio.start_server(self.handle_stream, sock=sock, backlog=_AT_ONCE))
         sock.listen(BACKLOG)
     return servers
 

@@ -82,6 +82,12 @@ class Hub:
             if not self._reloading.wait_for(lambda: not self._behind & self._workers.keys(), RELOADING):
                 log.warning("a worker has not read the new filter in %d s", RELOADING)
 
+    def leave(self) -> None:
+        """Say and hear nothing any more. On the loop."""
+        for peer in self._workers.values():
+            peer.close()
+        self._workers.clear()
+
     def close(self) -> None:
         """Write what waits. Files: not on the loop."""
         self.journal.close()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sfs.core.verdict import Verdict
 from sfs.errors import SfsError
-from sfs.proxy.run import Kept
+from sfs.proxy.kept import Kept
 from sfs.proxy.shared import Shared
 from sfs.proxy.workers.records import said_of_record, said_of_report, said_of_verdict
 from sfs.proxy.workers.trust import ToldTrust
@@ -57,6 +57,12 @@ class Member(Shared):
         if self._hub is not None:
             self._hub.close()
         self._hub = Peer(sock, self._took, self._gone)
+
+    def leave(self) -> None:
+        """Say and hear nothing any more."""
+        if self._hub is not None:
+            self._hub.close()
+            self._hub = None
 
     def tell(self, kind: str, *values: Any) -> None:
         self.told(kind, *values)

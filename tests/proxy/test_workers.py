@@ -1,0 +1,265 @@
+"""A hub and two workers in one process: what one learns the others know, and what is no message ends a connection."""
+
+import asyncio
+import socket
+from contextlib import suppress
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfs.core.probes import BY_NAME
+from sfs.core.verdict import Action, Verdict
+from sfs.errors import SfsError
+from sfs.proxy.selfcheck import Run
+from sfs.proxy.shared import Shared
+from sfs.proxy.workers.hub import Hub
+from sfs.proxy.workers.member import Member
+from sfs.proxy.workers.records import record_of, report_of, said_of_record, said_of_report
+from sfs.proxy.workers.wire import Peer
+from sfs.sources.config import Config, load_config
+from sfs.sources.journal import Record
+from sfs.sources.live import Live
+from sfs.sources.reports import MAX_WAITING, new_report
+from sfs.sources.values import Listen
+
+NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
+BLOCKED = Verdict(Action.BLOCK, "entry", "own-block", 2, source="allow: example.com")
+LAW = Verdict(Action.BLOCK, "mandatory", "law", 0, source="law 1")
+ME, OTHER = "192.0.2.1", "192.0.2.2"
+
+
+class Team:
+    """A hub and the workers that were started with it."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.hub = Hub(config, 0)
+        self.reloads = 0
+        self.pages: list[tuple[Listen, ...]] = []
+        self.kept: list[Any] = []
+        self.members: list[Member] = []
+
+    def member(self, generation: int = 0) -> Member:
+        """One more worker; the hub knows it."""
+
+        def load(old: Any) -> Any:
+            self.reloads += 1
+            return old
+
+        live = Live(SimpleNamespace(config=self.config), load)  # type: ignore[arg-type]
+        live.reload = lambda: load(live.filter)  # type: ignore[method-assign]  # what changed is nobody's question here
+        made = Member(b"k" * 32, live, generation, self.pages.append)
+        one, other = socket.socketpair()
+        made.join(one)
+        self.hub.join(other)
+        self.kept.append(made.kept(self.config))
+        self.members.append(made)
+        return made
+
+    async def end(self) -> None:
+        """Nothing is left running."""
+        for kept in self.kept:
+            await asyncio.to_thread(kept.close)
+        for member in self.members:
+            member.leave()
+        self.hub.leave()
+        await asyncio.to_thread(self.hub.close)
+
+
+def in_team(tmp_path, scene) -> None:
+    """Run `scene(team)` on a loop."""
+
+    async def run() -> None:
+        team = Team(load_config(None, {"level": 2, "state": tmp_path}))
+        try:
+            await scene(team)
+        finally:
+            await team.end()
+
+    asyncio.run(run())
+
+
+def test_a_worker_tells_the_others_and_not_itself(tmp_path):
+    async def scene(team: Team) -> None:
+        one, two = team.member(), team.member()
+        heard: list[tuple[str, ...]] = []
+        for name, member in (("one", one), ("two", two)):
+            member.on("refused", lambda *said, name=name: heard.append((name, *said)))
+        one.tell("refused", ME, NOW.isoformat(), "blue.test", "own-block")
+        await two.settled()
+        assert heard == [("two", ME, NOW.isoformat(), "blue.test", "own-block")]
+        late: list[str] = []
+        three = team.member()
+        three.on("refused", lambda client, time, host, reason: late.append(host))
+        await three.settled()
+        assert late == ["blue.test"]  # what it missed
+
+    in_team(tmp_path, scene)
+
+
+def test_trust_is_the_same_in_all_and_in_who_comes_later(tmp_path):
+    async def scene(team: Team) -> None:
+        one, two = team.member(), team.member()
+        first, second = (kept.trust for kept in team.kept)
+        first.proved(ME)
+        first.proved(OTHER)
+        await one.settled()
+        second.refused(ME, "bank.test")
+        await one.settled()
+        await two.settled()
+        team.hub.trust.forget(OTHER)  # on the page of the administrator
+        await two.settled()
+        await one.settled()
+        team.member()
+        third = team.kept[2].trust
+        await asyncio.wait_for(_until(lambda: third.trusted(ME)), 10)
+        for trust in (first, second, third, team.hub.trust):
+            assert trust.trusted(ME) and trust.pinned(ME, "bank.test")
+            assert not trust.trusted(OTHER)
+        for host in ("a.test", "b.test"):
+            first.refused(ME, host)  # with bank.test three within a minute, at two workers
+        await one.settled()
+        assert [trust.state(ME) for trust in (first, second, third)] == ["shared"] * 3
+
+    in_team(tmp_path, scene)
+
+
+async def _until(what) -> None:
+    while not what():  # noqa: ASYNC110 - several processes in one, none of which says when
+        await asyncio.sleep(0.01)
+
+
+def test_records_reports_and_counts_are_kept_once_by_the_hub(tmp_path):
+    async def scene(team: Team) -> None:
+        one, two = team.member(), team.member()
+        for number, kept in enumerate(team.kept):
+            kept.journal.note(Record(datetime.now(UTC).astimezone(), "default", f"{number}.test", BLOCKED, f"CODE{number}"))
+            kept.journal.count(LAW, NOW)
+            await asyncio.to_thread(kept.reports.add, new_report(NOW, "default", "blocked", f"{number}.test"))
+        await one.settled()
+        await two.settled()
+        found = [await asyncio.to_thread(team.hub.journal.find, f"CODE{number}") for number in (0, 1)]
+        assert [(one.host, one.source) for one in found if one] == [(f"{n}.test", BLOCKED.source) for n in (0, 1)]
+        assert [report.address for report in team.hub.reports.waiting()] == ["0.test", "1.test"]
+
+    in_team(tmp_path, scene)
+    lines = [path.read_text().splitlines() for path in sorted((tmp_path / "log").iterdir())]
+    assert sorted(map(len, lines)) == [1, 2]
+
+
+def test_a_report_that_finds_no_room_is_refused_as_without_workers(tmp_path):
+    async def scene(team: Team) -> None:
+        team.member()
+        (tmp_path / "reports.jsonl").write_text("")
+        waiting = {f"{n}": new_report(NOW, "default", "blocked", f"{n}.test") for n in range(MAX_WAITING)}
+        team.hub.reports._waiting = waiting
+        reports = team.kept[0].reports
+        with pytest.raises(SfsError):
+            await asyncio.to_thread(reports.add, new_report(NOW, "default", "blocked", "blue.test"))
+        assert reports.full()
+
+    in_team(tmp_path, scene)
+
+
+def test_without_a_hub_a_worker_writes_its_records_itself(tmp_path):
+    async def scene(team: Team) -> None:
+        member = team.member()
+        await member.settled()
+        team.hub.leave()
+        await asyncio.wait_for(_until(lambda: not member.told("ping", 0)), 10)
+        kept = team.kept[0]
+        kept.journal.note(Record(NOW.astimezone(), "default", "blue.test", BLOCKED, "CODE"))
+        await member.settled()  # nobody to wait for
+        with pytest.raises(SfsError):
+            await asyncio.to_thread(kept.reports.add, new_report(NOW, "default", "blocked", "blue.test"))
+        assert not kept.reports.full()
+
+    in_team(tmp_path, scene)
+    assert ["blue.test" in path.read_text() for path in (tmp_path / "log").iterdir()] == [True]
+
+
+def test_a_new_filter_holds_everywhere_before_the_page_answers(tmp_path):
+    async def scene(team: Team) -> None:
+        one, two = team.member(), team.member()
+        await one.settled()
+        await two.settled()
+        await asyncio.to_thread(team.hub.changed, None)
+        assert team.reloads == 2
+        stale, fresh = team.member(generation=0), team.member(generation=1)
+        await asyncio.wait_for(stale.met.wait(), 10)
+        await asyncio.wait_for(fresh.met.wait(), 10)
+        assert team.reloads == 3  # the one that was forked with the filter of before
+        team.hub.page_is_at((Listen("127.0.0.1", 8081),))
+        await asyncio.wait_for(_until(lambda: team.pages.count((Listen("127.0.0.1", 8081),)) == 4), 10)
+
+    in_team(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    "sent", [b"no json\n", b"{}\n", b"[]\n", b"[1]\n", b"[" * 100_000 + b"\n", b"\xff\n", b'"text"\n', b"x" * 2_000_000]
+)
+def test_what_is_no_message_ends_the_connection(sent):
+    async def scene() -> None:
+        one, other = socket.socketpair()
+        gone = asyncio.Event()
+        Peer(one, lambda kind, values: None, gone.set)
+        other.setblocking(False)
+        with other:
+            with suppress(OSError):  # closed before all of it was taken
+                await asyncio.get_running_loop().sock_sendall(other, sent)
+            await asyncio.wait_for(gone.wait(), 10)
+
+    asyncio.run(scene())
+
+
+def test_messages_of_a_wrong_form_are_passed_over(tmp_path):
+    async def scene(team: Team) -> None:
+        member = team.member()
+        for kind in ("record", "count", "report", "settle", "pong", "reloaded", "trust", "nonsense", "__init__"):
+            for values in ((), (1,), ("x", "y", "z"), ([],), ({},)):
+                member.tell(kind, *values)
+                for peer in tuple(team.hub._workers.values()):
+                    peer.send(kind, *values)
+        await member.settled()
+        assert len(team.hub._workers) == 1
+
+    in_team(tmp_path, scene)
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.none() | st.text(max_size=10))
+def test_a_record_and_a_report_come_out_as_they_went_in(group, host, code):
+    record = Record(NOW, group, host, BLOCKED, code)
+    assert record_of(said_of_record(record)) == record
+    report = new_report(NOW, group, "shown", host, code=code)
+    assert report_of(said_of_report(report)) == report
+
+
+PROBES = sorted(name for name, probe in BY_NAME.items() if probe.manner != "ourselves")
+SAID = st.fixed_dictionaries(
+    {
+        "closed": st.lists(st.tuples(st.sampled_from(PROBES), st.booleans(), st.booleans()).map(list), max_size=6),
+        "flags": st.lists(st.booleans(), min_size=5, max_size=5),
+        "fronting": st.none() | st.just(True),
+    }
+)
+
+
+@given(st.lists(SAID, max_size=5).flatmap(lambda said: st.tuples(st.just(said), st.permutations(said))))
+def test_a_run_of_the_self_check_is_the_sum_of_what_came_in_any_order(pair):
+    runs = []
+    for order in pair:
+        run = Run("token", ME)
+        for said in (*order, *order):  # what is heard twice counts once
+            run.add(said)
+        runs.append(run)
+    assert runs[0] == runs[1]
+
+
+def test_keys_are_the_same_for_who_shares_them_and_differ_by_use():
+    one, two, alone = Shared(b"k" * 32), Shared(b"k" * 32), Shared()
+    assert one.key("form") == two.key("form")
+    assert len({one.key("form"), one.key("proof"), alone.key("form"), Shared().key("form")}) == 4
