@@ -137,7 +137,8 @@ def test_records_reports_and_counts_are_kept_once_by_the_hub(tmp_path):
     async def scene(team: Team) -> None:
         one, two = team.member(), team.member()
         for number, kept in enumerate(team.kept):
-            kept.journal.note(Record(datetime.now(UTC).astimezone(), "default", f"{number}.test", BLOCKED, f"CODE{number}"))
+            now = datetime.now(UTC).astimezone()
+            kept.journal.note(Record(now, "default", f"{number}.test", BLOCKED, f"CODE{number}"))
             kept.journal.count(LAW, NOW)
             await asyncio.to_thread(kept.reports.add, new_report(NOW, "default", "blocked", f"{number}.test"))
         await one.settled()

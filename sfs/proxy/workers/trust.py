@@ -53,16 +53,21 @@ class ToldTrust(Trust):
             getattr(super(), step)(*values)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """All that is known, a client each, as `add` takes it."""
+        """All that is known, a client each, as `add` takes it: what the file has, and the last minutes."""
         with self._lock:
-            rows = [row_of(name, known) for name, known in self._clients.items()]
+            rows = [
+                row_of(name, known) | {"refusals": list(known.refusals), "silences": dict(known.silences)}
+                for name, known in self._clients.items()
+            ]
         yield from rows
 
     def add(self, row: dict[str, Any]) -> None:
         """Take a client in as it stands; one that cannot be read is passed over."""
         try:
             name, known = str(row["client"]), client_of(row)
-        except (ValueError, KeyError, TypeError):
+            known.refusals = [(float(at), str(host)) for at, host in row["refusals"]]
+            known.silences = {str(host): [float(at) for at in times] for host, times in row["silences"].items()}
+        except (AttributeError, ValueError, KeyError, TypeError):
             return
         with self._lock:
             if len(self._clients) < MAX_CLIENTS:
