@@ -13,15 +13,21 @@ def on_hangup(reload: Callable[[], None]) -> None:
     started with nohup ends by no terminal. Nothing where the system knows no such signal."""
     if sys.platform == "win32":
         return
-    had = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
+    left = terminal_left()
 
     def hangup() -> None:
-        if had and not _has_terminal():
+        if left():
             os.kill(os.getpid(), signal.SIGTERM)
         else:
             reload()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
+
+
+def terminal_left() -> Callable[[], bool]:
+    """A look, to be taken at SIGHUP, whether the terminal that there is now has gone away."""
+    had = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
+    return lambda: had and not _has_terminal()
 
 
 def _has_terminal() -> bool:

@@ -1,7 +1,6 @@
 """`sfs run`: the proxy, and beside it the page that sets it and the refresh of its lists."""
 
 import asyncio
-import logging
 import sys
 from collections.abc import Sequence
 
@@ -28,8 +27,6 @@ from sfs.sources.trust import Trust
 from sfs.sources.values import Listen
 from sfs.sources.watch import Watcher
 
-log = logging.getLogger("sfs.run")
-
 
 @click.command("run")
 @config_options
@@ -42,7 +39,8 @@ log = logging.getLogger("sfs.run")
 def command(lan: bool, no_admin: bool, workers: int, **config_arguments: object) -> int:
     """Run the filtering proxy. Point a browser's HTTP and HTTPS proxy at its address."""
     if workers > 1 and (fault := fault_of_workers()) is not None:
-        raise SfsError(f"--workers {workers}: {fault}", mend="start it without --workers")
+        click.echo(f"warning: --workers {workers}: {fault}", err=True)
+        workers = 1
     said = chosen(config_arguments, ask_level, page_first=True)
     filter_ = said.filter()
     print_warnings(filter_)
@@ -119,13 +117,6 @@ class Run:
     def page_moved(self, places: tuple[Listen, ...]) -> None:
         """The page is served by another process, there."""
         self.page.listening = places
-
-    def reload(self) -> None:
-        """Put a new filter in force; where that fails the old one stays, and it is said why. Reads files."""
-        try:
-            self.live.reload()
-        except SfsError as fault:
-            log.warning("what changed is not in force: %s", fault)
 
     def closed_ports(self) -> list[int]:
         """The ports that no client reaches by way of us: the page's, and the one meant for it where it does not run."""

@@ -2,16 +2,17 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import socket
 import sys
-import threading
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sfs.cli.hangup import terminal_left
 from sfs.errors import SfsError
 from sfs.sources.machine import bound, cannot_listen
 from sfs.sources.values import Listen
@@ -62,8 +63,8 @@ class Workers:
         self._bind()
         self._rest()
         listening = [sock for sockets in self._sockets.values() for sock in sockets]
-        supervisor = Supervisor(self._hub, self._worker, self._count, listening, self._warm, self._run.say_ready)
-        return supervisor.run()
+        say, left = self._run.say_ready, terminal_left()
+        return Supervisor(self._hub, self._worker, self._count, listening, self._warm, say, left).run()
 
     def _bind(self) -> None:
         from sfs.proxy.stock.listener import BACKLOG
@@ -105,6 +106,7 @@ class Workers:
         from sfs.proxy.workers.member import Member
 
         run, stop = self._run, Stop()
+        logging.getLogger("sfs.sources.live").setLevel(logging.WARNING)  # what changed is said by the hub, once
         member = Member(self._key, run.live, generation, run.page_moved)
 
         def heard(word: "Word | None", given: socket.socket | None) -> None:
@@ -148,7 +150,7 @@ class Workers:
             elif word is Word.GO:
                 beside.append(asyncio.get_running_loop().create_task(start()))
             elif word is Word.RELOAD:
-                threading.Thread(target=run.reload, name="reload", daemon=True).start()
+                run.watcher.ask()
             elif word is Word.STOP or word is None:
                 stop.set()
 

@@ -5,7 +5,7 @@ pages that are shared until somebody writes to them. It serves nobody and reads 
 
     SIGTERM, SIGINT   once: workers take no more connections and finish what is under way, then the hub ends;
                       twice: at once; three times: they are killed
-    SIGHUP            the hub loads the filter anew, the workers follow
+    SIGHUP            the hub loads the filter anew, the workers follow; as SIGTERM where a terminal was closed
 """
 
 import contextlib
@@ -45,7 +45,8 @@ class _Child:
 
 class Supervisor:
     """`hub`, `worker`: the work of each. `listening`: closed at the end. `warm`: load the filter anew here, for
-    children to come; whether that worked. `all_ready`: every worker listens, for the first time."""
+    children to come; whether that worked. `all_ready`: every worker listens, for the first time.
+    `left`: whether a SIGHUP says that the terminal was closed."""
 
     def __init__(
         self,
@@ -55,11 +56,12 @@ class Supervisor:
         listening: Sequence[socket.socket],
         warm: Callable[[], bool],
         all_ready: Callable[[], None],
+        left: Callable[[], bool],
     ) -> None:
         self._hub = _Child("hub", hub)
         self._workers = [_Child(f"worker {number}", worker) for number in range(1, count + 1)]
         self._listening = tuple(listening)
-        self._warm, self._all_ready = warm, all_ready
+        self._warm, self._all_ready, self._left = warm, all_ready, left
         self._selector = selectors.DefaultSelector()
         self._woken, self._wake = socket.socketpair()
         self._due: dict[_Child, float] = {}
@@ -214,7 +216,7 @@ class Supervisor:
     def _signalled(self) -> None:
         with contextlib.suppress(BlockingIOError):
             for number in self._woken.recv(4096):
-                if number in (signal.SIGTERM, signal.SIGINT):
+                if number in (signal.SIGTERM, signal.SIGINT) or (number == signal.SIGHUP and self._left()):
                     self._stop()
                 elif number == signal.SIGHUP and self._hub.control is not None:
                     say(self._hub.control, Word.RELOAD)
