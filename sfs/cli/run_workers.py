@@ -16,11 +16,14 @@ from sfs.cli.hangup import terminal_left
 from sfs.errors import SfsError
 from sfs.sources.machine import bound, cannot_listen
 from sfs.sources.values import Listen
+from sfs.sources.watch import Watcher
 
 if TYPE_CHECKING:
     from sfs.cli.run import Run
     from sfs.proxy.workers.control import Word
     from sfs.proxy.workers.member import Member
+
+log = logging.getLogger("sfs.workers")
 
 MOST: Final = 64  # workers
 MEETING: Final = 2.0  # seconds that a worker waits for the hub before it serves without it
@@ -134,6 +137,7 @@ class Workers:
         from sfs.sources.https import ca_id
 
         run, stop = self._run, asyncio.Event()
+        run.watcher = Watcher(run.live)  # a thread that was made before the fork cannot be started after it
         hub = Hub(run.live.filter.config, generation)
         hub.trust.use_ca(ca_id(run.ca_folder / CA_CERTIFICATE))
         run.live.on_change(hub.changed)
@@ -141,7 +145,10 @@ class Workers:
         beside: list[asyncio.Task[None]] = []
 
         async def start() -> None:
-            await asyncio.to_thread(run.start_beside, hub.journal, hub.trust, hub.reports)
+            try:
+                await asyncio.to_thread(run.start_beside, hub.journal, hub.trust, hub.reports)
+            except Exception as fault:
+                log.exception("not all that stands beside the proxy has begun: %s", type(fault).__name__)
             hub.page_is_at(run.page.listening)
 
         def heard(word: "Word | None", given: socket.socket | None) -> None:

@@ -17,6 +17,7 @@ from sfs.proxy.workers.records import record_of, report_of, verdict_of
 from sfs.proxy.workers.trust import ToldTrust
 from sfs.proxy.workers.wire import Peer
 from sfs.sources.config import Config
+from sfs.sources.decisions import MAX_DAY, Decision
 from sfs.sources.filter import Filter
 from sfs.sources.journal import Journal
 from sfs.sources.reports import Report, Reports
@@ -37,7 +38,8 @@ class Hub:
     """Made on the loop of its process. `generation`: how often the filter has been reloaded. Reads files."""
 
     def __init__(self, config: Config, generation: int) -> None:
-        self.journal = Journal(config.state / "log", config.retention)
+        self.journal: Journal = WholeJournal(self, config)
+        self._loop = asyncio.get_running_loop()
         self.trust = ToldTrust(config.state / TRUST_FILE, self._tell_all)
         self.reports = Reports(config.state / "reports.jsonl")
         self.left = asyncio.Event()  # no worker is connected
@@ -171,8 +173,18 @@ class Hub:
         return "kept"
 
     async def _settle(self, number: int, asked: int) -> None:
+        await self._hear_all(number)
+        if peer := self._workers.get(number):
+            peer.send("answer", asked, True)
+
+    def hear_all_from_thread(self) -> None:
+        """Wait until all that workers told until now is known here; not for long."""
+        with contextlib.suppress(TimeoutError, RuntimeError):
+            asyncio.run_coroutine_threadsafe(self._hear_all(None), self._loop).result(PONG + 1)
+
+    async def _hear_all(self, but: int | None) -> None:
         """Whoever answers a ping has sent all that it told before, and taken all that it was told before."""
-        others = {other for other in self._workers if other != number}
+        others = {other for other in self._workers if other != but}
         ping, heard = next(self._numbers), asyncio.Event()
         if others:
             self._pings[ping] = (others, heard)
@@ -183,5 +195,23 @@ class Hub:
                     await asyncio.wait_for(heard.wait(), PONG)
             finally:
                 del self._pings[ping]
-        if peer := self._workers.get(number):
-            peer.send("answer", asked, True)
+
+
+class WholeJournal(Journal):
+    """Has what workers have just blocked before it is asked: a code is looked for as soon as its page is seen."""
+
+    def __init__(self, hub: Hub, config: Config) -> None:
+        self._hub = hub
+        super().__init__(config.state / "log", config.retention)
+
+    def recent(self, limit: int) -> tuple[Decision, ...]:
+        self._hub.hear_all_from_thread()
+        return super().recent(limit)
+
+    def today(self, limit: int = MAX_DAY) -> tuple[Decision, ...]:
+        self._hub.hear_all_from_thread()
+        return super().today(limit)
+
+    def find(self, code: str) -> Decision | None:
+        self._hub.hear_all_from_thread()
+        return super().find(code)
