@@ -100,9 +100,6 @@ class Resolver:
         self._lookup = lookup
         self._cache: TLRUCache[_Key, _Answer] = TLRUCache(MAX_CACHED, _expiry, clock)
         self._flights: dict[_Key, asyncio.Task[_Answer]] = {}
-        self._clock = clock
-        self._allowed: set[tuple[str, int, bool, str | None]] = set()  # what may be gone to...
-        self._allowed_at: tuple[int, Reach] = (-1, reach)  # ...in this second, by this reach
         self._slots = asyncio.Semaphore(LOOKUP_THREADS)
         self._stock: Callable[..., Any] | None = None
 
@@ -155,19 +152,7 @@ class Resolver:
         """Why a client may not go to `host` and `port`, for a page of our own; None where it may as far as we know now.
 
         Beside the reasons of `Reach.allowed`: `name` (no such name), `busy` (no answer in time). It uses the answers
-        that the connection will use; where they are known it does not wait. What may be gone to is remembered for the
-        rest of a second, so that a page with a hundred parts asks once."""
-        asked, moment = (host, port, connect, forced), (int(self._clock()), self.reach)
-        if self._allowed_at != moment or len(self._allowed) > MAX_CACHED:
-            self._allowed_at, self._allowed = moment, set()
-        elif asked in self._allowed:
-            return None
-        reason = await self._refuse_reason(host, port, connect, forced)
-        if reason is None and self._allowed_at == moment:
-            self._allowed.add(asked)
-        return reason
-
-    async def _refuse_reason(self, host: str, port: int, connect: bool, forced: str | None) -> Reason | None:
+        that the connection will use; where they are known it does not wait."""
         port_allowed = connect_port_allowed if connect else plain_port_allowed
         if not port_allowed(port, self.reach):
             return "port"

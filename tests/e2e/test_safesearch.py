@@ -209,8 +209,13 @@ class TestOpened:
         (asked,) = engines.seen
         assert (asked.body, asked.headers["content-length"]) == (b"query=a&qadf=heavy", "18")
 
-    def test_a_form_that_cannot_be_read_does_not_leave(self, get, engines):
+    def test_a_form_without_a_length_leaves_with_the_value_that_filters(self, get, engines):
         form = ("-d", "query=a&qadf=none", "-H", "Transfer-Encoding: chunked", "--http1.1")
+        assert get("https://www.startpage.com/sp/search", 2, *form).status == 200
+        assert [asked.body for asked in engines.seen] == [b"query=a&qadf=heavy"]
+
+    def test_a_form_that_cannot_be_read_does_not_leave(self, get, engines):
+        form = ("-d", "query=a&qadf=none", "-H", "Content-Encoding: gzip", "--http1.1")
         assert get("https://www.startpage.com/sp/search", 2, *form).status == 414
         assert not engines.seen
         assert get("https://www.startpage.com/sp/search", 3, *form).status == 200

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -135,32 +134,6 @@ def test_a_cached_answer_is_judged_anew_each_time() -> None:
         with pytest.raises(AddressRefused):
             await _ask(resolver, "a.test")
         assert names.asked == ["a.test"]
-
-    _run(work)
-
-
-def test_what_may_be_gone_to_is_remembered_for_a_second_and_one_reach() -> None:
-    async def work() -> None:
-        judged: list[object] = []
-        clock = Clock()
-
-        def owns(address: object) -> bool:
-            judged.append(address)
-            return False
-
-        reach = replace(_reach("127.0.0.0/8"), owns=owns)
-        resolver = Resolver(reach, Names(a_test=[["127.0.0.1"]]), clock)
-        assert await resolver.refuse_reason("a.test", 80) is None
-        first = len(judged)
-        clock.now += 0.9
-        assert await resolver.refuse_reason("a.test", 80) is None
-        assert len(judged) == first
-        clock.now += 0.1
-        assert await resolver.refuse_reason("a.test", 80) is None
-        assert len(judged) > first
-        assert await resolver.refuse_reason("a.test", 25) == "port"  # what is refused is judged each time
-        resolver.reach = _reach()
-        assert await resolver.refuse_reason("a.test", 80) == "address"
 
     _run(work)
 
