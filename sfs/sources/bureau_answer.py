@@ -77,6 +77,9 @@ def read_told(
                 if item.code != "not-labeled":
                     dropped[item.code] += 1
                     away[place] = True
+            elif tree and isinstance(item, PicsLabel):  # the bureau knows no trees: it may have more labels
+                dropped["no tree"] += 1
+                away[place] = True
             else:
                 found[place].extend(_labels(info, item, urls[place], now, dropped, tree=tree))
     if not answered:

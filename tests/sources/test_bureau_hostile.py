@@ -213,6 +213,13 @@ def test_a_redirect_inside_the_bureau_is_followed(bureau, bureaus):
     assert [label.rating for label in told(bureaus).labels] == [4]
 
 
+def test_a_bureau_that_answers_a_tree_with_one_label_is_not_taken_to_have_told_them_all(bureau, bureaus):
+    bureau.reply = lambda question, _: response(f'(PICS-1.1 "{SO2}" l r (lv 4))')
+    assert [label.rating for label in told(bureaus).labels] == [4]
+    until(lambda: bureaus.bureaus[0].counts["no tree"] == 1)
+    assert [label.rating for label in told(bureaus).labels] == [4]
+
+
 def test_a_connection_that_ended_meanwhile_costs_no_answer(bureau, bureaus):
     def reply(question: Question, sock: socket.socket) -> None:
         sock.sendall(response(f'(PICS-1.1 "{SO2}" l {" ".join("r (lv 4)" for _ in question.urls)})'))
