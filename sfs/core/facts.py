@@ -87,12 +87,20 @@ class Facts:
     page: Final[Page | None] = None
     page_asked: Final[bool] = False  # True: there is no response to look at (explain without --html)
     # The policy and the ruleset that have nothing to say of the address, once that was told (quick.py): they are asked
-    # again with the page.
-    silent: tuple[object, object] | None = field(default=None, compare=False, repr=False)
+    # again with the page. It rests on all the facts above, so `replace` does not take it along.
+    silent: tuple[object, object] | None = field(default=None, init=False, compare=False, repr=False)
 
     def with_labels(self, url: Url, answer: LabelAnswer) -> "Facts":
         """These facts and what was answered of `url`."""
-        labels = {**self.labels, url.text: answer}
+        return self._with({**self.labels, url.text: answer}, self.page, self.page_asked)
+
+    def with_page(self, page: Page | None) -> "Facts":
+        """These facts and what the response says; None where there is no response to look at."""
+        made = self._with(self.labels, page, True)
+        made.silent = self.silent  # the page changes nothing that it rests on
+        return made
+
+    def _with(self, labels: Mapping[str, LabelAnswer], page: Page | None, page_asked: bool) -> "Facts":
         # Spelled out, since it is done for every request: dataclasses.replace takes four times as long.
         return Facts(
             self.url,
@@ -105,26 +113,8 @@ class Facts:
             self.login,
             self.time,
             labels,
-            self.page,
-            self.page_asked,
-        )
-
-    def with_page(self, page: Page | None) -> "Facts":
-        """These facts and what the response says; None where there is no response to look at."""
-        return Facts(
-            self.url,
-            self.https,
-            self.kind,
-            self.method,
-            self.form,
-            self.form_kind,
-            self.client,
-            self.login,
-            self.time,
-            self.labels,
             page,
-            True,
-            self.silent,
+            page_asked,
         )
 
     def with_body(self, body: Body | None) -> "Facts":

@@ -1,5 +1,6 @@
 """The short way for requests whose address says nothing gives what the walk gives; a trace is always walked."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -120,3 +121,18 @@ def test_by_name_nothing_is_quick():
     assert not says_nothing(facts, policy, ruleset)
     short, walked = both(facts, policy, ruleset)
     assert short == walked
+
+
+def test_what_was_told_to_say_nothing_is_told_again_where_a_fact_changed():
+    """As for an open WebSocket, which is looked at again with the labels of now."""
+    policy, ruleset, url = policy_of_level(1), Ruleset(words=WORDS), parse_url("http://aaa.test/x")
+    facts = asked(url)
+    assert not decide(facts, policy, ruleset).blocked
+    rated = {url.text: LabelAnswer((Label(4, "bureau"),))}
+    for changed in (
+        replace(facts, labels=rated),
+        replace(facts, labels=rated).with_page(None),
+        facts.with_labels(url, rated[url.text]),
+        replace(facts, url=parse_url("http://aaa.test/orange"), labels={"http://aaa.test/orange": LabelAnswer()}),
+    ):
+        assert decide(changed, policy, ruleset).blocked
