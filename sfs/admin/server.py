@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from uvicorn.config import Config
 from sfs.admin.address import is_loopback
 from sfs.admin.connection import MAX_CONNECTIONS, Connection
 from sfs.errors import SfsError
-from sfs.sources.machine import cannot_listen
+from sfs.sources.machine import listening_socket
 from sfs.sources.values import Listen
 from sfs.web.guard import Hosts, hosts_of
 
@@ -60,7 +59,7 @@ class AdminServer:
         """Listen; the address and port, once connections are taken. SfsError for a port in use, or an address that
         this machine does not have."""
         _limit_logs()
-        listener = _bound(self._host, self._port)
+        listener = listening_socket(Listen(self._host, self._port), "--admin", MAX_CONNECTIONS)
         try:
             port = int(listener.getsockname()[1])
             hosts = hosts_of(self._host, port, self._tls is not None, self._names)
@@ -166,21 +165,3 @@ def _limit_logs() -> None:
     """uvicorn's lines hold client addresses, and a client can make as many as it likes."""
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if sys.platform != "win32":  # there it would let another program take the port away
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind((host, port))
-        # At once, so that of two that start together one fails here and not later in its thread.
-        listener.listen(MAX_CONNECTIONS)
-    except OSError as fault:
-        listener.close()
-        raise cannot_listen(Listen(host, port), "--admin", fault.errno) from None
-    listener.setblocking(False)
-    return listener

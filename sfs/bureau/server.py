@@ -5,7 +5,6 @@ import contextlib
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable, Generator
 from typing import Final
 
@@ -14,7 +13,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import Config
 
 from sfs.bureau.connection import DEFAULT, Connection, Limits
-from sfs.sources.machine import cannot_listen
+from sfs.sources.machine import listening_socket
 from sfs.sources.values import Listen
 
 KEEP_ALIVE: Final = 30  # seconds between two requests of a connection: a filter asks again soon
@@ -85,20 +84,7 @@ class Server(uvicorn.Server):
 def bound(listen: Listen) -> socket.socket:
     """A listening socket; SfsError for a port in use or an address that this machine does not have."""
     host = "127.0.0.1" if listen.host.lower() == "localhost" else listen.host
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if sys.platform != "win32":  # there it would let another program take the port away
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind((host, listen.port))
-        listener.listen(DEFAULT.connections)
-    except OSError as fault:
-        listener.close()
-        raise cannot_listen(listen, "--listen", fault.errno) from None
-    listener.setblocking(False)
-    return listener
+    return listening_socket(Listen(host, listen.port), "--listen", DEFAULT.connections)
 
 
 def limit_logs() -> None:

@@ -1,11 +1,10 @@
 """`sfs bureau import, export, label`: labels out of files and into files, and the label of an author's own page."""
 
-import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +17,10 @@ from sfs.bureau.importing.meaning import Meaning
 from sfs.bureau.importing.plan import PICS, RAT, TABLE, Asked, Part, content_key, plan_import
 from sfs.bureau.importing.run import BATCH, Import, Outcome
 from sfs.cli.bureau_rate import open_store, service_of, store_options
-from sfs.cli.list_check import note_row, reason_lines
+from sfs.cli.list_check import reason_lines, reporting
 from sfs.errors import SfsError, Where
 from sfs.lists.formats import FORMATS
-from sfs.lists.notes import BAD, LEFT, PART, Note, Notes
+from sfs.lists.notes import BAD, LEFT, PART, Notes
 from sfs.pics.safetyonline import MAX_RATING, SERVICE
 from sfs.pics.stored import StoredLabel
 from sfs.sources.categories import load_categories
@@ -67,7 +66,7 @@ def import_files(
     name = source or files[0].resolve().name.partition(".")[0]
     meaning = Meaning(service, by, name, keep_source=source is None)
     categories = load_categories(rules_dir() / "ratings" / "categories.yaml")
-    with _reporting(report) as each, tempfile.TemporaryDirectory(prefix="sfs-") as work:
+    with reporting(report) as each, tempfile.TemporaryDirectory(prefix="sfs-") as work:
         notes = Notes(each)
         parts = plan_import(files, Asked(rating, format_, meaning, categories, Path(work)), notes.add)
         store = open_store(database, state, create=True)
@@ -174,19 +173,6 @@ def _say(name: str, outcome: Outcome, notes: Notes) -> None:
     click.echo(", ".join((counted, *(f"{count:,} {words}" for words, count in more.items() if count))))
     for line in reason_lines(notes.by_count(), (LEFT, PART, BAD)):
         click.echo(line)
-
-
-@contextmanager
-def _reporting(report: Path | None) -> Iterator[Callable[[Note], None]]:
-    """What is called with each note: it writes them to the report, one a line."""
-    if report is None:
-        yield lambda note: None
-        return
-    try:
-        with report.open("w", encoding="utf-8") as file:
-            yield lambda note: print(json.dumps(note_row(note), ensure_ascii=False), file=file)
-    except OSError as fault:
-        raise SfsError(f"the report cannot be written: {fault.strerror}", Where(str(report))) from None
 
 
 def _write(out: Path, pieces: Iterable[str]) -> None:

@@ -1,7 +1,8 @@
 """`sfs lists check FILE` and `sfs lists stats FILE`: what a list says, and what is wrong with it."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import click
 
 from sfs.cli.list_files import JSON, PATH, WITH_WORDS, unpacked
-from sfs.errors import SfsError
+from sfs.errors import SfsError, Where
 from sfs.lists.files import How, Reading, read_into
 from sfs.lists.formats import WORD_FORMATS
 from sfs.lists.notes import BAD, LEFT, PART, Note, Reason
@@ -89,11 +90,24 @@ def reason_lines(reasons: Iterable[Reason], kinds: Sequence[str]) -> list[str]:
     return lines
 
 
-def note_row(note: Note) -> dict[str, Any]:
+def _note_row(note: Note) -> dict[str, Any]:
     """A note as a row of a report."""
     where = {"file": note.where.file, "line": note.where.line}
     row = {"kind": note.kind, "why": note.why, **where, "text": note.text, "means": note.means, "mend": note.mend}
     return {key: value for key, value in row.items() if value not in ("", None)}
+
+
+@contextmanager
+def reporting(report: Path | None) -> Iterator[Callable[[Note], None]]:
+    """What is called with each note: it writes them to the report, one a line. SfsError where that fails."""
+    if report is None:
+        yield lambda note: None
+        return
+    try:
+        with report.open("w", encoding="utf-8") as file:
+            yield lambda note: print(json.dumps(_note_row(note), ensure_ascii=False), file=file)
+    except OSError as fault:
+        raise SfsError(f"the report cannot be written: {fault.strerror}", Where(str(report))) from None
 
 
 def _summary(reading: Reading, survey: Survey) -> list[str]:
@@ -125,7 +139,7 @@ def _as_json(file: Path, reading: Reading, survey: Survey, found: dict[str, list
         "format": reading.format,
         "entries": len(survey) or len(reading.phrases),
         "skipped": reading.skipped_count,
-        "reasons": [{"count": reason.count, "first": note_row(reason.first)} for reason in reading.notes.by_count()],
+        "reasons": [{"count": reason.count, "first": _note_row(reason.first)} for reason in reading.notes.by_count()],
         "findings": {
             kind: {"count": len(of_kind), "first": [_row(finding, reading) for finding in of_kind[:_MAX_JSON]]}
             for kind, of_kind in found.items()

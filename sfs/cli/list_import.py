@@ -4,12 +4,10 @@ A list of names goes to STATE/imported and a row of `lists` in the layer of chan
 STATE/keywords, beside it what cannot be said as a word, with its weights.
 """
 
-import json
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +15,7 @@ from typing import Any, Final
 import click
 
 from sfs.cli.common import config_options
-from sfs.cli.list_check import note_row, reason_lines
+from sfs.cli.list_check import reason_lines, reporting
 from sfs.cli.list_files import PATH, STATE, WITH_WORDS, config_of, lines_of, unpacked
 from sfs.errors import SfsError, Where
 from sfs.lists import store
@@ -91,7 +89,7 @@ def import_file(
     config = config_of(config_arguments)
     name = name or file.name.partition(".")[0] or file.name
     wanted = _Wanted(file, name, category, rating, opens, only, limit, config_arguments, config)
-    with _reporting(report) as each, unpacked(file, format_) as (listed, found):
+    with reporting(report) as each, unpacked(file, format_) as (listed, found):
         if _SHOWING.match(file.name.lower()) and not opens and found in ("e2guardian", *WORD_FORMATS):
             mend = "say --opens; phrases and terms that open are not taken"
             raise SfsError("by its name this list holds what is shown", Where(file.name), mend)
@@ -209,19 +207,6 @@ def _keep_words(wanted: _Wanted, words: Mapping[str, None], beside: str) -> Path
 def _say_reasons(compiled: Compiled) -> None:
     for line in reason_lines(compiled.reasons, (LEFT, PART, BAD)):
         click.echo(line)
-
-
-@contextmanager
-def _reporting(report: Path | None) -> Iterator[Callable[[Note], None]]:
-    """What is called with each note: it writes them to the report, one a line."""
-    if report is None:
-        yield lambda note: None
-        return
-    try:
-        with report.open("w", encoding="utf-8") as file:
-            yield lambda note: print(json.dumps(note_row(note), ensure_ascii=False), file=file)
-    except OSError as fault:
-        raise SfsError(f"the report cannot be written: {fault.strerror}", Where(str(report))) from None
 
 
 def _keep(listed: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ check_listen   whether an address can be listened on, in words, before anything 
 import contextlib
 import errno
 import socket
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -129,6 +130,26 @@ def bound(host: str, port: int, backlog: int = 1) -> socket.socket:
         made.close()
         raise
     return made
+
+
+def listening_socket(listen: Listen, option: str, waiting: int) -> socket.socket:
+    """A listening socket that does not block; `waiting`: connections that may wait to be taken. SfsError, which names
+    `option`, for a port in use or an address that this machine does not have."""
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":  # there it would let another program take the port away
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((listen.host, listen.port))
+        # At once, so that of two that start together one fails here and not later in its thread.
+        listener.listen(waiting)
+    except OSError as fault:
+        listener.close()
+        raise cannot_listen(listen, option, fault.errno) from None
+    listener.setblocking(False)
+    return listener
 
 
 def cannot_listen(listen: Listen, option: str = "--listen", number: int | None = errno.EADDRINUSE) -> SfsError:
