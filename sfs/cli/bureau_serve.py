@@ -45,7 +45,9 @@ def serve(listen: str, database: str | None, state: str | None) -> int:
 
 
 def _ready(listen: Listen, store: "LabelStore", services: int) -> None:
-    what = f"{services} rating service{'s' if services != 1 else ''}, {store.serial():,} changes of labels so far"
+    changes = store.serial()
+    hosted = f"{services} rating service{'s' if services != 1 else ''}"
+    what = f"{hosted}, {changes:,} change{'s' if changes != 1 else ''} of labels so far"
     click.echo(f"sfs bureau: ready on {listen}, {what}; ask at http://{listen}/ratings")
-    if not store.serial():
+    if not changes:
         click.echo("            there is no label yet: rate with `sfs bureau rate URL N`", err=True)
