@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Final
 
 MAX_RUN: Final = 512  # characters normalised at once: marks are sorted in time that grows with the square of a run
+MAX_KEPT: Final = 8  # characters of a run that is kept with what it folds to
 GROWTH: Final = 4  # times its length that a text may become; U+FDFA alone is eighteen characters, no text is made of it
 ROUNDS: Final = 4  # casefold can bring forth what NFKC changes again; two rounds settle all of Unicode seen
 
@@ -113,10 +114,19 @@ def _fold(text: str) -> str:
 
 def _settled(strange: re.Match[str]) -> str:
     run = strange[0]
-    return _settle(run) if len(run) <= 4 else _settle.__wrapped__(run)
+    return _kept(run) if len(run) <= MAX_KEPT else _quickly(run)
 
 
-@lru_cache(maxsize=4096)  # a page writes the same marks again and again
+def _quickly(run: str) -> str:
+    """As _settle. Wide letters and half-width kana, most of what is strange in Japanese, are settled in one step: what
+    comes out is not strange and changes no further."""
+    plain = unicodedata.normalize("NFKC", run).casefold() if len(run) <= MAX_RUN else run
+    return _settle(run) if _HAS_STRANGE.search(plain) else plain
+
+
+_kept = lru_cache(maxsize=4096)(_quickly)  # a page writes the same marks and words again and again
+
+
 def _settle(run: str) -> str:
     """A run of strange characters and the one before it, which a mark may join, folded until nothing changes."""
     for _ in range(ROUNDS):
