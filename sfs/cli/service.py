@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sfs.cli.program import program
+from sfs.cli.run_workers import MOST
 from sfs.errors import SfsError
 from sfs.export.container import container_file
 from sfs.export.systemd import LOWEST_FREE_PORT, MARK, STATE, Service, unit_file
@@ -28,14 +29,19 @@ def command() -> None:
 @click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A configuration file.")
 @click.option("--level", type=click.IntRange(0, 4), help="0 to 4, see `sfs levels`.")
 @click.option("--lan", is_flag=True, help="Serve the devices of the house too.")
+@click.option("--workers", type=click.IntRange(1, MOST), default=1, help="Processes that serve.  [1]")
 @click.option("--dry-run", is_flag=True, help="Print the unit, write nothing.")
 @click.option("--units", type=click.Path(path_type=Path), default=UNITS, show_default=True, help="Where units lie.")
-def install(user: str, config: Path | None, level: int | None, lan: bool, dry_run: bool, units: Path) -> int:
+def install(
+    user: str, config: Path | None, level: int | None, lan: bool, workers: int, dry_run: bool, units: Path
+) -> int:
     """Write a systemd unit with a user of its own and little else it may do; say the next commands."""
     checked = _checked(config, level)
     arguments = [*(("--config", str(config.absolute())) if config else ()), *(("--lan",) if lan else ())]
     if level is not None:
         arguments += ["--level", str(level)]
+    if workers > 1:
+        arguments += ["--workers", str(workers)]
     called = program()
     homes = [path for path in (*called, *arguments) if any(Path(path).is_relative_to(home) for home in _HOMES)]
     low = any(0 < place.port < LOWEST_FREE_PORT for place in (checked.listen, checked.admin))
