@@ -1,7 +1,7 @@
 """What is shorter in sfs.proxy.stock than in mitmproxy says the same: header fields, options, contexts."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mitmproxy.connection import Client
 from mitmproxy.coretypes.multidict import _MultiDict
@@ -11,7 +11,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as core
 
 from sfs.proxy import stock
-from sfs.proxy.stock import names
+from sfs.proxy.stock import lines, names
 
 stock.install()
 
@@ -119,3 +119,36 @@ def test_what_stock_does_more_is_left_to_it():
     assert core.HttpLayer.event_to_child.__module__ == Context.fork.__module__ == "sfs.proxy.stock.layers"
     assert names.uses_only(lambda one: one.copy(), ("copy",))
     assert not names.uses_only(lambda one: one.copy().clear(), ("copy",))
+
+
+PIECES = st.sampled_from(
+    [
+        *("GET", "HEAD", "POST", "PUT", "get", " ", "  ", "http://", "https://", "HTTP://", "ftp://", "/", "//", "."),
+        *("a.test", "A.test", "xn--a.test", "a" * 63, "a" * 64, "-", "_", "é", "[::1]", "127.0.0.1", "user@", ":80"),
+        *(":443", ":0", ":080", ":65535", ":65536", "?a=b", "#c", "%00", "\t", "\x00", "\x7f", "HTTP/1.1", "HTTP/1.0"),
+        *("HTTP/2.0", "*", "http/1.1", ";", "@", "\\"),
+    ]
+)
+PLAIN = st.builds(
+    "{} {}{}{} HTTP/1.{}".format,
+    *(st.sampled_from(["GET", "POST"]), st.sampled_from(["http://", "https://"]), st.text("abx.-_n:018", max_size=9)),
+    *(st.sampled_from(["", "/", "/?a", "/a//b?c=d#e", "/;a[]{}|^", "?a"]), st.sampled_from("0129")),
+)
+
+
+@given(st.one_of(st.lists(PIECES, max_size=9).map("".join), PLAIN))
+@settings(max_examples=500)
+def test_a_request_line_is_read_as_stock_reads_it(text):
+    def parts(reader):
+        try:
+            return reader(text.encode())
+        except ValueError:
+            return None
+
+    assert parts(lines.read_line) == parts(lines._stock_read)
+
+
+def test_a_plain_request_line_needs_no_second_look(monkeypatch):
+    monkeypatch.setattr(lines, "_stock_read", None)
+    read = lines.read_line(b"GET http://www.a.test:8080/b?c HTTP/1.1")
+    assert read == ("www.a.test", 8080, b"GET", b"http", b"www.a.test:8080", b"/b?c", b"HTTP/1.1")

@@ -6,6 +6,7 @@
     lean.py      events and hooks of a connection with less work between them
     front.py     the client that a load balancer names
     layers.py    what each request goes through on its way between the layers, with less work
+    lines.py     the first line of a request, read in one match
     fields.py    header fields looked up in a table
     settings.py  options read in one step
     listener.py  listens on sockets that workers share
@@ -97,7 +98,7 @@ def install() -> list[str]:
         _log.warning("mitmproxy has changed: pages are judged only when they are complete; gone: %s", ", ".join(gone))
         return gone
     # Only now: these subclass what was just looked for.
-    from sfs.proxy.stock import errors, fields, handler, heads, layers, lean, stream
+    from sfs.proxy.stock import errors, fields, handler, heads, layers, lean, lines, stream
 
     stream.install()
     heads.install()
@@ -105,6 +106,7 @@ def install() -> list[str]:
     handler.install()
     lean.install()
     fields.install()
+    lines.install()
     layers.install()
     stock_mode = False
     return []

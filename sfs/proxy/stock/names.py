@@ -11,6 +11,7 @@ _MODES: Final = "mitmproxy.proxy.mode_servers"
 # Functions with their parameters: one renamed, or called otherwise, would fail in the middle of traffic.
 METHODS: Final[tuple[tuple[str, str, str], ...]] = (
     (_HTTP, "HttpStream.handle_event", "self event"),
+    ("mitmproxy.proxy.layer", "Layer._Layer__process", "self command_generator send"),
     (_HTTP, "HttpStream._handle_event", "self event"),
     (_HTTP, "HttpStream.check_invalid", "self request"),
     (_HTTP, "HttpStream.check_killed", "self emit_error_hook"),
@@ -42,6 +43,7 @@ METHODS: Final[tuple[tuple[str, str, str], ...]] = (
     (_HTTP1, "Http1Client._handle_event", "self event"),
     (_HTTP1, "Http1Client.read_headers", "self event"),
     (_HTTP1, "Http1Client.send", "self event"),
+    ("mitmproxy.net.http.http1.read", "_read_request_line", "line"),
     ("mitmproxy.http", "Headers.get_all", "self name"),
     ("mitmproxy.http", "Headers.get", "self key default"),
     ("mitmproxy.http", "Headers.pop", "self key default"),
@@ -80,7 +82,10 @@ USED: Final[tuple[tuple[str, str, str], ...]] = (
     (_HTTP1, "Http1Client.read_headers", "make_body_reader"),
     ("mitmproxy.coretypes.multidict", "MultiDict.__init__", "fields"),
     ("mitmproxy.coretypes.multidict", "_MultiDict.set_all", "fields"),
+    ("mitmproxy.net.http.http1.read", "read_request_head", "_read_request_line"),
     ("mitmproxy.optmanager", "OptManager.__init__", "_notify_subscribers"),
+    ("mitmproxy.proxy.layer", "Layer.handle_event", "Paused"),
+    ("mitmproxy.proxy.layer", "Layer._Layer__continue", "_Layer__process"),
     ("mitmproxy.optmanager", "OptManager.rollback", "changed"),
     ("mitmproxy.optmanager", "OptManager.update_known", "changed"),
     ("mitmproxy.optmanager", "OptManager.reset", "changed"),
