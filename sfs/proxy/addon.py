@@ -18,7 +18,7 @@ In mitmproxy a hook that raises shows the page. Every hook here therefore runs g
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from mitmproxy import connection, http, tls
 from mitmproxy.proxy import server_hooks
@@ -139,15 +139,16 @@ class SfsAddon:
         if flow.error is None:  # else refused as malformed; the client gets 400
             await self._guard.run(flow, self._requests.headers)
 
-    async def request(self, flow: http.HTTPFlow) -> None:
-        """Judge what waited for its form; take a report."""
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Judge what waited for its form; take a report. What waited for nothing goes on at once."""
         waits = flow.metadata.get(OPEN)
         if flow.response is not None:
-            return
+            return None
         if isinstance(waits, Asked):
-            await self._guard.run(flow, self._requests.body)
-        elif isinstance(waits, OwnForm):
-            await self._guard.run(flow, lambda flow: self._own.body(flow, self.live.filter))
+            return self._guard.run(flow, self._requests.body)
+        if isinstance(waits, OwnForm):
+            return self._guard.run(flow, lambda flow: self._own.body(flow, self.live.filter))
+        return None
 
     async def form_head(self, flow: http.HTTPFlow) -> None:
         """Judge a long form by its first bytes (stock/ calls it once for each that `requestheaders` marked)."""
@@ -167,12 +168,15 @@ class SfsAddon:
         """Judge the held head of a page (stock/ calls it once for each held response)."""
         await self._guard.run(flow, self._responses.html_head)
 
-    async def response(self, flow: http.HTTPFlow) -> None:
+    def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Where mitmproxy has changed and nothing can be held: judge the whole page, bounded as ever."""
         if not stock.stock_mode or flow.response is None:
-            return
+            return None
         if OURS in flow.metadata and stock.ANSWER not in flow.metadata:
-            return
+            return None
+        return self._whole(flow)
+
+    async def _whole(self, flow: http.HTTPFlow) -> None:
         await self._guard.run(flow, self._responses.whole)
         if stock.ANSWER in flow.metadata:
             flow.response = flow.metadata[stock.ANSWER]

@@ -19,6 +19,8 @@ _EVENT_TO_CHILD: Final = (
 )
 _FORK: Final = ("Context", "client", "options", "server", "layers", "copy")
 
+installed = False  # whether our event_to_child is in place
+
 
 def event_to_child(self: core.HttpLayer, child: Any, event: events.Event) -> layer.CommandGenerator[None]:
     """As HttpLayer.event_to_child; the two commands that nearly all are come first."""
@@ -46,6 +48,8 @@ def event_to_child(self: core.HttpLayer, child: Any, event: events.Event) -> lay
                 if isinstance(command, commands.OpenConnection):
                     self.connections[command.connection] = child
                 yield command
+                if getattr(command, "finished", False):  # a hook that ran in place: stream.py goes on by itself
+                    self.command_sources.pop(command, None)
 
 
 def fork(self: context.Context) -> context.Context:
@@ -57,7 +61,9 @@ def fork(self: context.Context) -> context.Context:
 
 def install() -> None:
     """Put these in the place of stock's, where those are the ones this was read against."""
+    global installed
     if uses_only(core.HttpLayer.event_to_child, _EVENT_TO_CHILD):
+        installed = True
         core.HttpLayer.event_to_child = event_to_child  # type: ignore[method-assign]
     if uses_only(context.Context.fork, _FORK):
         context.Context.fork = fork  # type: ignore[method-assign]

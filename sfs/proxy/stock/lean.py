@@ -158,7 +158,9 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
                     self._finish_later(hook, task)
                     return
                 break
-        if hook.blocking:
+        if hasattr(hook, "finished"):
+            hook.finished = True  # whoever asked (stream.py) goes on as soon as this returns
+        elif hook.blocking:
             self._take(events.HookCompleted(hook))
 
     def _finish_later(self, hook: commands.StartHook, task: "asyncio.Task[None]") -> None:

@@ -15,7 +15,7 @@ shown). A comment at an override says what stock does.
 import logging
 import math
 import weakref
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from mitmproxy import http
 from mitmproxy.connection import Connection
@@ -32,7 +32,7 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
 )
 
-from sfs.proxy.stock import ANSWER, ENDED, FORM, HOLD, ORIGIN_FORM, OWN_HOST, FormHeadHook, Hold, HtmlHeadHook
+from sfs.proxy.stock import ANSWER, ENDED, FORM, HOLD, ORIGIN_FORM, OWN_HOST, FormHeadHook, Hold, HtmlHeadHook, layers
 
 HOLD_SECONDS: Final = 10.0
 HOLD_BYTES: Final = 512 << 10  # as sent, so compressed. Twice what is ever decoded: stops endless empty blocks
@@ -54,7 +54,35 @@ class HeldStream(core.HttpStream):
     def handle_event(self, event: events.Event) -> Gen[None]:
         if self._paused is not None and isinstance(event, (RequestData, ResponseData)):
             self.waiting.add(self)  # handler.py stops reading when too much queues up
-        return super().handle_event(event)
+        if self._paused is not None or self.debug is not None or not layers.installed:
+            return super().handle_event(event)
+        return self._run(self._handle_event(event))
+
+    def _run(self, generator: layer.CommandGenerator[Any], send: Any = None) -> Gen[None]:
+        # As Layer.handle_event and Layer.__process. Stock waits for the completion of each hook, which comes all the
+        # way down through the layers; where lean.py ran it in place (`finished`) there is nothing to wait for.
+        try:
+            command = generator.send(send)
+            while True:
+                if command.blocking is not True:
+                    yield command
+                else:
+                    command.blocking = self
+                    self._paused = layer.Paused(command, generator)
+                    if isinstance(command, commands.StartHook):
+                        command.finished = False  # type: ignore[attr-defined]  # ours: lean.py may set it
+                    yield command
+                    if not getattr(command, "finished", False):
+                        return
+                    self._paused = None
+                command = next(generator)
+        except StopIteration:
+            return
+
+    def _Layer__process(self, command_generator: layer.CommandGenerator[Any], send: Any = None) -> Gen[None]:
+        if self.debug is not None or not layers.installed:
+            return super()._Layer__process(command_generator, send)  # type: ignore[misc,no-any-return]
+        return self._run(command_generator, send)
 
     def backlog(self, connection: Connection) -> int:
         """Return the body bytes from this connection that wait behind a hook."""
