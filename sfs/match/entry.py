@@ -58,7 +58,7 @@ class Entry:
 
     @property
     def text(self) -> str:
-        """The entry as a line that parses back to it."""
+        """The entry as a line that parses back to it; of EXACT without a query, which no line says, the path."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = f":{self.port}" if self.port is not None else ""
         scheme = f"|{self.scheme}://" if self.scheme else ""
@@ -67,7 +67,7 @@ class Entry:
         if self.unit is Unit.HOST:
             return f"{'' if is_address(self.host) else '='}{scheme}{host}{port}"
         form = self.forms[0]
-        query = f"?{form.query}" if self.unit is Unit.EXACT else ""
+        query = f"?{form.query}" if self.unit is Unit.EXACT and form.query is not None else ""
         return f"{scheme}{host}{port}{form.path}{query}"
 
 
