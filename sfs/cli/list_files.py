@@ -1,4 +1,4 @@
-"""`sfs lists compile, diff, export`: lists as files; and how a list that a command names is opened."""
+"""`sfs lists compile, diff`: lists as files; and how a list that a command names is opened."""
 
 import json
 import tempfile
@@ -73,19 +73,6 @@ def diff(before: str, file: Path, format_: str | None, as_json: bool, **config_a
     return 1 if old != new else 0
 
 
-@click.command("export")
-@click.argument("name")
-@config_options
-@STATE
-def export(name: str, **config_arguments: object) -> int:
-    """Print a list in use, one entry a line; exceptions begin with !. Mandatory lists are never printed."""
-    config = config_of(config_arguments)
-    with _in_force(config, _source(config, name)) as file:
-        for line in sorted(lines_of(file)):
-            click.echo(line)
-    return 0
-
-
 def config_of(arguments: Mapping[str, object], changes: Path | None = None) -> Config:
     """The configuration that the options mean, as it holds while the proxy runs."""
     given = {key: value for key, value in arguments.items() if value is not None}
@@ -139,23 +126,23 @@ def _named(name: str, format_: str | None, arguments: Mapping[str, object]) -> I
         with compiled_file(Path(name), format_) as (file, _):
             yield file, format_
         return
-    source = _source(config, name)
-    with _in_force(config, source) as file:
+    source = source_named(config, name)
+    with in_force_list(config, source) as file:
         yield file, format_ or source.format
 
 
-def _source(config: Config, name: str) -> ListSource:
-    """A list in use. SfsError where there is none, or where it is not to be shown."""
+def source_named(config: Config, name: str, *, shown: bool = True) -> ListSource:
+    """A list in use. SfsError where there is none, or where it is not to be `shown`."""
     found = next((source for source in lists_in_use(config, ALL_LEVELS) if source.name == name), None)
     if found is None:
         raise SfsError(f"no list {name!r} is in use", mend="see `sfs lists stats`")
-    if found.mandatory:
+    if found.mandatory and shown:
         raise SfsError(f"{name!r} is a mandatory list", mend="its names are not shown")
     return found
 
 
 @contextmanager
-def _in_force(config: Config, source: ListSource) -> Iterator[ListFile]:
+def in_force_list(config: Config, source: ListSource) -> Iterator[ListFile]:
     """The list that acts now: of the store, else its file."""
     if source.path is not None:
         with compiled_file(source.path, source.format) as (file, _):

@@ -16,7 +16,8 @@ import click
 
 from sfs.cli.common import config_options
 from sfs.cli.list_check import reason_lines, reporting
-from sfs.cli.list_files import PATH, STATE, WITH_WORDS, config_of, lines_of, unpacked
+from sfs.cli.list_files import STATE, WITH_WORDS, config_of, lines_of, unpacked
+from sfs.cli.mandatory_import import import_mandatory
 from sfs.errors import SfsError, Where
 from sfs.lists import store
 from sfs.lists.compile import Compiled, compile_list
@@ -24,6 +25,7 @@ from sfs.lists.compiled import open_compiled
 from sfs.lists.files import MAX_BYTES, How
 from sfs.lists.formats import INCLUDING, WORD_FORMATS
 from sfs.lists.formats.comma import groups
+from sfs.lists.mandatory import Purpose
 from sfs.lists.notes import BAD, LEFT, PART, Note, Notes
 from sfs.lists.phrases import LIMIT, MAX_WORDS, read_phrases, sidecar, word_line
 from sfs.lists.private import make_private, write_private
@@ -32,6 +34,7 @@ from sfs.sources.config import Config
 from sfs.sources.rules import MAX_FILE, keywords_dir
 from sfs.sources.subscriptions import category_of
 
+_PURPOSE: Final = click.Choice([str(one) for one in Purpose])
 MAX_GROUPS: Final = 50  # lists that one table becomes
 # Files that hold more than a list: only what was taken of them is kept.
 _MORE: Final = frozenset({"adguard", "pihole"})
@@ -61,13 +64,18 @@ class _Wanted:
 
 
 @click.command("import")
-@click.argument("file", type=PATH)
+@click.argument("file", type=click.Path(exists=True, allow_dash=True, path_type=Path))
 @click.option("--name", help="What the list is called; it stands in the log. Default: the name of the file.")
 @click.option("--category", help="What its pages are: a name of rules/ratings/categories.yaml.")
 @click.option("--rating", type=click.IntRange(0, 4), help="What its pages are rated, or what its words suggest.")
 @click.option("--opens", is_flag=True, help="Its pages are shown: a list of exceptions.")
 @click.option("--only", multiple=True, help="A part of it: @ads of v2fly, a category of a table. May be given again.")
 @click.option("--limit", default=LIMIT, show_default=True, help="Weight from which a phrase alone is a word.")
+@click.option(
+    "--purpose", type=_PURPOSE, help="A mandatory list: why it exists. It is written to -o, not taken into use."
+)
+@click.option("-o", "out", type=click.Path(dir_okay=False, path_type=Path), help="With --purpose: where to write it.")
+@click.option("--any-query", is_flag=True, help="With --purpose: a URL without a query means those with one too.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write all that was not taken: JSON.")
 @config_options
 @STATE
@@ -80,12 +88,20 @@ def import_file(
     opens: bool,
     only: tuple[str, ...],
     limit: int,
+    purpose: str | None,
+    out: Path | None,
+    any_query: bool,
     report: Path | None,
     format_: str | None,
     **config_arguments: object,
 ) -> int:
     """Take a list of your own into use: FILE, packed or not, or a folder of squidGuard. What cannot be said here is
-    counted by its reason, each with its first line."""
+    counted by its reason, each with its first line. With --purpose: a mandatory list as a body hands it out (a table,
+    URLs, a zone) is made into the form that `sfs lists export` takes."""
+    if purpose is not None:
+        return import_mandatory(file, Purpose(purpose), format_, name, out, any_query)
+    if out is not None or any_query or str(file) == "-":
+        raise SfsError("-o, - and --any-query are for mandatory lists", mend="say --purpose, or leave them out")
     config = config_of(config_arguments)
     name = name or file.name.partition(".")[0] or file.name
     wanted = _Wanted(file, name, category, rating, opens, only, limit, config_arguments, config)

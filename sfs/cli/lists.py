@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from sfs.cli import list_check, list_files, list_import
+from sfs.cli import list_check, list_export, list_files, list_import, list_primary
 from sfs.cli.common import config_options
 from sfs.errors import SfsError
 from sfs.lists import store
@@ -37,7 +37,15 @@ def command() -> None:
     """Fetch, look at and change the lists of names that others keep."""
 
 
-_OTHERS = (list_check.check, list_files.compile_file, list_files.diff, list_files.export, list_import.import_file)
+_OTHERS = (
+    list_check.check,
+    list_files.compile_file,
+    list_files.diff,
+    list_export.export,
+    list_export.rollback,
+    list_primary.primary,
+    list_import.import_file,
+)
 for one in _OTHERS:
     command.add_command(one)
 

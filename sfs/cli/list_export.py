@@ -1,0 +1,262 @@
+"""`sfs lists export, rollback`: a list as its entries, or as what another program loads."""
+
+import ipaddress
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from sfs.cli.common import config_options
+from sfs.cli.list_files import STATE, config_of, in_force_list, lines_of, source_named
+from sfs.errors import SfsError, Where
+from sfs.export import outputs
+from sfs.export.engines import ENGINES
+from sfs.export.order import Address, Engine, Network, Order, sift
+from sfs.export.transfer import bind_secondary, check_zone, parse_peer, read_key
+from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, in_force, one_purpose
+from sfs.lists.mandatory_file import read_mandatory
+from sfs.sources.large import load_large
+from sfs.text.address import parse_address
+
+MOST: Final = 1_000_000  # entries of one output, unless more is asked for
+MAX_STOP: Final = 8
+MAX_EXEMPT: Final = 256
+_BIND: Final = "bind"
+_PURPOSE: Final = click.Choice([str(one) for one in Purpose])
+OUT: Final = click.Path(dir_okay=False, path_type=Path)
+
+
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What an output in the format of another program needs."""
+    for option in (
+        click.option("--format", "engine", type=click.Choice([*ENGINES, _BIND]), help="For which program."),
+        click.option("-o", "out", type=OUT, help="Where to write it, whole or not at all; else it is printed."),
+        click.option("--purpose", type=_PURPOSE, help="Of lists of plain entries. Default: policy."),
+        click.option("--stop", multiple=True, metavar="ADDRESS", help="Of the stop page. May be given again."),
+        click.option("--nxdomain", is_flag=True, help="No stop page: names do not exist."),
+        click.option("--exempt", multiple=True, metavar="NETWORK", help="Clients for whom the list does not hold."),
+        click.option("--proxy", metavar="HOST:PORT", default="", help="That shows the stop page, for pac."),
+        click.option("--zone", metavar="NAME", help="What the list is called there. Default: PURPOSE.rpz."),
+        click.option("--diff", is_flag=True, help="Write nothing; say what would change. Exit 1 where something does."),
+        click.option("--against", type=OUT, help="The version in force. Default: what stands at -o."),
+        click.option("--most", type=click.IntRange(1), default=MOST, show_default=True, help="Entries at most."),
+        click.option("--accept-change", is_flag=True, help="Take more changes at once than a fifth of the list."),
+        click.option("--serial", type=click.IntRange(1, 4294967295), help="Of this version. Default: by the day."),
+        click.option("--zone-file", type=OUT, help="For bind: where the zone stands (--format rpz)."),
+        click.option("--primary", metavar="ADDRESS@PORT", help="For bind: who hands the zone out."),
+        click.option("--key-file", type=OUT, help="For bind: the key of transfers."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command("export")
+@click.argument("lists", nargs=-1, required=True, metavar="LIST...")
+@_options
+@config_options
+@STATE
+def export(lists: tuple[str, ...], engine: str | None, **arguments: Any) -> int:
+    """Print a list in use, one entry a line; exceptions begin with !. With --format: one or more lists (a name, a file,
+    - for standard input) as what another program loads. Mandatory lists are never printed as entries."""
+    own = {key: arguments.pop(key) for key in [*arguments] if key not in ("config", "level", "profile", "state")}
+    if engine is None:
+        if len(lists) != 1:
+            raise SfsError("several lists without --format", mend="name one, or say --format")
+        config = config_of(arguments)
+        with in_force_list(config, source_named(config, lists[0])) as file:
+            for line in sorted(lines_of(file)):
+                click.echo(line)
+        return 0
+    found = [_read(name, arguments, own["purpose"]) for name in lists]
+    purpose = one_purpose(found)
+    if purpose.confidential:
+        _keep_no_core()
+    if engine == _BIND:
+        _write_bind(purpose, own)
+        return 0
+    return _write(ENGINES[engine], purpose, found, own)
+
+
+@click.command("rollback")
+@click.argument("out", type=OUT)
+def rollback(out: Path) -> None:
+    """Put the version of before back at OUT, under a new serial. A second time takes that back."""
+    version = outputs.read_version(out)
+    if version is not None and _is_secret(version.purpose):
+        outputs.check_secret_file(out)
+    serial = outputs.roll_back(out, datetime.now(UTC).date())
+    click.echo(f"{out}: the version of before is back, serial {serial}", err=True)
+
+
+def _write(engine: Engine, purpose: Purpose, found: list[MandatoryList], own: Mapping[str, Any]) -> int:
+    today = datetime.now(UTC).date()
+    out: Path | None = own["out"]
+    if purpose.confidential:
+        _check_secret(engine, out, own["diff"])
+    before = _before(own["against"] or out, purpose)
+    report = Report()
+    kept = [_in_force(one, today, report) for one in found]
+    if sum(map(len, kept)) > own["most"]:
+        raise SfsError(f"{sum(map(len, kept)):,} entries", mend="is it the right list? then say --most")
+    serial = own["serial"] or outputs.next_serial(
+        max([one.serial for one in found] + ([before.serial] if before else [])), today
+    )
+    order = _order(engine, purpose, tuple(one for part in kept for one in part), serial, own)
+    text = "".join(f"{line}\n" for line in engine.write(order, sift(engine, order, report, found[0].name)))
+    for line in report.text():
+        click.echo(line, err=True)
+    return _deliver(text, before, out, purpose, serial, own)
+
+
+def _in_force(one: MandatoryList, today: date, report: Report) -> tuple[MandatoryEntry, ...]:
+    kept, said = in_force(one, today, load_large().__contains__)
+    report.join(said)
+    return kept
+
+
+def _deliver(
+    text: str, before: outputs.Version | None, out: Path | None, purpose: Purpose, serial: int, own: Mapping[str, Any]
+) -> int:
+    if before is not None:
+        if serial <= before.serial:
+            raise SfsError(f"serial {serial} is not above {before.serial}", mend="leave --serial out")
+        change = outputs.difference(before, text)
+        if own["diff"]:
+            return _say_difference(change, purpose)
+        if not change.size and out is not None:
+            click.echo(f"{out}: nothing changed, serial {before.serial}", err=True)
+            return 0
+        if not own["accept_change"]:
+            outputs.check_change(change)
+    elif own["diff"]:
+        raise SfsError("no version to compare with", mend="name it with -o or --against")
+    if out is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return 0
+    outputs.put(out, text)
+    click.echo(f"{out}: serial {serial}; back with `sfs lists rollback {out}`", err=True)
+    return 0
+
+
+def _say_difference(change: outputs.Difference, purpose: Purpose) -> int:
+    if not purpose.confidential:
+        for sign, lines in (("-", change.removed), ("+", change.added)):
+            for line in lines:
+                click.echo(f"{sign}{line}")
+    click.echo(f"{len(change.removed):,} lines go, {len(change.added):,} come, of {change.whole:,}", err=True)
+    return 1 if change.size else 0
+
+
+def _order(
+    engine: Engine, purpose: Purpose, entries: tuple[MandatoryEntry, ...], serial: int, own: Mapping[str, Any]
+) -> Order:
+    stop = tuple(_addresses(own["stop"]))
+    if engine.needs_stop and bool(stop) == own["nxdomain"]:
+        raise SfsError("what is answered?", mend="say --stop ADDRESS of the stop page, or --nxdomain, one of them")
+    exempt = tuple(_networks(own["exempt"]))
+    zone = check_zone(own["zone"] or f"{purpose}.rpz")
+    order = Order(purpose, zone, serial, entries, stop, exempt, _proxy(own["proxy"]))
+    if cannot := engine.cannot(order):
+        raise SfsError(f"{engine.name} cannot be told: {cannot}", mend="leave it out, or take another program")
+    return order
+
+
+def _write_bind(purpose: Purpose, own: Mapping[str, Any]) -> None:
+    zone = check_zone(own["zone"] or f"{purpose}.rpz")
+    file, primary, key_file = own["zone_file"], own["primary"], own["key_file"]
+    if (file is None) == (primary is None) or (primary is None) != (key_file is None):
+        raise SfsError("where does the zone come from?", mend="say --zone-file, or --primary and --key-file")
+    if file is not None and purpose.confidential:
+        outputs.check_secret_file(file)
+    key = None if key_file is None else read_key(key_file, f"{zone}-key")
+    lines = bind_secondary(zone, file or parse_peer(primary), key, secret=purpose.confidential)
+    text = "".join(f"{line}\n" for line in lines)
+    if own["out"] is None:
+        click.echo(text, nl=False)
+    else:
+        outputs.put(own["out"], text)
+
+
+def _before(path: Path | None, purpose: Purpose) -> outputs.Version | None:
+    version = None if path is None else outputs.read_version(path)
+    if version is not None and version.purpose != purpose:
+        what = f"the output there has the purpose {version.purpose}, which cannot become {purpose}"
+        raise SfsError(what, Where(str(path)), "write it to another place")
+    return version
+
+
+def _read(name: str, arguments: Mapping[str, object], purpose: str | None) -> MandatoryList:
+    said = None if purpose is None else Purpose(purpose)
+    if name == "-":
+        return read_mandatory(sys.stdin.buffer, "standard input", said)
+    path = Path(name)
+    if path.is_file():
+        return _read_file(path, said)
+    config = config_of(arguments)
+    source = source_named(config, name, shown=False)
+    if source.path is not None and source.format == "entries":
+        return _read_file(source.path, said)
+    with in_force_list(config, source) as file:
+        lines = list(lines_of(file))
+    if any(line.startswith("!") for line in lines):
+        raise SfsError(f"the list {name!r} has exceptions", mend="write a list of your own without them")
+    return read_mandatory((line.encode() for line in lines), name, said)
+
+
+def _read_file(path: Path, purpose: Purpose | None) -> MandatoryList:
+    try:
+        with path.open("rb") as file:
+            return read_mandatory(file, str(path), purpose)
+    except OSError as fault:
+        raise SfsError(f"cannot be read: {fault.strerror}", Where(str(path)), "look who may read it") from None
+
+
+def _check_secret(engine: Engine, out: Path | None, diff: bool) -> None:
+    if not engine.secret:
+        secret = ", ".join(one.name for one in ENGINES.values() if one.secret)
+        raise SfsError(f"a confidential list is never written as {engine.name}", mend=f"take one of {secret}")
+    if out is not None:
+        outputs.check_secret_file(out)
+    elif not diff:
+        outputs.check_secret_stream(sys.stdout.fileno())
+
+
+def _is_secret(purpose: str) -> bool:
+    return purpose in {str(one) for one in Purpose if one.confidential}
+
+
+def _keep_no_core() -> None:
+    """A crash leaves no image of a confidential list behind."""
+    try:
+        import resource
+    except ImportError:  # another system
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _addresses(texts: Iterable[str]) -> Iterable[Address]:
+    found = [parse_address(text) for text in texts]
+    if None in found or len(found) > MAX_STOP:
+        raise SfsError("--stop takes addresses", mend=f"write up to {MAX_STOP} IPv4 and IPv6 addresses")
+    return (one for one in found if one is not None)
+
+
+def _networks(texts: tuple[str, ...]) -> Iterable[Network]:
+    if len(texts) > MAX_EXEMPT:
+        raise SfsError(f"more than {MAX_EXEMPT} networks", mend="join them")
+    for text in texts:
+        try:
+            yield ipaddress.ip_network(text)
+        except ValueError:
+            raise SfsError(f"--exempt {text[:80]!r} is no network", mend="write it as 192.0.2.0/24") from None
+
+
+def _proxy(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if text and not (host and all(c.isalnum() or c in "-.[]:" for c in host) and port.isdigit() and len(port) < 6):
+        raise SfsError(f"--proxy {text[:80]!r} is no proxy", mend="write it as 192.0.2.1:8080")
+    return text

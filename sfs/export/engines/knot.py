@@ -1,0 +1,71 @@
+"""Lua for kresd.conf of Knot Resolver 5. The names stand in long strings: a table of constants ends at 65,536."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from sfs.export.order import TTL, Engine, Order, Sifted, a_name
+from sfs.lists.mandatory import CANARY, Method
+
+_CODE: Final = """\
+local ffi, kres = require('ffi'), require('kres')
+local function names(text)
+  local found = {}
+  for name in text:gmatch('%S+') do found[kres.str2dname(name)] = true end
+  return found
+end
+local function subnet(text)
+  local bytes = ffi.new('char[16]')
+  return { ffi.C.kr_straddr_family(text), bytes, ffi.C.kr_straddr_subnet(bytes, text) }
+end"""
+_RULE: Final = """\
+policy.add(function (req, query)
+  local client = req.qsource.addr
+  if client ~= nil then
+    for _, one in ipairs(exempt) do
+      if one[1] == client:family() and ffi.C.kr_bitcmp(one[2], client:ip(), one[3]) == 0 then return nil end
+    end
+  end
+  local name = query:name()
+  if name == canary then return told end
+  if hosts[name] then return blocked end
+  while #name > 1 do
+    if trees[name] then return blocked end
+    name = name:sub(name:byte(1) + 2)
+  end
+  return nil
+end)"""
+
+
+def write(order: Order, sifted: Sifted) -> Iterator[str]:
+    """The lines, to be named with `dofile` in kresd.conf."""
+    yield order.head("--")
+    yield _CODE
+    yield f"local exempt = {{ {', '.join(f"subnet('{one}')" for one in order.exempt)} }}"
+    yield "local hosts = names[["
+    yield from (name for name in sifted.hosts if name != CANARY)
+    yield "]]"
+    yield "local trees = names[["
+    yield from sifted.trees
+    yield "]]"
+    yield f"local canary = kres.str2dname('{CANARY}')"
+    if order.stop:
+        records = [_record("A", order.stop4), _record("AAAA", order.stop6)]
+        data = ", ".join(record for record in records if record)
+        text = f"serial {order.serial}"
+        txt = f"[kres.type.TXT] = {{ ttl = {TTL}, rdata = string.char({len(text)}) .. '{text}' }}"
+        yield f"local blocked = policy.ANSWER({{ {data} }}, true)"
+        yield f"local told = policy.ANSWER({{ {data}, {txt} }}, true)"
+    else:
+        yield "local blocked = policy.DENY"
+        yield "local told = blocked"
+    yield _RULE
+
+
+def _record(kind: str, addresses: list[str]) -> str:
+    if not addresses:
+        return ""
+    data = ", ".join(f"kres.str2ip('{ip}')" for ip in addresses)
+    return f"[kres.type.{kind}] = {{ ttl = {TTL}, rdata = {{ {data} }} }}"
+
+
+ENGINE: Final = Engine("knot", Method.DNS, a_name, write)

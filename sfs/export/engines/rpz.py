@@ -1,0 +1,58 @@
+"""A response policy zone, for BIND, Unbound, PowerDNS Recursor and Knot Resolver.
+
+Addresses of the stop page stand in it, no CNAME: a resolver would have to resolve its target, and the name that is
+asked for would be written into the logs there. Each tree has two names, itself and *. What is listed in a zone has no
+other data than what stands here, so MX, TXT and HTTPS answers are empty.
+Spec: "DNS Response Policy Zones (RPZ)", draft-vixie-dnsop-dns-rpz.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from sfs.export.order import TTL, Engine, Network, Order, Sifted, a_name
+from sfs.lists.mandatory import CANARY, MandatoryEntry, Method
+from sfs.match.entry import Unit
+
+MAX_NAME: Final = 253
+# Secondaries look every 5 minutes where no NOTIFY comes, and keep the last good list for 4 weeks.
+TIMES: Final = "300 60 2419200 60"
+
+
+def write(order: Order, sifted: Sifted) -> Iterator[str]:
+    """The zone file."""
+    yield order.head(";")
+    yield f"$TTL {TTL}"
+    yield f"$ORIGIN {order.zone}."
+    yield f"@ IN SOA localhost. nobody.invalid. {order.serial} {TIMES}"
+    yield "@ IN NS localhost."
+    for network in order.exempt:
+        yield f"{client_name(network)} CNAME rpz-passthru."
+    data = [f"A {ip}" for ip in order.stop4] + [f"AAAA {ip}" for ip in order.stop6] or ["CNAME ."]
+    for name in sifted.hosts:
+        yield from (f"{name} {one}" for one in data)
+        if name == CANARY and order.stop:
+            yield f'{name} TXT "serial {order.serial}"'
+    for name in sifted.trees:
+        yield from (f"{name} {one}" for one in data)
+        yield from (f"*.{name} {one}" for one in data)
+
+
+def client_name(network: Network) -> str:
+    """The owner name that stands for clients of a network, as 24.0.2.0.192.rpz-client-ip."""
+    if network.version == 4:
+        parts = str(network.network_address).split(".")
+    else:
+        # "zz" is the longest run of zeros, as in the shortest way to write the address (RFC 5952).
+        short = str(network.network_address)
+        parts = [part for part in short.replace("::", ":zz:").split(":") if part]
+    return ".".join([str(network.prefixlen), *reversed(parts), "rpz-client-ip"])
+
+
+def _left_out(one: MandatoryEntry, order: Order) -> str:
+    if reason := a_name(one, order):
+        return reason
+    room = MAX_NAME - len(order.zone) - 1 - 2 * (one.entry.unit is Unit.TREE)
+    return "a name too long to stand below the zone" if len(one.entry.host) > room else ""
+
+
+ENGINE: Final = Engine("rpz", Method.DNS, _left_out, write)

@@ -1,0 +1,194 @@
+"""`sfs lists export --format`, `rollback`, `import --purpose`, `primary`: what they write, and what they refuse."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sfs.cli.lists import command
+from sfs.errors import SfsError
+from sfs.export.outputs import in_memory
+
+SHM = Path("/dev/shm")
+SECRET = "name-of-a-secret.example"
+
+
+def run(*arguments: object) -> tuple[str, str, int]:
+    result = CliRunner().invoke(command, [str(one) for one in arguments], standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return result.stdout, result.stderr, result.return_value or 0
+
+
+@pytest.fixture
+def listed(tmp_path) -> Path:
+    path = tmp_path / "list.txt"
+    path.write_text("tree.example\n=host.example\nshared.example/a\n")
+    return path
+
+
+@pytest.fixture
+def secret(tmp_path) -> Path:
+    path = tmp_path / "secret.jsonl"
+    rows = [{"list": "s", "purpose": "child-protection"}, {"unit": "domain-tree", "host": SECRET}]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def sfs(*arguments: object, **how) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "sfs", "lists", *map(str, arguments)]
+    return subprocess.run(words, text=True, timeout=60, **{"capture_output": True, **how})
+
+
+def test_it_is_printed_and_what_is_left_out_is_said(listed):
+    text, said, code = run("export", "--format", "rpz", listed, "--stop", "192.0.2.80")
+    assert "*.tree.example A 192.0.2.80\n" in text and "shared" not in text and code == 0
+    assert said == f"1 left out: a unit of pages, and names alone are seen ({listed}:3)\n"
+
+
+@pytest.mark.parametrize(
+    "how", [(), ("--nxdomain", "--stop", "192.0.2.80"), ("--stop", "here"), ("--nxdomain", "--exempt", "x")]
+)
+def test_an_answer_has_to_be_chosen(listed, how):
+    with pytest.raises(SfsError):
+        run("export", "--format", "rpz", listed, *how)
+
+
+@pytest.mark.parametrize("engine", ["dnsmasq", "hosts", "pac", "bird"])
+def test_who_cannot_exempt_clients_says_so(listed, engine):
+    more = ["--proxy", "192.0.2.1:80"] if engine == "pac" else [] if engine == "bird" else ["--nxdomain"]
+    with pytest.raises(SfsError, match="cannot be told"):
+        run("export", "--format", engine, listed, "--exempt", "192.0.2.0/24", *more)
+
+
+def test_a_version_is_compared_replaced_and_put_back(listed, tmp_path):
+    out = tmp_path / "policy.zone"
+    export = ("export", "--format", "rpz", listed, "--nxdomain", "-o", out)
+    run(*export)
+    first = out.read_text()
+    assert run(*export)[1].endswith("nothing changed, serial " + first.split("serial ")[1].split("\n")[0] + "\n")
+    listed.write_text("tree.example\n=other.example\n")
+    text, said, code = run(*export, "--diff")
+    assert (text, code) == ("-host.example CNAME .\n+other.example CNAME .\n", 1) and out.read_text() == first
+    assert "1 lines go, 1 come" in said
+    run(*export)
+    assert "other.example CNAME ." in out.read_text()
+    run("rollback", out)
+    assert "host.example CNAME ." in out.read_text() and "other.example" not in out.read_text()
+    assert int(out.read_text().split("serial ")[1].split("\n")[0]) == int(first.split("serial ")[1].split("\n")[0]) + 2
+
+
+def test_size_and_change_have_bounds(listed, tmp_path):
+    out = tmp_path / "out"
+    listed.write_text("".join(f"n{number}.example\n" for number in range(500)))
+    export = ("export", "--format", "dnsmasq", listed, "--nxdomain", "-o", out)
+    with pytest.raises(SfsError, match="500 entries"):
+        run(*export, "--most", "499")
+    run(*export)
+    listed.write_text("n1.example\n")
+    with pytest.raises(SfsError, match="--accept-change"):
+        run(*export)
+    assert "n2.example" in out.read_text()
+    run(*export, "--accept-change")
+    assert "n2.example" not in out.read_text()
+
+
+def test_purposes_never_mix_and_never_change(listed, secret, tmp_path):
+    with pytest.raises(SfsError, match="child-protection and policy"):
+        run("export", "--format", "rpz", listed, secret, "--nxdomain")
+    out = tmp_path / "out"
+    run("export", "--format", "rpz", listed, "--nxdomain", "-o", out)
+    with pytest.raises(SfsError, match="cannot become security"):
+        run("export", "--format", "rpz", listed, "--nxdomain", "-o", out, "--purpose", "security")
+
+
+@pytest.mark.parametrize("engine", ["hosts", "pac", "dnsmasq"])
+def test_a_confidential_list_is_never_written_in_the_open(secret, engine):
+    done = sfs("export", "--format", engine, secret, "--nxdomain")
+    assert done.returncode == 2 and "never written as" in done.stderr
+    assert SECRET not in done.stdout + done.stderr
+
+
+def test_a_confidential_list_goes_to_a_pipe_or_into_memory(secret, tmp_path):
+    export = ("export", "--format", "rpz", secret, "--nxdomain")
+    assert f"*.{SECRET} CNAME .\n" in sfs(*export).stdout
+    if in_memory(tmp_path):
+        pytest.skip("the folder of the tests is in memory")
+    done = sfs(*export, "-o", tmp_path / "out")
+    assert done.returncode == 2 and "goes to no disk" in done.stderr and not (tmp_path / "out").exists()
+    with (tmp_path / "file").open("w") as file:
+        done = sfs(*export, capture_output=False, stdout=file, stderr=subprocess.PIPE)
+    assert done.returncode == 2 and "pipe" in done.stderr and (tmp_path / "file").read_text() == ""
+
+
+@pytest.mark.skipif(not in_memory(SHM), reason="/dev/shm is no tmpfs here")
+def test_in_memory_versions_are_compared_by_number_alone(secret, tmp_path):
+    out = SHM / f"sfs-test-{os.getpid()}"
+    export = ("export", "--format", "squid", secret, "-o", out)
+    try:
+        assert sfs(*export).returncode == 0
+        secret.write_text(secret.read_text().replace(SECRET, f"other.{SECRET}"))
+        done = sfs(*export, "--diff")
+        assert done.returncode == 1 and "1 lines go, 1 come" in done.stderr and SECRET not in done.stdout + done.stderr
+        assert sfs(*export).returncode == 0 and sfs("rollback", out).returncode == 0
+        assert f" .{SECRET}\n" in out.read_text()
+    finally:
+        out.unlink(missing_ok=True)
+        out.with_name(f"{out.name}.previous").unlink(missing_ok=True)
+
+
+def test_a_bad_line_of_a_confidential_list_is_named_by_its_number(tmp_path):
+    (tmp_path / "list.txt").write_text(f"{SECRET}\n{SECRET}:a\n")
+    done = sfs("export", "--format", "rpz", tmp_path / "list.txt", "--purpose", "child-protection", "--nxdomain")
+    assert done.returncode == 2 and "list.txt:2" in done.stderr and SECRET not in done.stdout + done.stderr
+
+
+def test_a_body_is_imported_and_exported_through_pipes(tmp_path):
+    (tmp_path / "body.csv").write_text(f"url,reason\nhttp://{SECRET}/A/../b,c1\n{SECRET}.*,\n")
+    done = sfs("import", tmp_path / "body.csv", "--purpose", "child-protection")
+    assert done.returncode == 1 and json.loads(done.stdout.splitlines()[1])["url"] == f"http://{SECRET}/b"
+    assert "1 a regular expression (body.csv:3)" in done.stderr and SECRET not in done.stderr
+    again = sfs("export", "--format", "squid", "-", input=done.stdout)
+    assert again.returncode == 0 and "url_regex" in again.stdout and "access_log none" in again.stdout
+    assert SECRET not in again.stderr
+
+
+def test_what_is_imported_keeps_its_purpose(tmp_path):
+    (tmp_path / "body.txt").write_text("http://a.example/x\n")
+    out = tmp_path / "list.jsonl"
+    assert run("import", tmp_path / "body.txt", "--purpose", "court-order", "-o", out)[2] == 0
+    with pytest.raises(SfsError, match="cannot become policy"):
+        run("import", tmp_path / "body.txt", "--purpose", "policy", "-o", out)
+    first = json.loads(out.read_text().splitlines()[0])["serial"]
+    run("import", tmp_path / "body.txt", "--purpose", "court-order", "-o", out)
+    assert json.loads(out.read_text().splitlines()[0])["serial"] == first + 1
+
+
+def test_bind_is_told_where_the_zone_comes_from(listed, tmp_path):
+    text, _, _ = run("export", "--format", "bind", listed, "--zone-file", "/run/sfs/policy.zone")
+    assert 'response-policy { zone "policy.rpz" policy given log no' in text and '"/run/sfs/policy.zone"' in text
+    key = tmp_path / "key"
+    text, _, _ = run("export", "--format", "bind", listed, "--primary", "192.0.2.1@5354", "--key-file", key)
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert (
+        "type secondary; primaries { 192.0.2.1 port 5354 key" in text and key.read_text().strip().rsplit(":")[2] in text
+    )
+    with pytest.raises(SfsError, match="where does the zone come from"):
+        run("export", "--format", "bind", listed)
+
+
+@pytest.mark.parametrize("engine", ["bind", "knot"])
+def test_a_primary_is_configured_for_a_zone(listed, tmp_path, engine):
+    zone = tmp_path / "policy.zone"
+    run("export", "--format", "rpz", listed, "--nxdomain", "-o", zone)
+    how = ("--key-file", tmp_path / "key", "--to", "192.0.2.53", "--listen", "192.0.2.1@54")
+    text, _, _ = run("primary", zone, "--engine", engine, *how)
+    assert "policy.rpz" in text and "192.0.2.53" in text and "tree.example" not in text
+    listed.write_text("tree.example\n")
+    with pytest.raises(SfsError, match="no zone"):
+        run("export", "--format", "hosts", listed, "--nxdomain", "-o", tmp_path / "hosts")
+        run("primary", tmp_path / "hosts", "--engine", engine, *how)
