@@ -32,7 +32,7 @@ AppFactory = Callable[[Hosts], ASGIApp]
 
 class AdminServer:
     """One listener. `listen`: an IP address (or localhost) and a port, 0 for any free one. Without `tls` only loopback
-    is listened on. `names`: further names that browsers reach it by."""
+    is listened on. `names`: further names that browsers reach it by. `sock`: listens there already."""
 
     def __init__(
         self,
@@ -40,12 +40,14 @@ class AdminServer:
         listen: tuple[str, int],
         tls: ssl.SSLContext | None = None,
         names: tuple[str, ...] = (),
+        sock: socket.socket | None = None,
     ) -> None:
         self._factory = app_factory
         self._host = "127.0.0.1" if listen[0].lower() == "localhost" else listen[0]
         self._port = listen[1]
         self._tls = tls
         self._names = names
+        self._listener = sock
         self._ready = threading.Event()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -59,7 +61,8 @@ class AdminServer:
         """Listen; the address and port, once connections are taken. SfsError for a port in use, or an address that
         this machine does not have."""
         _limit_logs()
-        listener = listening_socket(Listen(self._host, self._port), "--admin", MAX_CONNECTIONS)
+        listener = self._listener or listening_socket(Listen(self._host, self._port), "--admin", MAX_CONNECTIONS)
+        self._listener = listener
         try:
             port = int(listener.getsockname()[1])
             hosts = hosts_of(self._host, port, self._tls is not None, self._names)
@@ -73,6 +76,13 @@ class AdminServer:
             self.stop()
             raise SfsError(f"the admin pages did not start: {type(self._fault).__name__}")
         return self._host, port
+
+    def listening(self) -> socket.socket | None:
+        """A copy of the socket that listens, for the caller to close; None where nothing does."""
+        try:
+            return None if self._listener is None else self._listener.dup()
+        except OSError:  # it is closed
+            return None
 
     def stop(self) -> None:
         """Take no more connections, let open requests end, end the thread. Safe to call twice, and from any thread."""

@@ -1,7 +1,8 @@
 """What runs beside the proxy: the page of its administrator, in threads of its own."""
 
+import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,10 +23,12 @@ _ALL: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 @dataclass(slots=True)
 class AdminPage:
-    """The page that sets the filter: not started, started, stopped. `ports`: those it listens on."""
+    """The page that sets the filter: not started, started, stopped. `ports`: those it listens on; `given`: sockets
+    that listen already, by host and port."""
 
     places: Sequence[Listen]
     ca_folder: Path
+    given: Mapping[tuple[str, int], Sequence[socket.socket]] = field(default_factory=dict)
     listening: tuple[Listen, ...] = ()
     _servers: "list[AdminServer]" = field(default_factory=list)
     _door: "Door | None" = None
@@ -49,12 +52,19 @@ class AdminPage:
         door = self._door = open_door(control.live.filter.config.state / DATABASE)
         pages = (*PAGES, *ACCOUNT_PAGES)
         for place in self.places:
-            names = self._names(place)
+            names, there = self._names(place), (place.host, place.port)
+            sock = next(iter(self.given.get(there, ())), None)
             server = AdminServer(
-                lambda hosts: make_app(control, door, pages, hosts), (place.host, place.port), self._tls(place), names
+                lambda hosts: make_app(control, door, pages, hosts), there, self._tls(place), names, sock
             )
             self._servers.append(server)
             self.listening += (Listen(*server.start()),)
+
+    def sockets(self) -> dict[tuple[str, int], tuple[socket.socket, ...]]:
+        """What listens, by host and port: copies, for the caller to close."""
+        places = zip(self.listening, self._servers, strict=False)
+        found = {(place.host, place.port): server.listening() for place, server in places}
+        return {place: (sock,) for place, sock in found.items() if sock is not None}
 
     def setup_link(self) -> str | None:
         """The path of a link that sets the first password; None where there is one. Asks the database."""
@@ -70,11 +80,13 @@ class AdminPage:
         return None
 
     def stop(self) -> None:
-        """Answer no more."""
-        for server in self._servers:
+        """Answer no more; a second call does nothing."""
+        servers, self._servers = self._servers, []
+        for server in servers:
             server.stop()
-        if self._door is not None:
-            self._door.close()
+        door, self._door = self._door, None
+        if door is not None:
+            door.close()
 
     def _names(self, place: Listen) -> tuple[str, ...]:
         """What browsers reach a listener by besides its own address."""

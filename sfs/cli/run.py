@@ -1,6 +1,7 @@
 """`sfs run`: the proxy, and beside it the page that sets it and the refresh of its lists."""
 
 import asyncio
+import secrets
 import sys
 from collections.abc import Sequence
 
@@ -14,7 +15,9 @@ from sfs.cli.levels import rows
 from sfs.cli.lists import offer_first_update
 from sfs.cli.program import link_command
 from sfs.cli.run_workers import MOST, Workers, fault_of_workers
+from sfs.cli.upgrade import on_upgrade
 from sfs.errors import SfsError
+from sfs.proxy.handover import Sockets, Successor, Taken, take_over, tell_systemd, this_command
 from sfs.sources.changes import Changes
 from sfs.sources.choice import levels_in_use, list_states
 from sfs.sources.control import Control
@@ -41,18 +44,24 @@ def command(lan: bool, no_admin: bool, workers: int, **config_arguments: object)
     if workers > 1 and (fault := fault_of_workers()) is not None:
         click.echo(f"warning: --workers {workers}: {fault}", err=True)
         workers = 1
+    taken = take_over()
     said = chosen(config_arguments, ask_level, page_first=True)
     filter_ = said.filter()
     print_warnings(filter_)
     fetch = offer_first_update(filter_)
     _say_level(said, filter_)
-    listen = lan_listen(filter_.config.listen) if lan else (filter_.config.listen,)
+    listen = taken.listen if taken else lan_listen(filter_.config.listen) if lan else (filter_.config.listen,)
     # For whom only mandatory lists hold there is nothing to set.
     with_page = not no_admin and filter_.policies.default.checks is None
     places = page_places(filter_.config.admin, listen if lan else ()) if with_page else ()
-    check_listen(listen)
-    check_listen(places, "--admin")
-    run = Run(said, filter_, listen, places, lan=lan, fetch=fetch)
+    if taken is None:
+        check_listen(listen)
+        check_listen(places, "--admin")
+    elif taken.page:
+        places = tuple(Listen(host, port) for host, port in taken.page) if with_page else ()
+    asked = config_arguments["level"] is None and said.given.get("level") is not None
+    again = this_command(*(("--level", str(said.given["level"])) if asked else ()))
+    run = Run(said, filter_, listen, places, lan=lan, fetch=fetch, taken=taken, again=again)
     if workers > 1:
         return Workers(run, workers).serve()
     asyncio.run(run.serve())
@@ -78,21 +87,34 @@ class Run:
         *,
         lan: bool,
         fetch: bool,
+        taken: Taken | None,
+        again: Sequence[str],
     ) -> None:
         from sfs.proxy.setup import CA_FOLDER
 
         self.said, self.lan, self.fetch = said, lan, fetch
+        self.taken, self.again = taken, tuple(again)
+        self.key = taken.key if taken else secrets.token_bytes(32)
         self.live = said.live(filter_)
         self.listen = self.listening = tuple(listen)
         self.ca_folder = filter_.config.state / CA_FOLDER
-        self.page = AdminPage(places, self.ca_folder)
+        self.page = AdminPage(places, self.ca_folder, taken.page if taken else {})
         self.refresher: Refresher | None = None
         self.watcher = Watcher(self.live)
 
     async def serve(self) -> None:
         """Until a signal comes."""
+        from sfs.proxy import stock
+        from sfs.proxy.ending import Stop
         from sfs.proxy.kept import open_kept
-        from sfs.proxy.run import serve
+        from sfs.proxy.run import Team, serve
+        from sfs.proxy.shared import Shared
+
+        stop, pages = Stop(), []
+
+        def leave() -> None:
+            stop.leave()
+            pages.append(asyncio.ensure_future(asyncio.to_thread(self.stop_page)))
 
         on_hangup(self.watcher.ask)
         kept = await asyncio.to_thread(open_kept, self.live.filter.config)
@@ -101,6 +123,9 @@ class Run:
             self.listening = listening
             self.say_ready()
             await asyncio.to_thread(self.start_beside, kept.journal, kept.trust, kept.reports)
+            self.say_serves()
+            if not stock.stock_mode:
+                on_upgrade(lambda: self.successor(stock.listening(), self.page.sockets()), leave)
 
         try:
             await serve(
@@ -110,6 +135,7 @@ class Run:
                 admin_ports=self.closed_ports,
                 settings=self.page.url_for,
                 kept=kept,
+                team=Team(self.taken.proxy if self.taken else {}, stop, Shared(self.key), signals=True),
             )
         finally:
             await asyncio.to_thread(self.stop_beside)
@@ -130,6 +156,22 @@ class Run:
         click.echo(ready_line(self.live.filter, self.listening[0]))
         click.echo("     set it as the browser's proxy for HTTP and HTTPS, then open http://sfs.home.arpa/")
         sys.stdout.flush()
+        tell_systemd("READY=1")
+
+    def say_serves(self) -> None:
+        """Tell the program that handed over, if one did, that this one serves."""
+        if self.taken is not None:
+            self.taken.serves()
+
+    def successor(self, proxy: Sockets, page: Sockets) -> Successor:
+        """Start the program that is on the disk now, and hand it copies of what listens, which are closed here."""
+        hosts = [place.host for place in self.listen]
+        inside = dict(sorted(proxy.items(), key=lambda item: hosts.index(item[0][0]) if item[0][0] in hosts else 0))
+        try:
+            return Successor(self.again, inside, page, self.key)
+        finally:
+            for sock in (one for sockets in (proxy, page) for some in sockets.values() for one in some):
+                sock.close()
 
     def start_beside(self, journal: Journal, trust: Trust, reports: Reports) -> None:
         """What the proxy does not wait for; it filters whether or not this works."""
@@ -156,6 +198,10 @@ class Run:
     def stop_beside(self) -> None:
         """End it, in a thread."""
         self.watcher.close()
+        self.stop_page()
+
+    def stop_page(self) -> None:
+        """End what another program does in our place already; what is open here goes on by the newest filter."""
         self.page.stop()
         if self.refresher is not None:
             self.refresher.close()

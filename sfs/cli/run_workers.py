@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import secrets
 import socket
 import sys
 from collections.abc import Coroutine
@@ -19,7 +18,10 @@ from sfs.sources.values import Listen
 from sfs.sources.watch import Watcher
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sfs.cli.run import Run
+    from sfs.proxy.handover import Successor
     from sfs.proxy.workers.control import Word
     from sfs.proxy.workers.member import Member
 
@@ -47,7 +49,6 @@ class Workers:
     def __init__(self, run: "Run", count: int) -> None:
         self._run = run
         self._count = count
-        self._key = secrets.token_bytes(32)
         self._sockets: dict[tuple[str, int], tuple[socket.socket, ...]] = {}
 
     def serve(self) -> int:
@@ -66,12 +67,23 @@ class Workers:
         self._bind()
         self._rest()
         listening = [sock for sockets in self._sockets.values() for sock in sockets]
-        say, left = self._run.say_ready, terminal_left()
-        return Supervisor(self._hub, self._worker, self._count, listening, self._warm, say, left).run()
+        told = (self._warm, self._all_ready, terminal_left(), self._successor)
+        return Supervisor(self._hub, self._worker, self._count, listening, *told).run()
+
+    def _all_ready(self) -> None:
+        self._run.say_ready()
+        self._run.say_serves()
+
+    def _successor(self, page: "Sequence[socket.socket]") -> "Successor":
+        copies = {place: tuple(sock.dup() for sock in sockets) for place, sockets in self._sockets.items()}
+        return self._run.successor(copies, {sock.getsockname()[:2]: (sock.dup(),) for sock in page})
 
     def _bind(self) -> None:
         from sfs.proxy.stock.listener import BACKLOG
 
+        if self._run.taken is not None:
+            self._sockets = self._run.taken.proxy
+            return
         places = []
         for place in self._run.listen:
             try:
@@ -110,11 +122,13 @@ class Workers:
 
         run, stop = self._run, Stop()
         logging.getLogger("sfs.sources.live").setLevel(logging.WARNING)  # what changed is said by the hub, once
-        member = Member(self._key, run.live, generation, run.page_moved)
+        member = Member(run.key, run.live, generation, run.page_moved)
 
         def heard(word: "Word | None", given: socket.socket | None) -> None:
             if word is Word.MEET and given is not None:
                 member.join(given)
+            elif word is Word.LEAVE:
+                stop.leave()
             elif word is Word.STOP or word is None:
                 stop.signal()
 
@@ -150,6 +164,9 @@ class Workers:
             except Exception as fault:
                 log.exception("not all that stands beside the proxy has begun: %s", type(fault).__name__)
             hub.page_is_at(run.page.listening)
+            for sock in (one for some in run.page.sockets().values() for one in some):
+                with sock:
+                    say(control, Word.PAGE, sock)
 
         def heard(word: "Word | None", given: socket.socket | None) -> None:
             if word is Word.MEET and given is not None:
@@ -158,6 +175,8 @@ class Workers:
                 beside.append(asyncio.get_running_loop().create_task(start()))
             elif word is Word.RELOAD:
                 run.watcher.ask()
+            elif word is Word.LEAVE:
+                beside.append(asyncio.get_running_loop().create_task(asyncio.to_thread(run.stop_page)))
             elif word is Word.STOP or word is None:
                 stop.set()
 

@@ -1,12 +1,16 @@
 """The end of the proxy: signals, and a little time for what is under way.
 
 A first SIGTERM or SIGINT closes the listeners and waits up to DRAIN seconds for connections that are busy: a request
-without its whole answer, bytes that moved lately, or bytes that a slow client has not taken yet. A browser that only
+without its whole answer, bytes that moved lately, or bytes that a slow client has not taken yet. Answers that are given
+now say that their connection ends (stock/heads.py), so that a browser sends its next request elsewhere. One that only
 keeps its connections open holds nothing up. A second signal ends at once, a third kills.
+
+Where another process took over (handover.py), nobody is in a hurry: what is under way gets LEAVING seconds.
 """
 
 import asyncio
 import contextlib
+import math
 import signal
 import sys
 from collections import defaultdict
@@ -14,21 +18,27 @@ from typing import TYPE_CHECKING, Final
 
 from mitmproxy import connection, http
 
+from sfs.proxy import stock
+
 if TYPE_CHECKING:
     from sfs.proxy.parts import Proxyserver
 
 DRAIN: Final = 5.0  # seconds that what is under way gets
+LEAVING: Final = 60.0  # seconds of the same where another process serves already
 LATELY: Final = 0.5  # seconds without a byte after which a connection without a request counts as idle
 _POLL: Final = 0.02  # seconds
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stop:
-    """What the signals said. `wished`: end; `now`: end without waiting for anybody."""
+    """What the signals said. `wished`: end; `now`: end without waiting for anybody; `end`: when nobody is waited for
+    any more, by the clock of the loop."""
 
     def __init__(self) -> None:
         self.wished = asyncio.Event()
         self.now = asyncio.Event()
+        self.end = math.inf
+        self._signalled = False
 
     def listen(self) -> None:
         """Take SIGTERM and SIGINT, from the loop that is running."""
@@ -41,9 +51,18 @@ class Stop:
 
     def signal(self) -> None:
         """One more signal came."""
-        if self.wished.is_set():
+        if self._signalled:
             self.now.set()
             self._leave_the_rest()
+        self._signalled = True
+        self._within(DRAIN)
+
+    def leave(self) -> None:
+        """Another process serves in our place."""
+        self._within(LEAVING)
+
+    def _within(self, seconds: float) -> None:
+        self.end = min(self.end, asyncio.get_running_loop().time() + seconds)
         self.wished.set()
 
     def _leave_the_rest(self) -> None:
@@ -91,13 +110,14 @@ class UnderWay:
                 del self._flows[flow.client_conn.id]
 
 
-async def drain(server: "Proxyserver", under_way: UnderWay, now: asyncio.Event, seconds: float = DRAIN) -> None:
-    """Take no more connections, and give those that are busy up to `seconds`, or until `now` is set."""
+async def drain(server: "Proxyserver", under_way: UnderWay, stop: Stop) -> None:
+    """Take no more connections, and give those that are busy until `stop.end`, or until `stop.now` is set."""
+    stock.close_after_answers()
     await server.servers.update([])
-    end = asyncio.get_running_loop().time() + seconds
-    while not now.is_set() and asyncio.get_running_loop().time() < end and _busy(server, under_way):
+    loop = asyncio.get_running_loop()
+    while not stop.now.is_set() and loop.time() < stop.end and _busy(server, under_way):
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(now.wait(), _POLL)
+            await asyncio.wait_for(stop.now.wait(), _POLL)
 
 
 def _busy(server: "Proxyserver", under_way: UnderWay) -> bool:

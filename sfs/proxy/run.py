@@ -38,12 +38,13 @@ type Ready = Callable[[tuple[Listen, ...]], Awaitable[None] | None]
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """What one of several workers of a port has from those who started it. `sockets`: what it listens on. `stop`:
-    set by them, in place of signals. `shared`: the others."""
+    """What a process that serves has from who started it. `sockets`: those that listen already, none where it opens its
+    own. `stop`: set by them. `shared`: who serves the same port. `signals`: it takes signals itself."""
 
     sockets: Sockets
     stop: Stop
     shared: Shared
+    signals: bool = False
 
 
 async def serve(
@@ -62,17 +63,19 @@ async def serve(
     connections are taken, in the order of `listen`; it may be async. `admin_ports`: the ports that our other pages
     listen on, asked at the start, after `ready` and after each reload; no client reaches those by way of us.
     `settings`: as Pages has it. `kept`: made by the caller where others need it, else here; closed here in any case.
-    `team`: for one of several workers.
+    `team`: by default nobody, who takes signals.
 
     SfsError where an address cannot be listened on (with who holds it), or the guard on what clients reach cannot be
     put in place."""
     config = live.filter.config
     places = tuple(listen) or (config.listen,)
+    team = team or Team({}, Stop(), Shared(), signals=True)
     try:
-        if team is None:
+        if not team.sockets:
             await asyncio.to_thread(check_listen, places)  # a name among them is looked up
         limits()
-        stock.install()
+        if (gone := stock.install()) and team.sockets:
+            raise SfsError(f"mitmproxy has changed ({gone[0]}), so sockets cannot be taken over")
         folder = prepare_ca(config)
         if kept is None:
             kept = await asyncio.to_thread(open_kept, config)
@@ -93,7 +96,7 @@ class _Running:
         admin_ports: Callable[[], Sequence[int]] | None,
         settings: Callable[[str], str | None],
         kept: Kept,
-        team: Team | None,
+        team: Team,
     ) -> None:
         config = live.filter.config
         self.live = live
@@ -103,10 +106,8 @@ class _Running:
         self.resolver = Resolver(reach_of(config))
         self.server = Proxyserver()
         self.under_way = UnderWay()
-        self.stop = team.stop if team else Stop()
-        self.signals = team is None
-        shared = team.shared if team else Shared()
-        if team is not None:
+        self.stop, self.signals, shared = team.stop, team.signals, team.shared
+        if not stock.stock_mode:
             stock.inherit(team.sockets)
         self.master = Master(_options(folder, places), with_termlog=False)
         certificate = folder / CA_CERTIFICATE
@@ -153,7 +154,7 @@ class _Running:
                 await said
             self._guard()
             await _until_stopped(self.stop.wished, running)
-            await drain(self.server, self.under_way, self.stop.now)
+            await drain(self.server, self.under_way, self.stop)
         finally:
             self.master.shutdown()
             with contextlib.suppress(Exception):

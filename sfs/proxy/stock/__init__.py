@@ -44,9 +44,11 @@ __all__ = [
     "FormHeadHook",
     "Hold",
     "HtmlHeadHook",
+    "close_after_answers",
     "drop",
     "inherit",
     "install",
+    "listening",
     "make_options",
     "missing",
     "set_error_page",
@@ -120,12 +122,27 @@ def drop(client_id: str) -> None:
         handler.drop(client_id)
 
 
+def close_after_answers() -> None:
+    """Have HTTP/1 connections end with the answer that is given next; without ours in mitmproxy's place, nothing."""
+    if not stock_mode:
+        from sfs.proxy.stock import heads
+
+        heads.close_after_answers()
+
+
 def inherit(places: Mapping[tuple[str, int], Sequence[socket.socket]]) -> None:
-    """Have listeners on these (host, port) take these sockets, which listen already. After `install`, and only where
-    nothing is `missing()`."""
+    """Have listeners on these (host, port) take these sockets, which listen already, and keep in mind what listens.
+    After `install`, and only where nothing is `missing()`."""
     from sfs.proxy.stock import listener
 
     listener.inherit(places)
+
+
+def listening() -> dict[tuple[str, int], tuple[socket.socket, ...]]:
+    """What listens since `inherit`, by host and port: copies, for the caller to close."""
+    from sfs.proxy.stock import listener
+
+    return listener.listening()
 
 
 def set_hooks(master: "Master") -> None:

@@ -23,12 +23,13 @@ _by_client: "WeakValueDictionary[str, BoundedHandler]" = WeakValueDictionary()
 class BoundedHandler(LeanHandler):
     """The handler of one client."""
 
-    moved = 0.0  # when bytes last came, by the loop's clock
+    moved = 0.0  # when bytes last came, or the client did, by the loop's clock
     _heard = 0  # bytes from the client
     _heard_before = 0
     _check: asyncio.TimerHandle | None = None
 
     async def handle_client(self) -> None:
+        self.moved = asyncio.get_running_loop().time()
         # Stock takes the other end of the socket for the client: behind a load balancer all would be one.
         if self.client.peername and is_front(self.client.peername[0]) and not await self._take_client():
             return

@@ -15,7 +15,13 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http as core
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
-from mitmproxy.proxy.layers.http._events import ErrorCode, RequestHeaders, RequestTrailers, ResponseProtocolError
+from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseHeaders,
+    ResponseProtocolError,
+)
 
 MAX_LINE: Final = (64 << 10) + 256  # request line: a URL of 64 KiB and what stands around it
 MAX_FIELDS: Final = 64 << 10  # all header fields together; HTTP/2 has the same bound in hpack
@@ -29,6 +35,8 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # a tab may stand in a fiel
 _FOLD = re.compile(rb"\r\n[ \t]+")
 
 type Gen[T] = layer.CommandGenerator[T]
+
+_closing = False
 
 
 def head_fault(buf: ReceiveBuffer) -> int | None:
@@ -70,6 +78,11 @@ class BoundedServer(_http1.Http1Server):
         if self.state == self.read_headers and self.buf and self._timer is None:
             self._timer = commands.RequestWakeup(HEAD_SECONDS)
             yield self._timer
+
+    def send(self, event: HttpEvent) -> Gen[None]:
+        if _closing and isinstance(event, ResponseHeaders) and event.response.status_code != 101:
+            event.response.headers["connection"] = "close"  # stock closes behind such an answer
+        yield from super().send(event)
 
     def _refuse(self, status: int) -> Gen[None]:
         self._timer = None
@@ -167,6 +180,12 @@ def _check_target(request: http.Request) -> None:
         raise ValueError("a request target with a control byte")
     if len(request.headers.get_all("host")) > 1:
         raise ValueError("more than one Host field")
+
+
+def close_after_answers() -> None:
+    """Have every answer that begins from now on say that its connection ends with it, and end it so."""
+    global _closing
+    _closing = True
 
 
 def install() -> None:

@@ -38,6 +38,7 @@ METHODS: Final[tuple[tuple[str, str, str], ...]] = (
     ("mitmproxy.proxy.layers.http._http2", "format_error", "status_code message"),
     (_HTTP1, "Http1Server._handle_event", "self event"),
     (_HTTP1, "Http1Server.read_headers", "self event"),
+    (_HTTP1, "Http1Server.send", "self event"),
     (_HTTP1, "Http1Server.wait", "self event"),
     (_HTTP1, "Http1Server.done", "self event"),
     (_HTTP1, "Http1Client._handle_event", "self event"),

@@ -14,15 +14,18 @@ MAX_FDS: Final = 1
 
 
 class Word(Enum):
-    """From a child: `READY` (it listens), `RELOADED` (the hub has put a new filter in force). To a child: `MEET` (with
-    a socket: the hub, or for the hub a worker), `GO` (all workers listen), `STOP`, `RELOAD`."""
+    """From a child: `READY` (it listens), `RELOADED` (the hub has put a new filter in force), `PAGE` (with a socket on
+    which the hub's page of the administrator listens). To a child: `MEET` (with a socket: the hub, or for the hub a
+    worker), `GO` (all workers listen), `RELOAD`, `STOP`, `LEAVE` (stop without haste: others serve already)."""
 
     READY = b"R"
     RELOADED = b"L"
+    PAGE = b"P"
     MEET = b"M"
     GO = b"G"
     STOP = b"S"
     RELOAD = b"H"
+    LEAVE = b"V"
 
 
 def say(sock: socket.socket, word: Word, given: socket.socket | None = None) -> None:

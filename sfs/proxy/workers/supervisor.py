@@ -6,10 +6,13 @@ pages that are shared until somebody writes to them. It serves nobody and reads 
     SIGTERM, SIGINT   once: workers take no more connections and finish what is under way, then the hub ends;
                       twice: at once; three times: they are killed
     SIGHUP            the hub loads the filter anew, the workers follow; as SIGTERM where a terminal was closed
+    SIGUSR2           the program on the disk is started on the same sockets (handover.py); once it serves, workers take
+                      no more connections, finish what is under way without haste, then the hub ends
 """
 
 import contextlib
 import gc
+import logging
 import os
 import selectors
 import signal
@@ -20,13 +23,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
+from sfs.errors import SfsError
+from sfs.proxy.ending import LEAVING
+from sfs.proxy.handover import Successor
 from sfs.proxy.workers.control import Word, hear, say
+
+log = logging.getLogger("sfs.upgrade")
 
 GIVEN: Final = 12.0  # seconds from the first signal until who is still there is killed
 SOON: Final = 5  # ends of one child within...
 WITHIN: Final = 10.0  # ...so many seconds after which...
 PAUSE: Final = 1.0  # ...a second passes before the next one is started
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD)
 
 type Work = Callable[[socket.socket, int], int]
 
@@ -46,7 +54,8 @@ class _Child:
 class Supervisor:
     """`hub`, `worker`: the work of each. `listening`: closed at the end. `warm`: load the filter anew here, for
     children to come; whether that worked. `all_ready`: every worker listens, for the first time.
-    `left`: whether a SIGHUP says that the terminal was closed."""
+    `left`: whether a SIGHUP says that the terminal was closed. `successor`: start the program that takes over, with
+    what the page of the administrator listens on."""
 
     def __init__(
         self,
@@ -57,17 +66,21 @@ class Supervisor:
         warm: Callable[[], bool],
         all_ready: Callable[[], None],
         left: Callable[[], bool],
+        successor: Callable[[Sequence[socket.socket]], Successor],
     ) -> None:
         self._hub = _Child("hub", hub)
         self._workers = [_Child(f"worker {number}", worker) for number in range(1, count + 1)]
         self._listening = tuple(listening)
-        self._warm, self._all_ready, self._left = warm, all_ready, left
+        self._warm, self._all_ready, self._left, self._make_successor = warm, all_ready, left, successor
+        self._page: list[socket.socket] = []  # the hub's page listens there
+        self._successor: Successor | None = None
         self._selector = selectors.DefaultSelector()
         self._woken, self._wake = socket.socketpair()
         self._due: dict[_Child, float] = {}
         self._generation = self._reloads = 0  # of the filter that children are forked with; of the hub's
         self._said_ready = False
-        self._signals = 0
+        self._signals = 0  # that ask for the end
+        self._ending = False
         self._end = 0.0
         self._code = 0
 
@@ -83,10 +96,12 @@ class Supervisor:
         _freeze()
         for child in self._all():
             self._start(child)
-        while self._signals == 0 or any(child.pid for child in self._all()):
+        while not self._ending or any(child.pid for child in self._all()):
             for key, _ in self._selector.select(self._seconds()):
                 if key.data is None:
                     self._signalled()
+                elif isinstance(key.data, Successor):
+                    self._heard_successor(key.data)
                 else:
                     self._heard(key.data)
             self._reap()
@@ -100,7 +115,9 @@ class Supervisor:
 
     def _seconds(self) -> float | None:
         """How long nothing is to be done by itself."""
-        times = [*self._due.values(), *((self._end,) if self._signals else ())]
+        times = [*self._due.values(), *((self._end,) if self._ending else ())]
+        if self._successor is not None:
+            times.append(self._successor.until)
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     # Children
@@ -130,7 +147,8 @@ class Supervisor:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._selector.close()
-            for held in (self._woken, self._wake, *(other.control for other in self._all())):
+            successor = None if self._successor is None else self._successor.channel
+            for held in (self._woken, self._wake, successor, *self._page, *(other.control for other in self._all())):
                 if held is not None:
                     held.close()
             code = child.work(control, self._generation)
@@ -152,7 +170,9 @@ class Supervisor:
             word, given = hear(child.control)
         except BlockingIOError:
             return
-        if given is not None:
+        if word is Word.PAGE and given is not None and not self._ending:
+            self._page.append(given)
+        elif given is not None:
             given.close()
         if word is None:
             self._selector.unregister(child.control)
@@ -194,10 +214,12 @@ class Supervisor:
             self._selector.unregister(child.control)
             child.control.close()
             child.control = None
-        if not self._said_ready and self._signals == 0:  # a fault that the next one would have as well
+        if child is self._hub:
+            self._close_page()
+        if not self._said_ready and not self._ending:  # a fault that the next one would have as well
             self._code = code if code > 0 else 1
             self._stop()
-        if self._signals == 0:
+        if not self._ending:
             now = time.monotonic()
             often = len(child.ends) == SOON and now - child.ends[0] < WITHIN
             child.ends.append(now)
@@ -220,13 +242,14 @@ class Supervisor:
                     self._stop()
                 elif number == signal.SIGHUP and self._hub.control is not None:
                     say(self._hub.control, Word.RELOAD)
+                elif number == signal.SIGUSR2:
+                    self._upgrade()
 
     def _stop(self) -> None:
         if self._signals == 0:
-            self._end = time.monotonic() + GIVEN
-            self._due.clear()
-            for sock in self._listening:
-                sock.close()
+            self._begin_end(GIVEN)
+            if self._successor is not None:
+                self._successor.end()
         self._signals += 1
         if self._signals > 2:
             self._end = 0.0
@@ -235,12 +258,55 @@ class Supervisor:
             if child.control is not None:
                 say(child.control, Word.STOP)
 
+    def _begin_end(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        self._end = min(self._end, end) if self._ending else end
+        self._ending = True
+        self._due.clear()
+        self._close_page()
+        for sock in self._listening:
+            sock.close()
+
+    def _close_page(self) -> None:
+        for sock in self._page:
+            sock.close()
+        self._page.clear()
+
     def _kill_late(self) -> None:
-        if self._signals and time.monotonic() >= self._end:
+        now = time.monotonic()
+        if self._successor is not None and now >= self._successor.until:
+            self._successor.end(signal.SIGKILL)
+            self._successor.until = now + PAUSE
+        if self._ending and now >= self._end:
             for child in self._all():
                 if child.pid:
                     os.kill(child.pid, signal.SIGKILL)
-            self._end = time.monotonic() + PAUSE
+            self._end = now + PAUSE
+
+    # An upgrade
+
+    def _upgrade(self) -> None:
+        if self._successor is not None or self._ending or not self._said_ready:
+            log.warning("no upgrade: this program begins, ends, or hands over already")
+            return
+        try:
+            self._successor = self._make_successor(self._page)
+        except SfsError as fault:
+            log.warning("no upgrade: %s", fault)
+            return
+        self._selector.register(self._successor.channel, selectors.EVENT_READ, self._successor)
+
+    def _heard_successor(self, successor: Successor) -> None:
+        if (serves := successor.serves()) is None:
+            return
+        self._selector.unregister(successor.channel)
+        self._successor = None
+        log.info("%s", successor.said(serves=serves))
+        if serves:
+            self._begin_end(LEAVING + GIVEN)
+            for child in self._all():
+                if child.control is not None:
+                    say(child.control, Word.LEAVE)
 
 
 def _freeze() -> None:
