@@ -16,6 +16,7 @@ from sfs.errors import SfsError
 MARK: Final = "# Written by `sfs service install`; `sfs service uninstall` takes it away."
 LOWEST_FREE_PORT: Final = 1024
 STATE: Final = "/var/lib/sfs"  # systemd makes it for StateDirectory=sfs, for that user alone
+UPGRADE: Final = "systemctl kill --kill-whom=main --signal=USR2 sfs"
 STOP_SECONDS: Final = 15  # open downloads get 5 of them
 _USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_@./:=+,-]+")
@@ -75,10 +76,11 @@ def unit_file(service: Service) -> str:
         "After=network-online.target nss-lookup.target",
         "",
         "[Service]",
-        "Type=exec",
+        "Type=notify",
         f"User={service.user}",
         f"ExecStart={exec_line(command)}",
         "ExecReload=/bin/kill -HUP $MAINPID",
+        f"# {UPGRADE}: the program that is on the disk then takes over, without a gap.",
         "StateDirectory=sfs",
         "StateDirectoryMode=0700",
         "Restart=on-failure",

@@ -112,12 +112,12 @@ class UnderWay:
 
 async def drain(server: "Proxyserver", under_way: UnderWay, stop: Stop) -> None:
     """Take no more connections, and give those that are busy until `stop.end`, or until `stop.now` is set."""
-    stock.close_after_answers()
-    await server.servers.update([])
     loop = asyncio.get_running_loop()
-    while not stop.now.is_set() and loop.time() < stop.end and _busy(server, under_way):
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.now.wait(), _POLL)
+    with stock.closing_after_answers():
+        await server.servers.update([])
+        while not stop.now.is_set() and loop.time() < stop.end and _busy(server, under_way):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.now.wait(), _POLL)
 
 
 def _busy(server: "Proxyserver", under_way: UnderWay) -> bool:

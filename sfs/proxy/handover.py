@@ -57,22 +57,31 @@ def take_over() -> Taken | None:
     number = os.environ.pop(CHANNEL, "")
     if not number:
         return None
-    try:
-        channel = socket.socket(fileno=int(number))
-        channel.set_inheritable(False)
-        channel.settimeout(WITHIN)
-        text, fds = b"", list[int]()
-        while not text.endswith(b"\n") and len(text) <= MAX_TOLD:
-            piece, more, _, _ = socket.recv_fds(channel, MAX_TOLD, MAX_SOCKETS)
-            text, fds = text + piece, fds + more
-            if not piece:
-                break
-        told = json.loads(text)
-        sockets = [socket.socket(fileno=fd) for fd in fds]
-        key = bytes.fromhex(told["key"])
-        return Taken(_placed(told["proxy"], sockets), _placed(told["page"], sockets), key, channel)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as fault:
-        raise SfsError(f"what {CHANNEL} names hands nothing over: {type(fault).__name__}") from None
+    with contextlib.ExitStack() as held:
+        try:
+            channel = held.enter_context(socket.socket(fileno=int(number)))
+            channel.set_inheritable(False)
+            channel.settimeout(WITHIN)
+            text, numbers = _received(channel)
+            sockets = [held.enter_context(socket.socket(fileno=fd)) for fd in numbers]
+            told = json.loads(text)
+            proxy, page, key = _placed(told["proxy"], sockets), _placed(told["page"], sockets), told["key"]
+            taken = Taken(proxy, page, bytes.fromhex(key), channel)
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as fault:
+            raise SfsError(f"what {CHANNEL} names hands nothing over: {type(fault).__name__}") from None
+        held.pop_all()  # all of it stays open
+        return taken
+
+
+def _received(channel: socket.socket) -> tuple[bytes, list[int]]:
+    """What the old program says, up to the end of its line, and the descriptors that come with it."""
+    text, numbers = b"", list[int]()
+    while not text.endswith(b"\n") and len(text) <= MAX_TOLD:
+        piece, more, _, _ = socket.recv_fds(channel, MAX_TOLD, MAX_SOCKETS)
+        text, numbers = text + piece, numbers + more
+        if not piece:
+            break
+    return text, numbers
 
 
 def _placed(

@@ -1,13 +1,11 @@
-"""SIGUSR2 and SIGTERM under load, with real processes: nobody is refused a connection, and no answer is lost.
-
-Two programs stand in one folder: this one, and one that cannot start. `now` says which is on the disk."""
+"""SIGUSR2 under load, with real processes: nobody is refused a connection, and no answer is lost."""
 
 import os
+import re
 import signal
 import socket
 import sys
 import threading
-import time
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.admin.browser import Browser
 from tests.e2e.origin import Reply, page
 from tests.e2e.proxy import ROOT, Proxy
 from tests.e2e.test_end import begin_download, rest, write_until
-from tests.e2e.test_workers import DEADLINE, children, wait_for, workers
+from tests.e2e.test_workers import DEADLINE, children, wait_for
 
+PAUSE = 0.005  # seconds between two requests of a reader: the new program has to start on what is left of two cores
 STARTED = r"upgrade: process (\d+) serves now"
 
 
@@ -57,6 +57,7 @@ class Load:
         while not self._stop.is_set():
             number += 1
             host, status = (("listed.test", 403), ("site.test", 200))[number % 2]
+            self._stop.wait(PAUSE)
             try:
                 sock = sock or socket.create_connection(self._place, DEADLINE)
             except OSError as fault:
@@ -98,26 +99,39 @@ def ask(sock: socket.socket, host: str, path: str, stays: bool) -> tuple[int, bo
     return int(head.split()[1]), fields.get(b"connection", b"").lower() != b"close"
 
 
+PROGRAM = f"#!{sys.executable}\nfrom sfs.cli.main import main\nimport sys\nsys.exit(main())\n"
+BROKEN = f"#!{sys.executable}\nimport sys\nsys.exit('the new program has a fault')\n"
+
+
+@pytest.fixture
+def systemd(tmp_path):
+    """A socket as systemd has one for what a service says of itself."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "notify"))
+        sock.settimeout(DEADLINE)
+        yield sock
+
+
 @contextmanager
 def upgradable(start, tmp_path: Path, *arguments: str):
-    """A proxy whose program is a script on the disk; its `program` may be replaced while it runs."""
+    """A proxy, and the file that is its program."""
     script = tmp_path / "sfs"
-    script.write_text(f"#!{sys.executable}\nfrom sfs.cli.main import main\nimport sys\nsys.exit(main())\n")
-    script.chmod(0o755)
-    made = start({"level": 2, "block": ["listed.test"]}, *arguments, environment={"PYTHONPATH": str(ROOT)})
+    script.write_text(PROGRAM)
+    environment = {"PYTHONPATH": str(ROOT), "NOTIFY_SOCKET": str(tmp_path / "notify")}
+    made = start({"level": 2, "block": ["listed.test"]}, *arguments, environment=environment)
     made.program = [sys.executable, str(script)]
     with made as proxy:
-        yield proxy, script
-        end_all(proxy)
+        try:
+            yield proxy, script
+        finally:
+            for new in re.findall(STARTED, "".join(proxy.lines)):
+                end(int(new))
 
 
-def end_all(proxy: Proxy) -> None:
-    """End the programs that took over."""
-    for found in [line for line in proxy.lines if "serves now" in line]:
-        pid = int(found.split("process ")[1].split()[0])
-        if psutil.pid_exists(pid):
-            os.kill(pid, signal.SIGTERM)
-            wait_for(lambda pid=pid: not alive(pid), "it does not end")
+def end(pid: int) -> None:
+    if alive(pid):
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not alive(pid), "it does not end")
 
 
 def alive(pid: int) -> bool:
@@ -127,19 +141,48 @@ def alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("arguments", [(), ("--workers", "2")], ids=["one", "workers"])
-def test_an_upgrade_under_load_loses_nothing(start, origin, tmp_path, arguments):
+@pytest.mark.parametrize(
+    "arguments", [pytest.param((), marks=pytest.mark.long), ("--workers", "2")], ids=["one", "workers"]
+)
+def test_an_upgrade_under_load_loses_nothing(start, origin, systemd, tmp_path, arguments):
+    last = threading.Event()
     origin.replies["site.test/upgrade"] = Reply(page("Upgrade", body="<p>text</p>" * 500))
-    with upgradable(start, tmp_path, *arguments) as (proxy, script), Load(proxy, origin.http) as load:
-        load.wait()
+    origin.replies["site.test/long"] = Reply(
+        type="application/octet-stream", stream=lambda writer: write_until(writer, last)
+    )
+    with upgradable(start, tmp_path, *arguments) as (proxy, _), begin_download(proxy, origin, "/long") as download:
         old = proxy.process
-        old.send_signal(signal.SIGUSR2)
-        new = int(proxy.said(STARTED)[1])
-        assert old.wait(DEADLINE) == 0
-        load.wait()
-        assert alive(new)
-        load.__exit__()
-        end_all(proxy)
+        with Load(proxy, origin.http) as load:
+            load.wait()
+            old.send_signal(signal.SIGUSR2)
+            new = int(proxy.said(STARTED)[1])
+            load.wait()
+            assert old.poll() is None  # a download goes on
+            last.set()
+            assert b"the end" in rest(download)
+            assert old.wait(DEADLINE) == 0
+            load.wait()
+        assert [systemd.recv(99) for _ in range(2)] == [b"READY=1", b"READY=1"]
+        assert systemd.recv(99) == f"MAINPID={new}".encode()
     assert (load.refused, load.lost, load.wrong) == ([], [], [])
     assert load.answers[200] and load.answers[403]
     assert not any("Traceback" in line for line in proxy.lines)
+
+
+def test_a_program_that_cannot_start_changes_nothing_and_the_page_moves_with_the_next(start, origin, systemd, tmp_path):
+    with upgradable(start, tmp_path, "--workers", "2", "--admin", "127.0.0.1:0") as (proxy, script):
+        url, old = f"http://listed.test:{origin.http}/", proxy.process
+        page_port = int(proxy.said(r"http://127\.0\.0\.1:([0-9]+)/setup/")[1])
+        before = children(proxy)
+        script.write_text(BROKEN)
+        old.send_signal(signal.SIGUSR2)
+        proxy.said("the new program has a fault")
+        proxy.said("no upgrade: the new program ended before it served")
+        assert (proxy.curl(url).status, children(proxy)) == (403, before)
+        script.write_text(PROGRAM)
+        old.send_signal(signal.SIGUSR2)
+        proxy.said(STARTED)
+        assert old.wait(DEADLINE) == 0
+        assert proxy.curl(url).status == 403
+        assert proxy.curl(f"http://127.0.0.1:{page_port}/").status == 403  # still none of a client's business
+        assert Browser("127.0.0.1", page_port).get("/login").status == 200

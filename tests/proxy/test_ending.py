@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sfs.proxy.ending import LATELY, Stop, UnderWay, drain
+from sfs.proxy.ending import DRAIN, LATELY, LEAVING, Stop, UnderWay, drain
 
 FOREVER = 1000.0  # seconds: a drain that waited for nothing would fail the test by its deadline
 DEADLINE = 20.0
@@ -42,8 +42,9 @@ def drained(server: SimpleNamespace, under_way: UnderWay | None = None, during=N
     """Drain; `during(now)` is called a moment after the beginning."""
 
     async def run() -> None:
-        now = asyncio.Event()
-        task = asyncio.create_task(drain(server, under_way or UnderWay(), now, seconds))
+        stop = Stop()
+        stop.end, now = asyncio.get_running_loop().time() + seconds, stop.now
+        task = asyncio.create_task(drain(server, under_way or UnderWay(), stop))
         if during is not None:
             while server.listens:  # noqa: ASYNC110 - the drain tells nobody that it has begun
                 await asyncio.sleep(0)
@@ -115,6 +116,21 @@ def test_the_waiting_has_an_end():
     under_way = UnderWay()
     under_way.requestheaders(flow())
     drained(server_with(handler()), under_way, seconds=0.05)
+
+
+def test_who_was_replaced_has_time_until_a_signal_comes():
+    async def run() -> None:
+        stop, now = Stop(), asyncio.get_running_loop().time()
+        stop.leave()
+        assert stop.wished.is_set() and not stop.now.is_set()
+        assert stop.end >= now + LEAVING
+        stop.signal()
+        assert now + DRAIN <= stop.end < now + LEAVING
+        assert not stop.now.is_set()
+        stop.signal()
+        assert stop.now.is_set()
+
+    asyncio.run(run())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

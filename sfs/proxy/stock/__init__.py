@@ -22,6 +22,7 @@ True and the addon judges in `response` instead: whole bodies, later, with the s
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -44,7 +45,7 @@ __all__ = [
     "FormHeadHook",
     "Hold",
     "HtmlHeadHook",
-    "close_after_answers",
+    "closing_after_answers",
     "drop",
     "inherit",
     "install",
@@ -122,12 +123,13 @@ def drop(client_id: str) -> None:
         handler.drop(client_id)
 
 
-def close_after_answers() -> None:
-    """Have HTTP/1 connections end with the answer that is given next; without ours in mitmproxy's place, nothing."""
-    if not stock_mode:
-        from sfs.proxy.stock import heads
+def closing_after_answers() -> AbstractContextManager[None]:
+    """Meanwhile HTTP/1 connections end with the answer that is given next; without ours in mitmproxy's place, not."""
+    if stock_mode:
+        return nullcontext()
+    from sfs.proxy.stock import heads
 
-        heads.close_after_answers()
+    return heads.closing_after_answers()
 
 
 def inherit(places: Mapping[tuple[str, int], Sequence[socket.socket]]) -> None:

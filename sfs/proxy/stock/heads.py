@@ -4,6 +4,8 @@ Stock reads a head for ever ("FIXME: protect against header size DoS") and waits
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import h11
@@ -182,10 +184,15 @@ def _check_target(request: http.Request) -> None:
         raise ValueError("more than one Host field")
 
 
-def close_after_answers() -> None:
-    """Have every answer that begins from now on say that its connection ends with it, and end it so."""
+@contextmanager
+def closing_after_answers() -> Iterator[None]:
+    """Have every answer that begins meanwhile say that its connection ends with it, and end it so."""
     global _closing
     _closing = True
+    try:
+        yield
+    finally:
+        _closing = False
 
 
 def install() -> None:
