@@ -19,6 +19,7 @@ COMMANDS = {
     "bureau": "Rate pages, and answer which labels they have: the label bureau.",
     "words": "See what the words find in texts of yours.",
     "bench": "Measure what filtering costs on this machine.",
+    "isp": "What a provider needs besides its lists: the page that says so, proof that it holds.",
     "squid": "Filter inside Squid: its helper, its lines of squid.conf, a block page.",
     "check": "Check the configuration and print what is in effect, with where each value comes from.",
     "levels": "Print what each level shows.",
