@@ -210,7 +210,8 @@ def test_commands_of_the_readme_run(command, folder):
     done = run(command, folder)
     assert done.returncode in ((0, 1) if "explain" in command else (0,)), done.stderr
     assert done.stdout
-    if not command.startswith(("sfs policy", "sfs service")):  # these say beside what they print what to do with it
+    # These say beside what they print what to do with it.
+    if not command.startswith(("sfs policy", "sfs service", "sfs isp page")):
         assert not done.stderr
 
 

@@ -5,7 +5,9 @@ from importlib import import_module
 import click
 
 # Name -> the file in sfs/cli and its function, and what it does.
-COMMANDS: dict[str, tuple[str, str, str]] = {}
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "page": ("isp_page", "page", "Write the page that readers of listed names see, for a web server."),
+}
 
 
 class Commands(click.Group):

@@ -25,6 +25,7 @@ from sfs.web import checkpage, pages, report
 from sfs.web.device import CertificateKind, DeviceState, is_firefox, system_of
 from sfs.web.pages import HELP_URL, PageAnswer
 from sfs.web.report import report_url
+from sfs.web.stop import of_pictures
 from sfs.web.texts import Language, language_of
 
 _CODE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 base32
@@ -92,6 +93,7 @@ class Pages:
         kind = pages.kind_of_answer(request.headers.get("sec-fetch-dest"), request.headers.get("accept"), url.sent.path)
         # A code stands for a record, so for a verdict of which something may be kept.
         wrong = report_url("blocked", url.host, code) if code and self._reporting.takes_any else None
+        mandatory, stop = verdict.check == "mandatory", self._live.filter.config.stop_page
         blocked = pages.Blocked(
             verdict.check, verdict.reason, url.host, verdict.rating, verdict.level, code, kind, wrong
         )
@@ -99,10 +101,11 @@ class Pages:
             pages.block_page(
                 self.language(request),
                 blocked,
-                self._lines(request, images_first=verdict.check == "mandatory"),
+                self._lines(request, images_first=mandatory and of_pictures(stop)),
                 back_url=request.headers.get("referer"),
                 today=date.today(),
-                orange=kind == "page" and verdict.check != "mandatory" and self._orange(),
+                orange=kind == "page" and not mandatory and self._orange(),
+                stop=stop,
             )
         )
 

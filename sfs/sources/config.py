@@ -27,6 +27,7 @@ from sfs.sources.layers import GroupPart, Layer, Value, layer_of_overrides, read
 from sfs.sources.pauses import Pause
 from sfs.sources.profiles import DEFAULT_PROFILE, ProfileName, profile_of
 from sfs.sources.settings import BY_NAME, SETTINGS, Checks, HttpsMode, Keep, Kind, PageLanguage, Setting
+from sfs.sources.stop_page import StopPage
 from sfs.sources.subscriptions import BureauSource, ListSource
 from sfs.sources.timetables import TimedRow
 from sfs.sources.values import Listen, Reader, is_file, scalar
@@ -107,6 +108,7 @@ class Config:
     language: PageLanguage
     only_allowed: bool
     checks: Checks
+    stop_page: StopPage | None
 
     def origin(self, key: str) -> str:
         """Where the value of a key comes from: "config.yaml:3", "--level", "profile household", "level 2" or

@@ -12,6 +12,7 @@ from sfs.sources import entries, subscriptions, values
 from sfs.sources.pauses import pauses_of
 from sfs.sources.profiles import profile_of
 from sfs.sources.settings import BY_NAME, SETTINGS, Kind, Setting
+from sfs.sources.stop_page import stop_page_of
 from sfs.sources.timetables import TimedRow, schedule_of
 from sfs.sources.values import Reader, each, fields_of, is_empty, name_of, port_of, text_of
 from sfs.sources.yaml_nodes import ListNode, MapNode, Node
@@ -114,6 +115,7 @@ _READERS: Final[Mapping[Kind, Callable[[Node, Reader], Any]]] = {
     Kind.HOSTS: entries.hosts_of,
     Kind.BUREAUS: subscriptions.bureaus_of,
     Kind.PAUSES: pauses_of,
+    Kind.STOP_PAGE: stop_page_of,
 }
 
 

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     HOSTS = "hosts"
     BUREAUS = "bureaus"
     PAUSES = "pauses"
+    STOP_PAGE = "stop_page"
 
 
 class HttpsMode(StrEnum):
@@ -317,6 +318,13 @@ SETTINGS: Final = (
         Checks,
         per_group=True,
     ),
+    S(
+        "stop_page",
+        K.STOP_PAGE,
+        None,
+        "of a provider: who blocks by mandatory lists, whom to ask, where to appeal",
+        "プロバイダが義務のリストで止めるとき、だれが止めたか、どこに聞くか、異議の申し立て先",
+    ),
 )
 BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 OLD_NAMES: Final = {  # what people write who know another filter, and what it is here
@@ -368,6 +376,7 @@ _VALUES: Final[dict[Kind, tuple[str, str]]] = {
     Kind.HOSTS: ("hosts", "ホスト"),
     Kind.BUREAUS: ("bureaus", "ビューロー"),
     Kind.PAUSES: ("times", "時刻"),
+    Kind.STOP_PAGE: ("name, contact...", "名前、連絡先など"),
 }
 _HEADS: Final = {"en": ("key", "values", "default", "what it is"), "ja": ("キー", "値", "既定値", "説明")}
 _BY_LEVEL: Final = {"en": "by level", "ja": "レベルによる"}

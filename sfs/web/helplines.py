@@ -128,9 +128,13 @@ def tel_link(number: str | None) -> str | None:
     return "tel:" + quote(re.sub("[() -]", "", number), safe="+*")
 
 
+def day_text(day: date, texts: Texts) -> str:
+    """A day in words."""
+    return texts.text("lines.day", year=day.year, month=texts.lines("lines.months")[day.month - 1], day=day.day)
+
+
 def _checked(day: date | None, texts: Texts, today: date | None) -> Markup:
     if day is None:
         return texts.html("lines.unchecked")
-    words = texts.text("lines.day", year=day.year, month=texts.lines("lines.months")[day.month - 1], day=day.day)
     old = today is not None and (today - day).days > OLD_AFTER_DAYS
-    return texts.html("lines.old" if old else "lines.checked", day=words)
+    return texts.html("lines.old" if old else "lines.checked", day=day_text(day, texts))

@@ -5,19 +5,25 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from sfs.core.probes import PROBES
+from sfs.lists.mandatory import Purpose
+from sfs.sources.helplines import helplines_for, helplines_from
+from sfs.sources.places import rules_dir
+from sfs.sources.stop_page import Said, StopPage, Way
+from sfs.sources.yaml_nodes import load_plain
 from sfs.web.answer import PageAnswer
 from sfs.web.checkpage import Came, Here, Ways, result_page
 from sfs.web.device import DeviceState
 from sfs.web.pages import FilterState, Protection, connection_page, error_page, help_page
 from sfs.web.report import Form, report_page
+from sfs.web.stop import of_pictures, stop_page
 from sfs.web.texts import Language
 from tests.e2e.browser import Relay
 from tests.e2e.origin import Origin, Reply
@@ -243,6 +249,33 @@ SCENES.update(
         "error-unreachable": ("child", lambda made, tab, language: went(tab, "http://nowhere.invalid/")),
     }
 )
+
+
+STOP: Final = StopPage(
+    Said("見本ネット", "Example Net"),
+    "https://net.example/blocking",
+    (Way("https://net.example/contact", "net.example/contact"), Way("tel:0120000000", "0120-000-000")),
+    (Way("mailto:appeal@net.example", "appeal@net.example"),),
+    Purpose.CHILD_PROTECTION,
+    Said("見本協会", "Example Association"),
+    Said("業界の指針", "a guideline of the industry"),
+    "JP",
+)
+
+
+def stop(purpose: Purpose) -> tuple[str, Open]:
+    """The page of a provider, as the proxy shows it and as it stands on its web server."""
+    said, day = replace(STOP, purpose=purpose), date(2026, 11, 28)
+    lines = helplines_from(load_plain(rules_dir() / "helplines.yaml"))
+
+    def answer(language: Language) -> PageAnswer:
+        chosen = helplines_for(lines, language, images_first=of_pictures(said))
+        return stop_page(language, said, chosen, today=day, written=day)
+
+    return drawn(answer)
+
+
+SCENES.update({f"stop-{purpose}": stop(purpose) for purpose in (Purpose.CHILD_PROTECTION, Purpose.COURT_ORDER)})
 
 
 def error(problem: str) -> tuple[str, Open]:

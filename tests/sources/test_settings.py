@@ -23,7 +23,17 @@ DESIGN = (  # design, section 4, two keys that profiles need, and what steps 2 a
     *("level", "profile", "listen", "admin", "state", "allow", "block", "keywords", "ratings", "lists", "groups"),
     *("reach", "companions", "unrated", "safesearch", "youtube", "bypass", "self_labels", "https", "never_decrypt"),
     *("bureaus", "bureau_away", "record", "retention", "upstream_ca", "language"),
-    *("only_allowed", "checks", "pauses", "default_lists", "scan_body", "body_limit", "addresses", "front"),
+    *(
+        "only_allowed",
+        "checks",
+        "pauses",
+        "default_lists",
+        "scan_body",
+        "body_limit",
+        "addresses",
+        "front",
+        "stop_page",
+    ),
 )
 
 

@@ -141,7 +141,7 @@ def test_a_quick_way_out_stands_on_every_page_and_links_name_only_the_web_teleph
     exits = [node.attributes["href"] for node in page.css("a.exit")]
     assert exits == [texts_for(language).text("common.exit_url")]
     for node in page.css("a"):
-        assert re.match(r"https?://|tel:|/|#text$|about:blank$", node.attributes["href"] or ""), node.html
+        assert re.match(r"https?://|tel:|/|#(text|other|wrong)$|about:blank$", node.attributes["href"] or ""), node.html
 
 
 @each_language
@@ -408,7 +408,7 @@ def test_help_lines_of_any_text_stay_text_and_the_page_stays_small(language: Lan
         assert len(page.css("style")) == 1
         assert len(answer.body) < MAX_HELP_BYTES
         for node in page.css("a"):
-            assert re.match(r"https?://|tel:|/|#text$|about:blank$", node.attributes["href"] or "")
+            assert re.match(r"https?://|tel:|/|#(text|other|wrong)$|about:blank$", node.attributes["href"] or "")
 
 
 def test_a_page_with_too_many_words_of_help_leaves_lines_out_and_keeps_its_reason() -> None:
