@@ -15,9 +15,11 @@ from sfs.errors import SfsError, Where
 from sfs.export import outputs
 from sfs.export.engines import ENGINES
 from sfs.export.order import Address, Engine, Network, Order, sift
+from sfs.export.told import told_by
 from sfs.export.transfer import bind_secondary, check_zone, parse_peer, read_key
 from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, in_force, one_purpose
 from sfs.lists.mandatory_file import read_mandatory
+from sfs.sources.config import load_config
 from sfs.sources.large import load_large
 from sfs.text.address import parse_address
 
@@ -77,6 +79,7 @@ def export(lists: tuple[str, ...], engine: str | None, **arguments: Any) -> int:
     if engine == _BIND:
         _write_bind(purpose, own)
         return 0
+    own["told"] = told_by(load_config(arguments["config"])) if arguments["config"] else ""
     return _write(ENGINES[engine], purpose, found, own)
 
 
@@ -159,7 +162,7 @@ def _order(
         raise SfsError("what is answered?", mend="say --stop ADDRESS of the stop page, or --nxdomain, one of them")
     exempt = tuple(_networks(own["exempt"]))
     zone = check_zone(own["zone"] or f"{purpose}.rpz")
-    order = Order(purpose, zone, serial, entries, stop, exempt, _proxy(own["proxy"]))
+    order = Order(purpose, zone, serial, entries, stop, exempt, _proxy(own["proxy"]), own["told"])
     if cannot := engine.cannot(order):
         raise SfsError(f"{engine.name} cannot be told: {cannot}", mend="leave it out, or take another program")
     return order

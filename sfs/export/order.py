@@ -22,7 +22,8 @@ type Network = IPv4Network | IPv6Network
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is wanted. `stop`: addresses of the stop page, () for "no such name"; `exempt`: clients for whom the list
-    does not hold; `proxy`: host:port, for browsers; `zone`: what the list is called in the program."""
+    does not hold; `proxy`: host:port, for browsers; `zone`: what the list is called in the program;
+    `told`: the text of extended errors, '' for none."""
 
     purpose: Purpose
     zone: str
@@ -31,6 +32,7 @@ class Order:
     stop: tuple[Address, ...] = ()
     exempt: tuple[Network, ...] = ()
     proxy: str = ""
+    told: str = ""
 
     @property
     def stop4(self) -> list[str]:
@@ -102,6 +104,14 @@ def sift(engine: Engine, order: Order, report: Report, name: str) -> Sifted:
     if engine.method is not Method.ADDRESS and not covered(CANARY, trees):
         kept_hosts = sorted({*kept_hosts, CANARY})
     return Sifted(tuple(kept_trees), tuple(kept_hosts), kept)
+
+
+def lua_text(text: str) -> str:
+    """A text as Lua reads it, whatever it holds: in brackets, nothing inside means more than itself."""
+    level = "="
+    while f"]{level}]" in f"{text}]":
+        level += "="
+    return f"[{level}[{text}]{level}]"
 
 
 def covered(host: str, trees: Iterable[str], *, below: bool = False) -> bool:

@@ -15,7 +15,7 @@ from sfs.web.stop import of_pictures, stop_page
 STOP = StopPage(
     Said("見本ネット", "Example <Net>"),
     "https://net.example/blocking",
-    (Way("https://net.example/contact", "net.example/contact"),),
+    (Way("https://net.example/contact", "net.example/contact"), Way("tel:0120000000", "0120-000-000")),
     (Way("mailto:appeal@net.example", "appeal@net.example"),),
     Purpose.CHILD_PROTECTION,
     Said("見本協会", "Example Association"),

@@ -1,20 +1,13 @@
-"""A Lua script for PowerDNS Recursor (`lua-dns-script`). An RPZ (rpz.py) can be transferred; this one says "blocked" or
-"filtered" in the extended error too (RFC 8914)."""
+"""A Lua script for PowerDNS Recursor (`lua-dns-script`). An RPZ (rpz.py) can be transferred; this one says why in the
+extended error (RFC 8914), and whom to ask."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from sfs.export.order import TTL, Engine, Order, Sifted, a_name
-from sfs.lists.mandatory import CANARY, Method, Purpose
+from sfs.export.order import TTL, Engine, Order, Sifted, a_name, lua_text
+from sfs.export.told import ERROR_CODES
+from sfs.lists.mandatory import CANARY, Method
 
-# RFC 8914, 4.16 to 4.18: Blocked is a policy of the server's operator, Censored an outside requirement.
-ERROR_CODES: Final = {
-    Purpose.CHILD_PROTECTION: 16,
-    Purpose.COURT_ORDER: 16,
-    Purpose.SECURITY: 15,
-    Purpose.POLICY: 15,
-    Purpose.TEST: 15,
-}
 _CODE: Final = """\
 local function names(text)
   local found = {}
@@ -31,7 +24,7 @@ function preresolve(dq)
   -- Who asks decides, so no answer of a listed name is kept for others.
   dq.variable = true
   if exempt:match(dq.remoteaddr) then return false end
-  dq.extendedErrorCode = error_code
+  dq.extendedErrorCode, dq.extendedErrorExtra = error_code, told
   dq.rcode = code
   if dq.qtype == pdns.A then
     for _, ip in ipairs(stop4) do dq:addAnswer(pdns.A, ip, ttl) end
@@ -57,6 +50,7 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
     yield "]]) do trees:add(newDN(name)) end"
     yield f"local stop4, stop6, ttl = {_list(order.stop4)}, {_list(order.stop6)}, {TTL}"
     yield f"local code, error_code = pdns.{'NOERROR' if order.stop else 'NXDOMAIN'}, {ERROR_CODES[order.purpose]}"
+    yield f"local told = {lua_text(order.told)}"
     yield f"local canary, serial = '{CANARY}', '\"serial {order.serial}\"'"
     yield _RULE
 

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from sfs.export.engines import ENGINES
 from sfs.export.order import Order, sift
+from sfs.export.told import told
 from sfs.export.transfer import bind_policy, bind_secondary
 from sfs.lists.mandatory import Purpose, Report
 from sfs.lists.mandatory_file import read_mandatory
 from tests.export.engines import programs
 from tests.export.engines.programs import EXEMPT, STOP4, STOP6, Program
+from tests.web.test_stop import STOP
 
 README = Path(__file__).parents[3] / "README.md"
 SERIAL = 2026112801
@@ -28,6 +30,7 @@ shared.example/a/page.html
 192.0.2.10
 [2001:db8::10]
 """
+TOLD = told(STOP, "en")
 HEAD = ("loaded in", "a name and all below", "one name", "a page", "an address", "other types", "exempted client",
         "extended error", "tells its serial")  # fmt: skip
 type Start = Callable[[Path, Program], Program]
@@ -40,7 +43,7 @@ def order(
     found = read_mandatory(lines.encode().splitlines(keepends=True), "list.txt", Purpose.POLICY)
     stop = () if nxdomain else (ipaddress.ip_address(STOP4), ipaddress.ip_address(STOP6))
     nets = (ipaddress.ip_network(f"{EXEMPT}/32"),) if exempt else ()
-    return Order(Purpose.POLICY, "policy.rpz", serial, found.entries, stop, nets, "192.0.2.1:8080")
+    return Order(Purpose.POLICY, "policy.rpz", serial, found.entries, stop, nets, "192.0.2.1:8080", TOLD)
 
 
 def output(name: str, **how: object) -> tuple[str, Report]:
@@ -133,7 +136,7 @@ def resolver_row(name: str, running: Program) -> tuple[str, ...]:
         "no",
         "empty" if all(one.empty for one in others) else "open",
         "yes" if exempt.upstream else "no",
-        "none" if apex.error is None else str(apex.error),
+        "none" if apex.error is None else f"{apex.error}, with a text" if apex.told == TOLD else str(apex.error),
         "yes" if told.data == (f"serial {SERIAL}",) else "no",
     )
 

@@ -45,11 +45,12 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Answer:
-    """What dig got: the code, the data of the answer, the code of an extended error."""
+    """What dig got: the code, the data of the answer, the code of an extended error and its text."""
 
     status: str
     data: tuple[str, ...]
     error: int | None
+    told: str = ""
 
     @property
     def stopped(self) -> bool:
@@ -138,10 +139,11 @@ def dig(
     found = []
     for part in said.split(";; Got answer:")[1:]:
         status = re.search(r"status: (\w+)", part)
-        error = re.search(r"; EDE: (\d+)", part)
+        error = re.search(r"; EDE: (\d+)(?: \([^)]*\))?(?:: \((.*)\))?$", part, re.MULTILINE)
         rows = [line.split(None, 4) for line in part.splitlines() if line and not line.startswith(";")]
         data = tuple(sorted(row[4].strip('"') for row in rows if row[3] != "CNAME"))
-        found.append(Answer(status[1] if status else "", data, int(error[1]) if error else None))
+        code, told = (int(error[1]), error[2] or "") if error else (None, "")
+        found.append(Answer(status[1] if status else "", data, code, told))
     return found
 
 
