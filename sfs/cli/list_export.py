@@ -3,6 +3,7 @@
 import ipaddress
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -10,13 +11,16 @@ from typing import Any, Final
 import click
 
 from sfs.cli.common import config_options
+from sfs.cli.confidential import check_output, keep_no_core
 from sfs.cli.list_files import STATE, config_of, in_force_list, lines_of, source_named
+from sfs.cli.list_loading import Source, write_loading
 from sfs.errors import SfsError, Where
 from sfs.export import outputs
 from sfs.export.engines import ENGINES
 from sfs.export.order import Address, Engine, Network, Order, sift
+from sfs.export.reload import check_server, reload
 from sfs.export.told import told_by
-from sfs.export.transfer import bind_secondary, check_zone, parse_peer, read_key
+from sfs.export.transfer import check_zone
 from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, in_force, one_purpose
 from sfs.lists.mandatory_file import read_mandatory
 from sfs.sources.config import load_config
@@ -29,6 +33,12 @@ MAX_EXEMPT: Final = 256
 _BIND: Final = "bind"
 _PURPOSE: Final = click.Choice([str(one) for one in Purpose])
 OUT: Final = click.Path(dir_okay=False, path_type=Path)
+_RELOAD: Final = click.option(
+    "--reload",
+    "pid_file",
+    type=OUT,
+    help="Tell the server whose process id this file has: named, knotd, unbound, squid.",
+)
 
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,9 +57,10 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--most", type=click.IntRange(1), default=MOST, show_default=True, help="Entries at most."),
         click.option("--accept-change", is_flag=True, help="Take more changes at once than a fifth of the list."),
         click.option("--serial", type=click.IntRange(1, 4294967295), help="Of this version. Default: by the day."),
-        click.option("--zone-file", type=OUT, help="For bind: where the zone stands (--format rpz)."),
-        click.option("--primary", metavar="ADDRESS@PORT", help="For bind: who hands the zone out."),
-        click.option("--key-file", type=OUT, help="For bind: the key of transfers."),
+        click.option("--zone-file", type=OUT, help="Of --format rpz: print how bind, unbound, knot or pdns loads it."),
+        click.option("--primary", metavar="ADDRESS@PORT", help="The same for bind and pdns: who hands the zone out."),
+        click.option("--key-file", type=OUT, help="The key of transfers."),
+        _RELOAD,
     ):
         function = option(function)
     return function
@@ -72,33 +83,39 @@ def export(lists: tuple[str, ...], engine: str | None, **arguments: Any) -> int:
             for line in sorted(lines_of(file)):
                 click.echo(line)
         return 0
+    keep_no_core()  # before anything is read: the purpose stands in the list
     found = [_read(name, arguments, own["purpose"]) for name in lists]
     purpose = one_purpose(found)
-    if purpose.confidential:
-        _keep_no_core()
-    if engine == _BIND:
-        _write_bind(purpose, own)
-        return 0
     own["told"] = told_by(load_config(arguments["config"])) if arguments["config"] else ""
+    source = Source(own["zone_file"], own["primary"], own["key_file"])
+    if engine == _BIND or source:
+        zone = check_zone(own["zone"] or f"{purpose}.rpz")
+        write_loading(engine, purpose, zone, source, tuple(_networks(own["exempt"])), own["told"], own["out"])
+        return 0
     return _write(ENGINES[engine], purpose, found, own)
 
 
 @click.command("rollback")
 @click.argument("out", type=OUT)
-def rollback(out: Path) -> None:
+@_RELOAD
+def rollback(out: Path, pid_file: Path | None) -> None:
     """Put the version of before back at OUT, under a new serial. A second time takes that back."""
+    keep_no_core()
     version = outputs.read_version(out)
-    if version is not None and _is_secret(version.purpose):
-        outputs.check_secret_file(out)
+    if version is not None:
+        check_output(Purpose(version.purpose), out)
+    if pid_file is not None:
+        check_server(pid_file)
     serial = outputs.roll_back(out, datetime.now(UTC).date())
     click.echo(f"{out}: the version of before is back, serial {serial}", err=True)
+    if pid_file is not None:
+        reload(pid_file)
 
 
 def _write(engine: Engine, purpose: Purpose, found: list[MandatoryList], own: Mapping[str, Any]) -> int:
     today = datetime.now(UTC).date()
     out: Path | None = own["out"]
-    if purpose.confidential:
-        _check_secret(engine, out, own["diff"])
+    _check_secret(engine, purpose, out, own["diff"])
     before = _before(own["against"] or out, purpose)
     report = Report()
     kept = [_in_force(one, today, report) for one in found]
@@ -107,11 +124,14 @@ def _write(engine: Engine, purpose: Purpose, found: list[MandatoryList], own: Ma
     serial = own["serial"] or outputs.next_serial(
         max([one.serial for one in found] + ([before.serial] if before else [])), today
     )
+    if len(kept) > 1:
+        kept = [tuple(replace(one, list=of.name) for one in part) for of, part in zip(found, kept, strict=True)]
     order = _order(engine, purpose, tuple(one for part in kept for one in part), serial, own)
-    text = "".join(f"{line}\n" for line in engine.write(order, sift(engine, order, report, found[0].name)))
+    sifted = sift(engine, order, report, found[0].name)
+    text = "".join(f"{line}\n" for line in engine.write(order, sifted))
     for line in report.text():
         click.echo(line, err=True)
-    return _deliver(text, before, out, purpose, serial, own)
+    return _deliver(text, before, out, purpose, serial, sifted.empty, own)
 
 
 def _in_force(one: MandatoryList, today: date, report: Report) -> tuple[MandatoryEntry, ...]:
@@ -121,7 +141,13 @@ def _in_force(one: MandatoryList, today: date, report: Report) -> tuple[Mandator
 
 
 def _deliver(
-    text: str, before: outputs.Version | None, out: Path | None, purpose: Purpose, serial: int, own: Mapping[str, Any]
+    text: str,
+    before: outputs.Version | None,
+    out: Path | None,
+    purpose: Purpose,
+    serial: int,
+    empty: bool,
+    own: Mapping[str, Any],
 ) -> int:
     if before is not None:
         if serial <= before.serial:
@@ -133,15 +159,19 @@ def _deliver(
             click.echo(f"{out}: nothing changed, serial {before.serial}", err=True)
             return 0
         if not own["accept_change"]:
-            outputs.check_change(change)
+            outputs.check_change(change, empty=empty)
     elif own["diff"]:
         raise SfsError("no version to compare with", mend="name it with -o or --against")
     if out is None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return 0
+    if own["pid_file"] is not None:
+        check_server(own["pid_file"])
     outputs.put(out, text)
     click.echo(f"{out}: serial {serial}; back with `sfs lists rollback {out}`", err=True)
+    if own["pid_file"] is not None:
+        reload(own["pid_file"])
     return 0
 
 
@@ -166,22 +196,6 @@ def _order(
     if cannot := engine.cannot(order):
         raise SfsError(f"{engine.name} cannot be told: {cannot}", mend="leave it out, or take another program")
     return order
-
-
-def _write_bind(purpose: Purpose, own: Mapping[str, Any]) -> None:
-    zone = check_zone(own["zone"] or f"{purpose}.rpz")
-    file, primary, key_file = own["zone_file"], own["primary"], own["key_file"]
-    if (file is None) == (primary is None) or (primary is None) != (key_file is None):
-        raise SfsError("where does the zone come from?", mend="say --zone-file, or --primary and --key-file")
-    if file is not None and purpose.confidential:
-        outputs.check_secret_file(file)
-    key = None if key_file is None else read_key(key_file, f"{zone}-key")
-    lines = bind_secondary(zone, file or parse_peer(primary), key, secret=purpose.confidential)
-    text = "".join(f"{line}\n" for line in lines)
-    if own["out"] is None:
-        click.echo(text, nl=False)
-    else:
-        outputs.put(own["out"], text)
 
 
 def _before(path: Path | None, purpose: Purpose) -> outputs.Version | None:
@@ -218,27 +232,12 @@ def _read_file(path: Path, purpose: Purpose | None) -> MandatoryList:
         raise SfsError(f"cannot be read: {fault.strerror}", Where(str(path)), "look who may read it") from None
 
 
-def _check_secret(engine: Engine, out: Path | None, diff: bool) -> None:
-    if not engine.secret:
+def _check_secret(engine: Engine, purpose: Purpose, out: Path | None, diff: bool) -> None:
+    if purpose.confidential and not engine.secret:
         secret = ", ".join(one.name for one in ENGINES.values() if one.secret)
         raise SfsError(f"a confidential list is never written as {engine.name}", mend=f"take one of {secret}")
-    if out is not None:
-        outputs.check_secret_file(out)
-    elif not diff:
-        outputs.check_secret_stream(sys.stdout.fileno())
-
-
-def _is_secret(purpose: str) -> bool:
-    return purpose in {str(one) for one in Purpose if one.confidential}
-
-
-def _keep_no_core() -> None:
-    """A crash leaves no image of a confidential list behind."""
-    try:
-        import resource
-    except ImportError:  # another system
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if out is not None or not diff:
+        check_output(purpose, out)
 
 
 def _addresses(texts: Iterable[str]) -> Iterable[Address]:
@@ -253,7 +252,10 @@ def _networks(texts: tuple[str, ...]) -> Iterable[Network]:
         raise SfsError(f"more than {MAX_EXEMPT} networks", mend="join them")
     for text in texts:
         try:
-            yield ipaddress.ip_network(text)
+            network = ipaddress.ip_network(text)
+            if network.version == 6 and network.network_address.ipv4_mapped is not None:
+                raise ValueError  # seen by no resolver: they know these clients by IPv4
+            yield network
         except ValueError:
             raise SfsError(f"--exempt {text[:80]!r} is no network", mend="write it as 192.0.2.0/24") from None
 

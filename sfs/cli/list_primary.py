@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from sfs.cli.confidential import check_output
 from sfs.errors import SfsError, Where
 from sfs.export import outputs
 from sfs.export.transfer import Primary, bind_primary, knot_primary, parse_peer, read_key
@@ -37,9 +38,8 @@ def primary(
     if engine == "knot" and not secondaries:
         raise SfsError("no secondary that may ask", mend="say --to ADDRESS")
     folder = folder or zone_file.absolute().parent
-    if Purpose(version.purpose).confidential:
-        outputs.check_secret_file(zone_file)
-        outputs.check_secret_file(folder / "journal")
+    for kept in (zone_file, folder / "journal"):
+        check_output(Purpose(version.purpose), kept)
     found = Primary(
         version.zone,
         zone_file,

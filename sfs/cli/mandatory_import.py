@@ -7,6 +7,7 @@ from typing import BinaryIO, Final
 
 import click
 
+from sfs.cli.confidential import check_output, keep_no_core
 from sfs.errors import SfsError, Where
 from sfs.export import outputs
 from sfs.lists.bodies import FORMATS, Body, guess, read_body
@@ -21,8 +22,8 @@ def import_mandatory(
     file: Path, purpose: Purpose, format_: str | None, name: str | None, out: Path | None, any_query: bool
 ) -> int:
     """Write the list in `file` (- for standard input) to `out`, or print it. Exit 1 where a line was refused."""
-    if purpose.confidential:
-        _check_secret(out)
+    keep_no_core()
+    check_output(purpose, out)
     if format_ is not None and format_ not in FORMATS:
         raise SfsError(f"a mandatory list is not read as {format_}", mend=f"take one of {', '.join(FORMATS)}")
     shown = name or (file.name if str(file) != "-" else "standard input")
@@ -62,13 +63,6 @@ def _serial_at(out: Path | None, purpose: Purpose) -> int:
         what = f"the list there has the purpose {before.purpose}, which cannot become {purpose}"
         raise SfsError(what, Where(str(out)), "write it to another place, as another list")
     return before.serial
-
-
-def _check_secret(out: Path | None) -> None:
-    if out is None:
-        outputs.check_secret_stream(sys.stdout.fileno())
-    else:
-        outputs.check_secret_file(out)
 
 
 def _say(body: Body, found: MandatoryList) -> None:

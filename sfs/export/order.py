@@ -58,6 +58,11 @@ class Sifted:
     hosts: tuple[str, ...] = field(repr=False)
     others: tuple[MandatoryEntry, ...] = field(repr=False)
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing but the canary."""
+        return not (self.trees or self.others or set(self.hosts) - {CANARY})
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -76,13 +81,13 @@ class Engine:
 
 
 def sift(engine: Engine, order: Order, report: Report, name: str) -> Sifted:
-    """What `engine` is told of the order; the rest goes to the report. `name`: of the list, for its lines."""
+    """What `engine` is told of the order; the rest goes to the report. `name`: of the list of entries that say none."""
     trees: dict[str, MandatoryEntry] = {}
     hosts: dict[str, MandatoryEntry] = {}
     others: list[MandatoryEntry] = []
     for one in order.entries:
         reason = engine.left_out(one, order) or ("" if engine.method in one.methods else "its methods leave this out")
-        place = f"{name}:{one.line}"
+        place = f"{one.list or name}:{one.line}"
         if reason:
             report.add(f"left out: {reason}", place)
             continue

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from sfs.errors import SfsError, Where
+from sfs.lists.mandatory import Purpose
 from sfs.lists.private import write_atomically
 
 MAX_OUTPUT: Final = 2_000_000_000  # bytes
+MAX_SERIAL: Final = 4_294_967_295  # RFC 1982, 32 bits
 FREE_CHANGES: Final = 100  # lines that may always change, however short a list is
 MOST_CHANGED: Final = 0.2  # of the lines; more is a list that went wrong until somebody looked
 _MEMORY: Final = frozenset({"tmpfs", "ramfs"})
@@ -69,13 +71,15 @@ def read_version(path: Path) -> Version | None:
     except OSError as fault:
         raise SfsError(f"cannot be read: {fault.strerror}", Where(str(path)), "look who may read it") from None
     found = _HEAD.search(text)
-    if found is None:
+    if found is None or found[1] not in {str(one) for one in Purpose}:
         raise SfsError("no output of SFS", Where(str(path)), "name another file, or move this one away")
     return Version(text, found[1], found[2], int(found[3]))
 
 
 def next_serial(before: int, today: date) -> int:
-    """A serial greater than `before`, by the day: 2026112801."""
+    """A serial greater than `before`, by the day: 2026112801. SfsError past the last there is."""
+    if before >= MAX_SERIAL:
+        raise SfsError(f"no serial above {before}", mend="write it to another place, as a new zone")
     return max(int(f"{today:%Y%m%d}01"), before + 1)
 
 
@@ -85,8 +89,10 @@ def difference(before: Version, text: str) -> Difference:
     return Difference(tuple((old - new).elements()), tuple((new - old).elements()), old.total())
 
 
-def check_change(found: Difference) -> None:
-    """SfsError where more changes than a day brings."""
+def check_change(found: Difference, *, empty: bool = False) -> None:
+    """SfsError where more changes than a day brings. `empty`: nothing of the list is left, however short it was."""
+    if empty and found.size:
+        raise SfsError("nothing of the list would be left", mend="look at it with --diff, then say --accept-change")
     if found.size > max(FREE_CHANGES, MOST_CHANGED * found.whole):
         what = f"{len(found.removed):,} lines would go and {len(found.added):,} come, of {found.whole:,}"
         raise SfsError(what, mend="look at it with --diff, then say --accept-change")

@@ -19,7 +19,7 @@ from sfs.text.address import Address, parse_address
 
 ALGORITHM: Final = "hmac-sha256"
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
-_PATH: Final = re.compile(r'[^"\s\\;{}#]+')
+_PATH: Final = re.compile(r"""[^'"\s\\;{}#]+""")
 _KEY_LINE: Final = re.compile(r"hmac-sha256:([a-z0-9.-]{1,63}):([A-Za-z0-9+/]{43,88}={0,2})")
 
 
@@ -89,7 +89,7 @@ def bind_secondary(zone: str, source: Path | Peer, key: Key | None, *, secret: b
     by transfer and is confidential is kept in memory alone."""
     yield f"# options {{ {bind_policy([zone])} }};"
     if isinstance(source, Path):
-        yield f'zone "{zone}" {{ type primary; file "{_path(source)}"; check-names ignore; {_CLOSED} }};'
+        yield f'zone "{zone}" {{ type primary; file "{quoted_path(source)}"; check-names ignore; {_CLOSED} }};'
         return
     assert key is not None
     yield from _bind_key(key)
@@ -110,7 +110,7 @@ def bind_policy(zones: Sequence[str]) -> str:
 
 def bind_primary(primary: Primary) -> Iterator[str]:
     """The whole named.conf of a hidden primary."""
-    key, folder = primary.key, _path(primary.folder)
+    key, folder = primary.key, quoted_path(primary.folder)
     yield from _bind_key(key)
     yield "options {"
     yield f'  directory "{folder}"; pid-file "{folder}/named.pid"; session-keyfile "{folder}/session.key";'
@@ -124,7 +124,7 @@ def bind_primary(primary: Primary) -> Iterator[str]:
     yield "controls { };"
     yield "logging { category queries { null; }; category xfer-out { null; }; category security { null; }; };"
     yield f'zone "{primary.zone}" {{'
-    yield f'  type primary; file "{_path(primary.file)}"; journal "{folder}/{primary.zone}.jnl";'
+    yield f'  type primary; file "{quoted_path(primary.file)}"; journal "{folder}/{primary.zone}.jnl";'
     yield "  check-names ignore; ixfr-from-differences yes; max-journal-size 64m; masterfile-format text;"
     yield f'  allow-query {{ key "{key.name}"; }}; allow-transfer {{ key "{key.name}"; }};'
     told = " ".join(f'{one.address} port {one.port} key "{key.name}";' for one in primary.secondaries)
@@ -134,7 +134,7 @@ def bind_primary(primary: Primary) -> Iterator[str]:
 
 def knot_primary(primary: Primary) -> Iterator[str]:
     """The whole knot.conf of a hidden primary, which needs a secondary that may ask."""
-    key, folder = primary.key, _path(primary.folder)
+    key, folder = primary.key, quoted_path(primary.folder)
     yield "server:"
     yield f'    rundir: "{folder}"'
     yield f"    listen: {primary.listen.address}@{primary.listen.port}"
@@ -159,7 +159,7 @@ def knot_primary(primary: Primary) -> Iterator[str]:
     yield f"    address: [ {', '.join(sorted({str(one.address) for one in primary.secondaries}))} ]"
     yield "zone:"
     yield f"  - domain: {primary.zone}."
-    yield f'    file: "{_path(primary.file)}"'
+    yield f'    file: "{quoted_path(primary.file)}"'
     yield "    acl: transfer"
     yield "    module: mod-queryacl/secondaries"
     yield f"    notify: [ {', '.join(f'secondary{n}' for n, _ in enumerate(primary.secondaries))} ]"
@@ -174,8 +174,9 @@ def _bind_key(key: Key) -> Iterator[str]:
     yield f'key "{key.name}" {{ algorithm {ALGORITHM}; secret "{key.secret}"; }};'
 
 
-def _path(path: Path) -> str:
-    """A path as it may stand in quotes. SfsError for one with quotes, blanks and the like."""
-    if not _PATH.fullmatch(str(path)):
-        raise SfsError("a path with blanks, quotes or brackets", Where(str(path)), "name another folder")
-    return str(path.absolute())
+def quoted_path(path: Path) -> str:
+    """A path, absolute, as it may stand in quotes. SfsError for one with quotes, blanks and the like."""
+    whole = str(path.absolute())
+    if not _PATH.fullmatch(whole):
+        raise SfsError("a path with blanks, quotes or brackets", Where(whole), "name another folder")
+    return whole

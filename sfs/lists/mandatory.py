@@ -10,6 +10,7 @@ Three rules hold for every such list, whoever hands it out:
     approval  a public suffix, and a site so large that an error is felt by everybody, needs two people by name
 """
 
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -78,7 +79,8 @@ _OF_PAGES: Final = frozenset({Method.URL})
 @dataclass(frozen=True, slots=True)
 class MandatoryEntry:
     """One entry. `keys`: of the query, for url-query-keys, else (); `approved`: who approved it, by name; `line`: where
-    it stands in its list. Its text is in no repr, so that no traceback holds it."""
+    it stands in its list; `list`: which that is, where several become one output. Its text is in no repr, so that no
+    traceback holds it."""
 
     entry: Entry = field(repr=False)
     purpose: Purpose
@@ -92,6 +94,7 @@ class MandatoryEntry:
     status: Status = Status.ACTIVE
     approved: tuple[str, ...] = ()
     line: int = 0
+    list: str = ""
 
     @property
     def unit(self) -> str:
@@ -194,12 +197,17 @@ def _not_in_force(one: MandatoryEntry, today: date, is_large: Callable[[Entry], 
         return f"{one.status}, not in force"
     if one.expires and one.expires < today:
         return "expired, not in force"
-    if len(set(one.approved)) < 2:
+    if len({_person(name) for name in one.approved}) < 2:
         if not is_address(one.entry.host) and is_public_suffix(one.entry.host):
             return "a public suffix without a second approval, not in force"
         if is_large(one.entry):
             return "a very large site without a second approval, not in force"
     return ""
+
+
+def _person(name: str) -> str:
+    """A name as it tells people apart: nobody is two by capitals, blanks or wide letters."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def one_purpose(lists: Iterable[MandatoryList]) -> Purpose:

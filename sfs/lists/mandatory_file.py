@@ -62,7 +62,8 @@ def _plain(rows: Iterable[tuple[int, bytes]], name: str, purpose: Purpose) -> It
         except UnicodeDecodeError:
             raise RuleError("bytes that are not UTF-8", where, "save the list as UTF-8") from None
         except RuleError as fault:
-            raise RuleError("a line that is no entry", fault.where, "`sfs lists check` says why") from None
+            mend = "look at that line" if purpose.confidential else "`sfs lists check` says why"
+            raise RuleError("a line that is no entry", fault.where, mend) from None
         if entry is not None:
             yield MandatoryEntry(entry, purpose, methods_of(entry), line=number)
 
@@ -74,7 +75,7 @@ def _with_header(header: bytes, rows: Iterable[tuple[int, bytes]], name: str, pu
     if purpose is not None and purpose is not own:
         raise RuleError(f"the list has the purpose {own}, which cannot become {purpose}", where, "leave --purpose out")
     serial = head.get("serial", 0)
-    if not isinstance(serial, int) or not 0 <= serial < 1 << 32:
+    if type(serial) is not int or not 0 <= serial < 1 << 32:  # true is an int too
         raise RuleError("a serial is a number below 4294967296", where, "mend it")
     entries = []
     for number, line in rows:
@@ -83,7 +84,8 @@ def _with_header(header: bytes, rows: Iterable[tuple[int, bytes]], name: str, pu
         if line.strip():
             entries.append(entry_of(_object(line, place), own, number, place))
     title = head.get("list")
-    return MandatoryList(title[:80] if isinstance(title, str) and title else name, own, tuple(entries), serial)
+    shown = title[:80] if isinstance(title, str) and title.isprintable() else ""  # on terminals, in reports
+    return MandatoryList(shown or name, own, tuple(entries), serial)
 
 
 def entry_of(row: Mapping[str, Any], purpose: Purpose, line: int, where: Where) -> MandatoryEntry:
@@ -130,7 +132,7 @@ def entry_from(unit: Unit, row: Mapping[str, Any], where: Where) -> Entry:
     text, port = row.get(field), row.get("port")
     if not isinstance(text, str) or not text or len(text) > MAX_LINE or any(c.isspace() for c in text):
         raise RuleError(f"an entry of this unit has a {field}", where, "write it without blanks")
-    if port is not None and (not isinstance(port, int) or not 0 < port < 65536):
+    if port is not None and (type(port) is not int or not 0 < port < 65536):
         raise RuleError("a port is a number, 1 to 65535", where, "mend it")
     if unit <= Unit.HOST and (set("/?#@\\%") & set(text) or text.count(":") == 1):
         raise RuleError("no name or address of a host", where, "write the name alone, and the port into port")
@@ -211,7 +213,7 @@ def _word[T: (Purpose, Method, Status)](value: Any, kind: type[T], where: Where,
 def _texts(value: object, where: Where, key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > MAX_APPROVALS or not all(isinstance(one, str) for one in value):
         raise RuleError(f"{key} is a short list of texts", where, 'write it as ["a", "b"]')
-    return tuple(one for one in value if one)
+    return tuple(one for one in value if one.strip())
 
 
 def _date(value: object, where: Where, key: str) -> date | None:

@@ -168,6 +168,68 @@ def test_what_is_imported_keeps_its_purpose(tmp_path):
     assert json.loads(out.read_text().splitlines()[0])["serial"] == first + 1
 
 
+def test_entries_are_named_by_the_list_in_which_they_stand(listed, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("a.example\nb.example/x\n")
+    said = run("export", "--format", "rpz", listed, other, "--nxdomain")[1]
+    assert f"({listed}:3, {other}:2)" in said
+
+
+def test_a_list_that_would_be_empty_waits_for_somebody(listed, tmp_path):
+    out = tmp_path / "policy.zone"
+    export = ("export", "--format", "rpz", listed, "--nxdomain", "-o", out)
+    run(*export)
+    listed.write_text("# nothing\n")
+    with pytest.raises(SfsError, match="nothing of the list would be left"):
+        run(*export)
+    assert "host.example" in out.read_text()
+    run(*export, "--accept-change")
+    assert "host.example" not in out.read_text() and "canary.sfs.example" in out.read_text()
+
+
+def test_no_process_is_told_that_is_no_server(listed, tmp_path):
+    out, pid = tmp_path / "policy.zone", tmp_path / "pid"
+    export = ("export", "--format", "rpz", listed, "--nxdomain", "-o", out, "--reload", pid)
+    for text in (str(os.getpid()), "1", "-1", "0", "x", "999999999", "9" * 1000):
+        pid.write_text(text)
+        with pytest.raises(SfsError, match=r"no process id|is none of them"):
+            run(*export)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("resolver", "word"), [("unbound", "zonefile: "), ("knot", "policy.rpz("), ("pdns", "rpzFile(")]
+)
+def test_resolvers_are_told_how_a_zone_is_loaded(listed, tmp_path, resolver, word):
+    out, zone = tmp_path / "lines", tmp_path / "policy.zone"
+    load = ("export", "--format", resolver, listed, "--zone-file", zone, "--exempt", "2001:db8::/32")
+    run(*load, "-o", out)
+    assert word in out.read_text() and str(zone) in out.read_text() and "tree.example" not in out.read_text()
+    beside = tmp_path / "lines.exempt"
+    assert beside.exists() == (resolver == "unbound")
+    if resolver == "unbound":
+        assert "32.zz.db8.2001.rpz-client-ip CNAME rpz-passthru.\n" in beside.read_text()
+        with pytest.raises(SfsError, match="say -o"):
+            run(*load)
+    with pytest.raises(SfsError, match="loads no zone"):
+        run("export", "--format", "squid", listed, "--zone-file", zone)
+
+
+def test_a_recursor_takes_the_zone_by_transfer_and_who_knows_no_key_does_not(listed, tmp_path):
+    come = ("--primary", "2001:db8::1@5354", "--key-file", tmp_path / "key")
+    text = run("export", "--format", "pdns", listed, *come)[0]
+    assert 'rpzPrimary("[2001:db8::1]:5354", "policy.rpz"' in text and "tsigsecret" in text
+    for resolver in ("unbound", "knot"):
+        with pytest.raises(SfsError, match="no transfer with a key"):
+            run("export", "--format", resolver, listed, *come)
+
+
+@pytest.mark.parametrize("network", ["::ffff:192.0.2.0/120", "192.0.2.1/24", "x"])
+def test_networks_that_no_resolver_sees_are_refused(listed, network):
+    with pytest.raises(SfsError, match="is no network"):
+        run("export", "--format", "rpz", listed, "--nxdomain", "--exempt", network)
+
+
 def test_bind_is_told_where_the_zone_comes_from(listed, tmp_path):
     text, _, _ = run("export", "--format", "bind", listed, "--zone-file", "/run/sfs/policy.zone")
     assert 'response-policy { zone "policy.rpz" policy given log no' in text and '"/run/sfs/policy.zone"' in text

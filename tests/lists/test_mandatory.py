@@ -125,7 +125,7 @@ def test_expired_and_withdrawn_entries_drop_out_with_a_notice():
     ],
 )
 def test_suffixes_and_very_large_sites_need_a_second_name(row):
-    for approved in ([], ["one"], ["one", "one"]):
+    for approved in ([], ["one"], ["one", "one"], ["A. One", "ａ.one "], ["one", " "]):
         hosts, counts = kept({**row, "approved": approved})
         assert hosts == [] and sum(counts.values()) == 1
     assert kept({**row, "approved": ["one", "two"]})[1] == {}

@@ -7,25 +7,31 @@ from sfs.export.order import TTL, Engine, Order, Sifted, a_name, lua_text
 from sfs.export.told import ERROR_CODES
 from sfs.lists.mandatory import CANARY, Method
 
-_CODE: Final = """\
-local ffi, kres = require('ffi'), require('kres')
+# Whether who asks is of one of some networks; a question of the resolver's own has nobody who asks.
+SUBNET: Final = """\
+local ffi = require('ffi')
+local function subnet(text)
+  local bytes = ffi.new('char[16]')
+  return { ffi.C.kr_straddr_family(text), bytes, ffi.C.kr_straddr_subnet(bytes, text) }
+end
+local function is_in(networks, req)
+  local client = req.qsource.addr
+  if client == nil then return false end
+  for _, one in ipairs(networks) do
+    if one[1] == client:family() and ffi.C.kr_bitcmp(one[2], client:ip(), one[3]) == 0 then return true end
+  end
+  return false
+end"""
+_NAMES: Final = """\
+local kres = require('kres')
 local function names(text)
   local found = {}
   for name in text:gmatch('%S+') do found[kres.str2dname(name)] = true end
   return found
-end
-local function subnet(text)
-  local bytes = ffi.new('char[16]')
-  return { ffi.C.kr_straddr_family(text), bytes, ffi.C.kr_straddr_subnet(bytes, text) }
 end"""
 _RULE: Final = """\
 policy.add(function (req, query)
-  local client = req.qsource.addr
-  if client ~= nil then
-    for _, one in ipairs(exempt) do
-      if one[1] == client:family() and ffi.C.kr_bitcmp(one[2], client:ip(), one[3]) == 0 then return nil end
-    end
-  end
+  if is_in(exempt, req) then return nil end
   local name = query:name()
   if name == canary then return serial end
   if hosts[name] then return blocked end
@@ -52,7 +58,8 @@ end"""
 def write(order: Order, sifted: Sifted) -> Iterator[str]:
     """The lines, to be named with `dofile` in kresd.conf."""
     yield order.head("--")
-    yield _CODE
+    yield SUBNET
+    yield _NAMES
     yield f"local exempt = {{ {', '.join(f"subnet('{one}')" for one in order.exempt)} }}"
     yield "local hosts = names[["
     yield from (name for name in sifted.hosts if name != CANARY)

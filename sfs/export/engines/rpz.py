@@ -15,16 +15,18 @@ from sfs.match.entry import Unit
 
 MAX_NAME: Final = 253
 # Secondaries look every 5 minutes where no NOTIFY comes, and keep the last good list for 4 weeks.
-TIMES: Final = "300 60 2419200 60"
+# (SOA: refresh, retry, expire, negative TTL.)
+HEAD_OF_ZONE: Final = f"""\
+$TTL {TTL}
+@ IN SOA localhost. nobody.invalid. {{serial}} 300 60 2419200 60
+@ IN NS localhost."""
 
 
 def write(order: Order, sifted: Sifted) -> Iterator[str]:
     """The zone file."""
     yield order.head(";")
-    yield f"$TTL {TTL}"
     yield f"$ORIGIN {order.zone}."
-    yield f"@ IN SOA localhost. nobody.invalid. {order.serial} {TIMES}"
-    yield "@ IN NS localhost."
+    yield from HEAD_OF_ZONE.format(serial=order.serial).splitlines()
     for network in order.exempt:
         yield f"{client_name(network)} CNAME rpz-passthru."
     data = [f"A {ip}" for ip in order.stop4] + [f"AAAA {ip}" for ip in order.stop6] or ["CNAME ."]

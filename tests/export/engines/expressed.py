@@ -8,11 +8,14 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from sfs.export import resolving
 from sfs.export.engines import ENGINES
 from sfs.export.order import Order, sift
+from sfs.export.resolving import Loading, exempt_zone
 from sfs.export.told import told
-from sfs.export.transfer import bind_policy, bind_secondary
+from sfs.export.transfer import bind_policy
 from sfs.lists.mandatory import Purpose, Report
 from sfs.lists.mandatory_file import read_mandatory
 from tests.export.engines import programs
@@ -37,12 +40,12 @@ type Start = Callable[[Path, Program], Program]
 
 
 def order(
-    *, exempt: bool, nxdomain: bool = False, lines: str = LIST, serial: int = SERIAL, zone: str = "policy.rpz"
+    *, exempt: bool, nxdomain: bool = False, lines: str = LIST, serial: int = SERIAL, client: str = EXEMPT
 ) -> Order:
     """An order for the list above."""
     found = read_mandatory(lines.encode().splitlines(keepends=True), "list.txt", Purpose.POLICY)
     stop = () if nxdomain else (ipaddress.ip_address(STOP4), ipaddress.ip_address(STOP6))
-    nets = (ipaddress.ip_network(f"{EXEMPT}/32"),) if exempt else ()
+    nets = (ipaddress.ip_network(client),) if exempt else ()
     return Order(Purpose.POLICY, "policy.rpz", serial, found.entries, stop, nets, "192.0.2.1:8080", TOLD)
 
 
@@ -61,27 +64,31 @@ def written(folder: Path, name: str, **how: object) -> Path:
     return file
 
 
+def loading(folder: Path, name: str, **how: Any) -> Path:
+    """A zone, and a file with the lines with which a resolver loads it."""
+    zone, lines = written(folder, "rpz", exempt=True, **how), folder / "loading"
+    what = Loading(Purpose.POLICY, "policy.rpz", zone, None, order(exempt=True, **how).exempt, folder / "exempt", TOLD)
+    (folder / "exempt").write_text("".join(f"{line}\n" for line in exempt_zone(what)))
+    lines.write_text("".join(f"{line}\n" for line in resolving.RESOLVERS[name](what)))
+    return lines
+
+
 def bind_rpz(folder: Path, world: Program, **how: object) -> Program:
-    file = written(folder, "rpz", exempt=True, **how)
-    lines = "\n".join(bind_secondary("policy.rpz", file, None, secret=False)) + "\n"
+    lines = loading(folder, "bind", **how).read_text()
     return programs.named(folder, world, bind_policy(["policy.rpz"]), lines)
 
 
 def unbound_rpz(folder: Path, world: Program, **how: object) -> Program:
-    file = written(folder, "rpz", exempt=True, **how)
-    lines = f'rpz:\n  name: "policy.rpz."\n  zonefile: "{file}"\n  rpz-log: no\n'
-    return programs.unbound(folder, world, lines, "respip iterator")
+    return programs.unbound(folder, world, f'include: "{loading(folder, "unbound", **how)}"\n', "respip iterator")
 
 
 def pdns_rpz(folder: Path, world: Program, **how: object) -> Program:
-    file = written(folder, "rpz", exempt=True, **how)
-    (folder / "policy.lua").write_text(f'rpzFile("{file}", {{ policyName = "policy.rpz" }})\n')
-    return programs.pdns(folder, world, f"lua-config-file={folder}/policy.lua\ndisable-packetcache=yes\n")
+    lines = f"lua-config-file={loading(folder, 'pdns', **how)}\ndisable-packetcache=yes\n"
+    return programs.pdns(folder, world, lines)
 
 
 def knot_rpz(folder: Path, world: Program, **how: object) -> Program:
-    file = written(folder, "rpz", exempt=True, **how)
-    return programs.kresd(folder, world, f"policy.add(policy.rpz(policy.DENY, '{file}', false))\n")
+    return programs.kresd(folder, world, f"dofile('{loading(folder, 'knot', **how)}')\n")
 
 
 def unbound_lines(folder: Path, world: Program, **how: object) -> Program:

@@ -1,13 +1,13 @@
 """A hidden primary as `sfs lists primary` configures it hands the zone to a BIND resolver: by AXFR, then by IXFR, to
 who has the key and to nobody else; an entry that is withdrawn opens, and comes back with the version of before."""
 
-import signal
 import subprocess
 from datetime import date
 
 import pytest
 
 from sfs.export import outputs
+from sfs.export.reload import reload
 from sfs.export.transfer import Key, Peer, Primary, bind_policy, bind_primary, bind_secondary, knot_primary, parse_peer
 from tests.export.engines import programs
 from tests.export.engines.expressed import output
@@ -60,6 +60,7 @@ def test_versions_come_by_transfer(engine, tmp_path, world):
     else:
         (serving / "knot.conf").write_text("\n".join(knot_primary(wanted)) + "\n")
         command = [program("knotd", "knot"), "-c", serving / "knot.conf"]
+    pid_file = serving / ("named.pid" if engine == "bind" else "knot.pid")
     with Serving(command, serving, port) as primary, secondary as resolver:
         assert "n7.example.policy.rpz." in transfer(port, "AXFR")
         assert "n7.example" not in transfer(port, "AXFR", key="")
@@ -67,14 +68,14 @@ def test_versions_come_by_transfer(engine, tmp_path, world):
         resolver.until("n7.example A", STOP4)
 
         export([name for name in NAMES if name != "n7.example"])
-        primary.process.send_signal(signal.SIGHUP)
+        reload(pid_file)
         resolver.until("n7.example A", UPSTREAM4)
         resolver.until("n8.example A", STOP4)
         difference = transfer(port, "IXFR=2026112801")
         assert "n7.example" in difference and "n8.example" not in difference
 
         assert outputs.roll_back(zone, TODAY) == 2026112803
-        primary.process.send_signal(signal.SIGHUP)
+        reload(pid_file)
         resolver.until("n7.example A", STOP4)
         resolver.until("canary.sfs.example TXT", "serial 2026112803")
     assert not [path for path in resolving.iterdir() if "n8.example" in path.read_text(errors="replace")]

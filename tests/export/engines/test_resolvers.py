@@ -37,3 +37,13 @@ def test_neighbours_are_what_they_were(running):
     for source in ("127.0.0.1", "::1"):
         answers = resolver.ask(*(f"{one} {kind}" for one in NEIGHBOURS for kind in TYPES), source=source)
         assert [one for one in answers if not one.upstream] == []
+
+
+@pytest.mark.parametrize("name", [name for name, row in table_rows().items() if name in RESOLVERS and row[6] == "yes"])
+def test_a_client_is_exempted_by_its_ipv6_address_too(name, world, tmp_path):
+    with RESOLVERS[name](tmp_path, world, client="::1") as resolver:
+        (listed,) = resolver.ask("tree.example A")
+        exempt = resolver.ask("tree.example A", "a.tree.example AAAA", "host.example TXT", source="::1")
+        (again,) = resolver.ask("tree.example A")
+    assert listed.stopped and again.stopped
+    assert [one.upstream for one in exempt] == [True] * 3
