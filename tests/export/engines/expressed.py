@@ -75,40 +75,42 @@ def loading(folder: Path, name: str, **how: Any) -> Path:
 
 def bind_rpz(folder: Path, world: Program, **how: object) -> Program:
     lines = loading(folder, "bind", **how).read_text()
-    return programs.named(folder, world, bind_policy(["policy.rpz"]), lines)
+    return programs.named(folder, world, bind_policy(["policy.rpz"]), lines).with_list()
 
 
 def unbound_rpz(folder: Path, world: Program, **how: object) -> Program:
-    return programs.unbound(folder, world, f'include: "{loading(folder, "unbound", **how)}"\n', "respip iterator")
+    return programs.unbound(
+        folder, world, f'include: "{loading(folder, "unbound", **how)}"\n', "respip iterator"
+    ).with_list()
 
 
 def pdns_rpz(folder: Path, world: Program, **how: object) -> Program:
     lines = f"lua-config-file={loading(folder, 'pdns', **how)}\ndisable-packetcache=yes\n"
-    return programs.pdns(folder, world, lines)
+    return programs.pdns(folder, world, lines).with_list()
 
 
 def knot_rpz(folder: Path, world: Program, **how: object) -> Program:
-    return programs.kresd(folder, world, f"dofile('{loading(folder, 'knot', **how)}')\n")
+    return programs.kresd(folder, world, f"dofile('{loading(folder, 'knot', **how)}')\n").with_list()
 
 
 def unbound_lines(folder: Path, world: Program, **how: object) -> Program:
-    return programs.unbound(folder, world, f'include: "{written(folder, "unbound", exempt=True, **how)}"\n')
+    return programs.unbound(folder, world, f'include: "{written(folder, "unbound", exempt=True, **how)}"\n').with_list()
 
 
 def knot_lua(folder: Path, world: Program, **how: object) -> Program:
-    return programs.kresd(folder, world, f"dofile('{written(folder, 'knot', exempt=True, **how)}')\n")
+    return programs.kresd(folder, world, f"dofile('{written(folder, 'knot', exempt=True, **how)}')\n").with_list()
 
 
 def pdns_lua(folder: Path, world: Program, **how: object) -> Program:
-    return programs.pdns(folder, world, f"lua-dns-script={written(folder, 'pdns', exempt=True, **how)}\n")
+    return programs.pdns(folder, world, f"lua-dns-script={written(folder, 'pdns', exempt=True, **how)}\n").with_list()
 
 
 def dnsmasq_lines(folder: Path, world: Program, **how: object) -> Program:
-    return programs.dnsmasq(folder, world, f"conf-file={written(folder, 'dnsmasq', exempt=False, **how)}\n")
+    return programs.dnsmasq(folder, world, f"conf-file={written(folder, 'dnsmasq', exempt=False, **how)}\n").with_list()
 
 
 def hosts_file(folder: Path, world: Program, **how: object) -> Program:
-    return programs.dnsmasq(folder, world, f"addn-hosts={written(folder, 'hosts', exempt=False, **how)}\n")
+    return programs.dnsmasq(folder, world, f"addn-hosts={written(folder, 'hosts', exempt=False, **how)}\n").with_list()
 
 
 # Each resolver with its output; the first word is the --format.

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from sfs.lists.mandatory import CANARY
+
 WAIT = 60  # seconds for a program to answer
 UPSTREAM4, UPSTREAM6 = "198.51.100.1", "2001:db8:1::1"
 STOP4, STOP6 = "192.0.2.80", "2001:db8::80"
@@ -69,7 +71,11 @@ class Answer:
 
 
 class Program:
-    """A DNS server that runs. `command` starts it in the foreground; `port` answers at 127.0.0.1 and ::1."""
+    """A DNS server that runs. `command` starts it in the foreground; `port` answers at 127.0.0.1 and ::1. It is ready
+    when it answers `ready`, and where it is `listing` not with what the world says of that name: BIND answers before
+    its policy zone is in force."""
+
+    listing = False
 
     def __init__(self, command: Sequence[object], folder: Path, port: int, ready: str = "other.example") -> None:
         self.command, self.folder, self.port, self.ready = [str(word) for word in command], folder, port, ready
@@ -124,7 +130,14 @@ class Program:
 
     def _answers(self) -> bool:
         found = dig(self.port, [f"{self.ready} A"], timeout=1)
-        return len(found) == 1 and found[0].status in ("NOERROR", "NXDOMAIN")
+        if len(found) != 1 or found[0].status not in ("NOERROR", "NXDOMAIN"):
+            return False
+        return not (self.listing and found[0].upstream)
+
+    def with_list(self) -> "Program":
+        """The same, ready when the list is in force, which its canary shows."""
+        self.listing, self.ready = True, CANARY
+        return self
 
 
 def dig(
