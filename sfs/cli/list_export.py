@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from sfs.cli.common import config_options
-from sfs.cli.confidential import check_output, keep_no_core
+from sfs.cli.confidential import check_output
 from sfs.cli.list_files import STATE, config_of, in_force_list, lines_of, source_named
 from sfs.cli.list_loading import Source, write_loading
 from sfs.errors import SfsError, Where
@@ -23,6 +23,7 @@ from sfs.export.told import told_by
 from sfs.export.transfer import check_zone
 from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, in_force, one_purpose
 from sfs.lists.mandatory_file import read_mandatory
+from sfs.lists.private import keep_no_core
 from sfs.sources.config import load_config
 from sfs.sources.large import load_large
 from sfs.text.address import parse_address

@@ -99,6 +99,9 @@ def import_file(
     counted by its reason, each with its first line. With --purpose: a mandatory list as a body hands it out (a table,
     URLs, a zone) is made into the form that `sfs lists export` takes."""
     if purpose is not None:
+        if category or rating is not None or opens or only or report:
+            what = "--category, --rating, --opens, --only and --report are for lists of categories"
+            raise SfsError(what, mend="leave them out, or --purpose")
         return import_mandatory(file, Purpose(purpose), format_, name, out, any_query)
     if out is not None or any_query or str(file) == "-":
         raise SfsError("-o, - and --any-query are for mandatory lists", mend="say --purpose, or leave them out")

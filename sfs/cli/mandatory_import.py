@@ -7,13 +7,13 @@ from typing import BinaryIO, Final
 
 import click
 
-from sfs.cli.confidential import check_output, keep_no_core
+from sfs.cli.confidential import check_output
 from sfs.errors import SfsError, Where
 from sfs.export import outputs
 from sfs.lists.bodies import FORMATS, Body, guess, read_body
 from sfs.lists.mandatory import MandatoryList, Purpose
 from sfs.lists.mandatory_file import read_mandatory, write_mandatory
-from sfs.lists.private import write_private
+from sfs.lists.private import keep_no_core, write_private
 
 _START: Final = 1 << 16
 

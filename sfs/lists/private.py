@@ -1,11 +1,16 @@
 """Files and folders of ours, for their owner alone, written so that a crash leaves the old one or the new one."""
 
+import ctypes
 import os
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from sfs.errors import SfsError, Where
+
+_SET_DUMPABLE: Final = 4  # prctl(2)
 
 
 def make_private(folder: Path) -> None:
@@ -46,3 +51,17 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def keep_no_core() -> None:
+    """Let a crash of this process leave no image of its memory behind, where the system can be told so."""
+    try:
+        import resource
+    except ImportError:  # another system
+        return
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if sys.platform == "linux":
+        # Cores that go through a pipe heed no limit, but this; and nobody but root may look into the process.
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)

@@ -157,6 +157,24 @@ def test_a_body_is_imported_and_exported_through_pipes(tmp_path):
     assert SECRET not in again.stderr
 
 
+def test_no_crash_leaves_an_image_of_a_list_behind():
+    words = [sys.executable, "-m", "sfs", "lists", "import", "-", "--purpose", "child-protection"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(f"http://{SECRET}/\n".encode() * 5000)  # more than a pipe holds: all of it is being read
+        process.stdin.flush()
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        process.stdin.close()
+        assert SECRET in process.stdout.read().decode()
+    assert limits.partition("Max core file size")[2].split()[0] == "0"
+
+
+@pytest.mark.parametrize("more", [("--category", "adult"), ("--rating", "0"), ("--report", "r.json"), ("--only", "x")])
+def test_a_mandatory_list_takes_nothing_of_a_list_of_categories(listed, more):
+    with pytest.raises(SfsError, match="are for lists of categories"):
+        run("import", listed, "--purpose", "policy", *more)
+
+
 def test_what_is_imported_keeps_its_purpose(tmp_path):
     (tmp_path / "body.txt").write_text("http://a.example/x\n")
     out = tmp_path / "list.jsonl"
