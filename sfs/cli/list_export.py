@@ -36,9 +36,11 @@ _PURPOSE: Final = click.Choice([str(one) for one in Purpose])
 OUT: Final = click.Path(dir_okay=False, path_type=Path)
 _RELOAD: Final = click.option(
     "--reload",
-    "pid_file",
+    "pid_files",
     type=OUT,
-    help="Tell the server whose process id this file has: named, knotd, unbound, squid.",
+    multiple=True,
+    metavar="PID-FILE",
+    help="Tell the server whose process id this file has (named, knotd, unbound, squid). May be given again.",
 )
 
 
@@ -99,17 +101,17 @@ def export(lists: tuple[str, ...], engine: str | None, **arguments: Any) -> int:
 @click.command("rollback")
 @click.argument("out", type=OUT)
 @_RELOAD
-def rollback(out: Path, pid_file: Path | None) -> None:
+def rollback(out: Path, pid_files: tuple[Path, ...]) -> None:
     """Put the version of before back at OUT, under a new serial. A second time takes that back."""
     keep_no_core()
     version = outputs.read_version(out)
     if version is not None:
         check_output(Purpose(version.purpose), out)
-    if pid_file is not None:
+    for pid_file in pid_files:
         check_server(pid_file)
     serial = outputs.roll_back(out, datetime.now(UTC).date())
     click.echo(f"{out}: the version of before is back, serial {serial}", err=True)
-    if pid_file is not None:
+    for pid_file in pid_files:
         reload(pid_file)
 
 
@@ -167,12 +169,12 @@ def _deliver(
         sys.stdout.write(text)
         sys.stdout.flush()
         return 0
-    if own["pid_file"] is not None:
-        check_server(own["pid_file"])
+    for pid_file in own["pid_files"]:
+        check_server(pid_file)
     outputs.put(out, text)
     click.echo(f"{out}: serial {serial}; back with `sfs lists rollback {out}`", err=True)
-    if own["pid_file"] is not None:
-        reload(own["pid_file"])
+    for pid_file in own["pid_files"]:
+        reload(pid_file)
     return 0
 
 
