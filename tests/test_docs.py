@@ -1,7 +1,8 @@
 """README and the pages beside it, against the code: their commands run, their examples load, their tables are current.
 
-In README.md a block marked `sh` is run line by line, in one folder; `sh install` fetches packages and is run by
-test_packaging.py. A block that begins with `# name.ext` is that file. `python tests/test_docs.py` writes the tables.
+In README.md a block marked `sh` is run line by line, in one folder; `sh provider` in one that is in memory; `sh install`
+fetches packages and is run by test_packaging.py. A block that begins with `# name.ext` is that file.
+`python tests/test_docs.py` writes the tables.
 """
 
 import contextlib
@@ -9,10 +10,12 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -29,6 +32,7 @@ from sfs.core.decide import ROWS
 from sfs.core.facts import Https
 from sfs.core.verdict import Action, Verdict
 from sfs.errors import SfsError
+from sfs.export.outputs import in_memory
 from sfs.match.words import Place
 from sfs.proxy.pages import decision_code
 from sfs.sources.categories import load_categories
@@ -245,6 +249,21 @@ def test_the_explanation_shown_is_the_one_printed(folder):
 def test_the_import_shown_is_the_one_printed(folder):
     shown = next(block.text for block in BLOCKS if block.text.startswith("blockers: "))
     assert run("sfs lists import blockers.txt --rating 4 --report left.jsonl", folder).stdout == shown
+
+
+@pytest.mark.skipif(not in_memory(Path("/dev/shm")), reason="/dev/shm is no tmpfs here: the list would be on a disk")
+def test_the_first_day_of_a_provider_goes_as_written(folder):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        for name in ("body.txt", "next.txt"):
+            shutil.copy(folder / name, memory)
+        lines = [line for block in BLOCKS if block.mark == "sh provider" for line in block.text.splitlines()]
+        said = [run.__wrapped__(line, Path(memory)) for line in lines]  # a line that stands there twice is run twice
+        assert [done.stderr for done in said if done.returncode != 0] == []
+        zone = (Path(memory) / "policy.zone").read_text()
+        assert "gone.example A 192.0.2.80" in zone  # after the way back
+    words = "".join(done.stdout + done.stderr for done in said)
+    assert "left out: a unit of pages" in words and "4 lines go, 0 come" in words and "the version of before" in words
+    assert not re.search(r"(blocked|gone|shared)\.example", words)
 
 
 def test_explanations_say_what_their_section_says(folder):
