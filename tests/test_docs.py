@@ -1,7 +1,7 @@
 """README and the pages beside it, against the code: their commands run, their examples load, their tables are current.
 
-In README.md a block marked `sh` is run line by line, in one folder; `sh provider` in one that is in memory; `sh install`
-fetches packages and is run by test_packaging.py. A block that begins with `# name.ext` is that file.
+In README.md a block marked `sh` is run line by line, in one folder, `sh provider` in one in memory; `sh install` is run
+by test_packaging.py, since it fetches packages. A block that begins with `# name.ext` is that file.
 `python tests/test_docs.py` writes the tables.
 """
 
