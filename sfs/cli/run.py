@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,6 +30,9 @@ from sfs.sources.reports import Reports
 from sfs.sources.trust import Trust
 from sfs.sources.values import Listen
 from sfs.sources.watch import Watcher
+
+if TYPE_CHECKING:
+    from sfs.proxy.metrics_server import MetricsServer
 
 
 @click.command("run")
@@ -57,6 +61,7 @@ def command(lan: bool, no_admin: bool, workers: int, **config_arguments: object)
     if taken is None:
         check_listen(listen)
         check_listen(places, "--admin")
+        check_listen([metrics] if (metrics := filter_.config.metrics) else (), "metrics:")
     elif taken.page:
         places = tuple(Listen(host, port) for host, port in taken.page) if with_page else ()
     asked = config_arguments["level"] is None and said.given.get("level") is not None
@@ -99,31 +104,43 @@ class Run:
         self.listen = self.listening = tuple(listen)
         self.ca_folder = filter_.config.state / CA_FOLDER
         self.page = AdminPage(places, self.ca_folder, taken.page if taken else {})
+        self.metrics = filter_.config.metrics
         self.refresher: Refresher | None = None
         self.watcher = Watcher(self.live)
 
     async def serve(self) -> None:
         """Until a signal comes."""
+        from sfs.cli.metrics import tell_figures, this_process
         from sfs.proxy import stock
         from sfs.proxy.ending import Stop
+        from sfs.proxy.figures import Row
         from sfs.proxy.kept import open_kept
         from sfs.proxy.run import Team, serve
         from sfs.proxy.shared import Shared
 
-        stop, pages = Stop(), []
+        stop, shared, pages = Stop(), Shared(self.key), []
+        figures: MetricsServer | None = None
 
         def leave() -> None:
             stop.leave()
+            if figures is not None:
+                figures.stop()
             pages.append(asyncio.ensure_future(asyncio.to_thread(self.stop_page)))
 
         on_hangup(self.watcher.ask)
         kept = await asyncio.to_thread(open_kept, self.live.filter.config)
 
+        async def rows() -> list[Row]:
+            return [Row("workers", (), 1), *shared.figures.rows()]
+
         async def ready(listening: tuple[Listen, ...]) -> None:
+            nonlocal figures
             self.listening = listening
             self.say_ready()
             await asyncio.to_thread(self.start_beside, kept.journal, kept.trust, kept.reports)
             self.say_serves()
+            follows = self.taken is not None
+            figures = await tell_figures(self.metrics, self.live, rows, this_process, follows=follows)
             if not stock.stock_mode:
                 on_upgrade(lambda: self.successor(stock.listening(), self.page.sockets()), leave)
 
@@ -135,7 +152,7 @@ class Run:
                 admin_ports=self.closed_ports,
                 settings=self.page.url_for,
                 kept=kept,
-                team=Team(self.taken.proxy if self.taken else {}, stop, Shared(self.key), signals=True),
+                team=Team(self.taken.proxy if self.taken else {}, stop, shared, signals=True),
             )
         finally:
             await asyncio.to_thread(self.stop_beside)
@@ -145,9 +162,10 @@ class Run:
         self.page.listening = places
 
     def closed_ports(self) -> list[int]:
-        """The ports that no client reaches by way of us: the page's, and the one meant for it where it does not run."""
+        """The ports that no client reaches by way of us: the page's, and the one meant for it where it does not run;
+        that of the figures."""
         configured = self.live.filter.config.admin.port
-        return [*self.page.ports, *([configured] if configured else [])]
+        return [*self.page.ports, *([configured] if configured else []), *([self.metrics.port] if self.metrics else [])]
 
     def say_ready(self) -> None:
         """Print where the proxy is."""

@@ -143,8 +143,11 @@ class Workers:
             kept=member.kept(run.live.filter.config),
             team=Team(self._sockets, stop, member),
         )
+        member.leave()
 
     async def _be_hub(self, control: socket.socket, generation: int) -> None:
+        from sfs.cli.metrics import all_processes, tell_figures
+        from sfs.proxy.metrics_server import MetricsServer
         from sfs.proxy.setup import CA_CERTIFICATE
         from sfs.proxy.workers.control import Word, listen, say
         from sfs.proxy.workers.hub import Hub
@@ -157,8 +160,12 @@ class Workers:
         run.live.on_change(hub.changed)
         run.live.on_change(lambda _: say(control, Word.RELOADED))
         beside: list[asyncio.Task[None]] = []
+        figures: MetricsServer | None = None
 
         async def start() -> None:
+            nonlocal figures
+            follows = run.taken is not None
+            figures = await tell_figures(run.metrics, run.live, hub.figures, all_processes, follows=follows)
             try:
                 await asyncio.to_thread(run.start_beside, hub.journal, hub.trust, hub.reports)
             except Exception as fault:
@@ -176,6 +183,8 @@ class Workers:
             elif word is Word.RELOAD:
                 run.watcher.ask()
             elif word is Word.LEAVE:
+                if figures is not None:
+                    figures.stop()
                 beside.append(asyncio.get_running_loop().create_task(asyncio.to_thread(run.stop_page)))
             elif word is Word.STOP or word is None:
                 stop.set()

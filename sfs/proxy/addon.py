@@ -37,7 +37,7 @@ from sfs.proxy.requests import Requests
 from sfs.proxy.resolver import Resolver
 from sfs.proxy.responses import Responses
 from sfs.proxy.shared import Shared
-from sfs.proxy.tunnels import Tunnels
+from sfs.proxy.tunnels import Tunnel, Tunnels
 from sfs.proxy.verdicts import Verdicts
 from sfs.sources.journal import Journal
 from sfs.sources.live import Live
@@ -75,6 +75,11 @@ class SfsAddon:
         self._responses = Responses(pages, self.verdicts, self._guard)
         self._on_loopback = listens_on_loopback
         self._named_clients = named_clients
+
+    def open_tunnels(self) -> "dict[str, list[Tunnel]]":
+        """The tunnels that are open, by how they are judged: by `name`, or `whole`."""
+        found = {"name": self._tunnels.closed(), "whole": self._tunnels.opened()}
+        return {judged: [tunnel for _, tunnel in tunnels] for judged, tunnels in found.items()}
 
     def running(self) -> None:
         """The loop runs: from now on a new filter is looked at as soon as it holds."""

@@ -125,7 +125,7 @@ class Recheck:
         verdict, _ = await judged(filter_, replace(facts, time=now, labels=known).with_page(None), policy)
         if not isinstance(verdict, Verdict) or not verdict.blocked:
             return False
-        self._verdicts.note(verdict, facts.url, policy)
+        self._verdicts.note(verdict, facts.url, policy, "recheck")
         return True
 
     async def _is_over(self, client_id: str, tunnel: Tunnel) -> bool:
@@ -137,7 +137,7 @@ class Recheck:
         for url in (tunnel.url, tunnel.named):
             verdict = None if url is None else await self._verdicts.by_name(filter_, url, policy, address)
             if url is not None and verdict is not None and verdict.blocked:
-                self._verdicts.note(verdict, url, policy)
+                self._verdicts.note(verdict, url, policy, "recheck")
                 if verdict.check != "mandatory":
                     self._verdicts.list_refused(address, url.host, verdict.reason, verdict, policy)
                 return True

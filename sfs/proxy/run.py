@@ -16,6 +16,7 @@ from sfs.errors import SfsError
 from sfs.proxy import stock
 from sfs.proxy.addon import SfsAddon
 from sfs.proxy.ending import Stop, UnderWay, drain
+from sfs.proxy.figures import traffic
 from sfs.proxy.kept import Kept, open_kept
 from sfs.proxy.pages import Pages
 from sfs.proxy.parts import DisableH2C, Master, NextLayer, Proxyserver, TlsConfig
@@ -134,6 +135,7 @@ class _Running:
         )
         # Ours comes after TlsConfig, which overwrites what tls_clienthello decides (mitmproxy.md, section 1).
         self.master.addons.add(self.server, NextLayer(), TlsConfig(), DisableH2C(), addon, self.under_way)
+        shared.figures.also(lambda: traffic(addon, self.server))
         stock.set_hooks(self.master)
         _set_options(self.master.options, config, folder)
 

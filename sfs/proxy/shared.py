@@ -7,15 +7,19 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from sfs.proxy.figures import Figures
+
 type Take = Callable[..., None]
 
 
 class Shared:
-    """One process alone. `key`: what all that serve one port have in common, made before they are forked."""
+    """One process alone. `key`: what all that serve one port have in common, made before they are forked. `figures`:
+    what is counted here."""
 
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key or secrets.token_bytes(32)
         self._takes: dict[str, Take] = {}
+        self.figures = Figures()
 
     def key(self, use: str) -> bytes:
         """32 bytes for one use (at most 16 letters): what one worker signed with them another one knows."""

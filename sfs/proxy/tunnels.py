@@ -164,12 +164,12 @@ class Tunnels:
         client = client_of(flow)
         verdict = await self._verdicts.by_name(filter_, url, policy, client)
         if verdict.blocked:
-            code = self._verdicts.note(verdict, url, policy)
+            code = self._verdicts.note(verdict, url, policy, "tunnel")
             if verdict.check != "mandatory":  # what a law blocks is named nowhere
                 self._verdicts.list_refused(client, url.host, verdict.reason, verdict, policy)
             answer(flow, self._guard.made(lambda: self._pages.blocked(flow.request, url, verdict, code)))
         elif verdict.check != "help":
-            self._verdicts.note(verdict, url, policy)
+            self._verdicts.note(verdict, url, policy, "tunnel")
         return verdict.blocked
 
     def _error(self, flow: http.HTTPFlow, problem: str, host: str = "") -> None:
@@ -238,7 +238,7 @@ class Tunnels:
 
     async def _judge_late(self, tunnel: Tunnel, url: Url) -> str | None:
         verdict = await self._verdicts.by_name(tunnel.filter, url, tunnel.policy, tunnel.address)
-        self._verdicts.note(verdict, url, tunnel.policy)
+        self._verdicts.note(verdict, url, tunnel.policy, "tunnel")
         return verdict.reason if verdict.blocked else None
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:

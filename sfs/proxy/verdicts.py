@@ -9,6 +9,7 @@ from sfs.core.policy import Policy
 from sfs.core.verdict import Verdict
 from sfs.proxy.facts import client_of
 from sfs.proxy.faults import Faults
+from sfs.proxy.figures import Of
 from sfs.proxy.pages import decision_code, local_now
 from sfs.proxy.refused import Refusal, Refused
 from sfs.proxy.shared import Shared
@@ -44,9 +45,10 @@ class Verdicts:
         assert isinstance(answer, Verdict)
         return answer
 
-    def note(self, verdict: Verdict, url: Url, policy: Policy) -> str | None:
+    def note(self, verdict: Verdict, url: Url, policy: Policy, of: Of = "request") -> str | None:
         """Count and record a verdict as far as it may be; its code for the page, where there is a record of it."""
         try:
+            self._shared.figures.judged(verdict, policy, of)
             return self._recorded(verdict, url, policy)
         except Exception as fault:  # what cannot be recorded is decided all the same
             self._faults.count(fault)

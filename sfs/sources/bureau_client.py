@@ -82,6 +82,11 @@ class Bureau:
         self._max_age: float | None = None  # what the bureau said last
         self._due = self._closed = False
 
+    @property
+    def is_away(self) -> bool:
+        """Whether nobody waits for it, since it did not answer."""
+        return not self._breaker.waits
+
     def known(self, questions: Sequence[Question]) -> Look:
         """What is known now."""
         now, asks = self._wall(), self._breaker.may_ask()

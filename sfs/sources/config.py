@@ -79,6 +79,7 @@ class Config:
     profile: str
     listen: Listen
     admin: Listen
+    metrics: Listen | None
     state: Path
     allow: tuple[OwnEntry, ...]
     block: tuple[OwnEntry, ...]

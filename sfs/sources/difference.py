@@ -19,7 +19,7 @@ from sfs.sources.entries import OwnEntry, OwnRating
 from sfs.sources.filter import Filter
 
 COUNTED: Final = 200_000  # entries of both sides that are compared here (0.2 s); the store counts those of longer lists
-AT_START: Final = frozenset({"listen", "admin", "state", "upstream_ca"})  # read once
+AT_START: Final = frozenset({"listen", "admin", "metrics", "state", "upstream_ca"})  # read once
 _NOT_HERE: Final = frozenset({"layers", "profiles", "groups", "warnings", "file", "lists"})  # told apart, or no setting
 
 

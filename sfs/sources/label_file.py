@@ -33,10 +33,12 @@ _AWAY: Final = LabelAnswer(away=True)
 
 
 class LabelFile:
-    """May be asked from several threads. `faults` counts what could not be read."""
+    """May be asked from several threads. `asked`: look-ups in the file, about; `faults` counts what could not be
+    read."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.path = path
+        self.asked = 0
         self.faults: Counter[str] = Counter()
         self._clock = clock
         self._lock = threading.Lock()
@@ -73,6 +75,7 @@ class LabelFile:
         return self._find(self._store, url)
 
     def _find(self, store: LabelStore, url: Url) -> LabelAnswer:
+        self.asked += 1
         try:
             found = store.find([url], self._services, datetime.now(UTC), generic_only=url.name_only)
         except SfsError as fault:

@@ -100,6 +100,7 @@ _READERS: Final[Mapping[Kind, Callable[[Node, Reader], Any]]] = {
     Kind.LEVEL: lambda node, reader: values.level_of(node),
     Kind.PROFILE: profile_of,
     Kind.LISTEN: lambda node, reader: values.listen_of(node),
+    Kind.LOOPBACK: lambda node, reader: values.loopback_of(node),
     Kind.FOLDER: lambda node, reader: values.path_of(node, reader.base),
     Kind.FILE: lambda node, reader: values.file_of(node, reader.base),
     Kind.NUMBER: lambda node, reader: values.number_of(node, 1, MOST_LIMIT),

@@ -17,6 +17,7 @@ class Live:
     def __init__(self, filter_: Filter, load: Callable[[Filter], Filter]) -> None:
         self.filter = filter_
         self.fault: SfsError | None = None  # why the last reload failed; None after one that did not
+        self.reloads = self.failures = 0  # that put a new filter in force, and that did not
         self.told: tuple[str, ...] = ()  # what the last reload changed, as it was logged
         self._load = load
         self._lock = threading.Lock()
@@ -31,8 +32,10 @@ class Live:
                 fresh = self._load(before)
             except SfsError as fault:
                 self.fault = fault
+                self.failures += 1
                 raise
             self.filter, self.fault = fresh, None
+            self.reloads += 1
         for listener in tuple(self._listeners):
             listener(fresh)
         self.told = differences(before, fresh)

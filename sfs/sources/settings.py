@@ -18,6 +18,7 @@ class Kind(StrEnum):
     LEVEL = "level"
     PROFILE = "profile"
     LISTEN = "listen"
+    LOOPBACK = "loopback"
     FOLDER = "folder"
     FILE = "file"
     DURATION = "duration"
@@ -108,6 +109,14 @@ SETTINGS: Final = (
         "127.0.0.1:8081",
         "where the page that sets the filter takes connections; beyond loopback with TLS only",
         "設定ページが待つアドレスとポート。この機械の外へは TLS だけ",
+    ),
+    S(
+        "metrics",
+        K.LOOPBACK,
+        None,
+        "where figures are told in the text format of Prometheus, at /metrics; of this machine alone",
+        "Prometheus 形式の数字を出すアドレスとポート(/metrics)。この機械の中だけ",
+        file_only=True,
     ),
     S(
         "state",
@@ -360,6 +369,7 @@ _VALUES: Final[dict[Kind, tuple[str, str]]] = {
     Kind.LEVEL: ("0 to 4", "0から4"),
     Kind.PROFILE: ("name or path", "名前かパス"),
     Kind.LISTEN: ("address:port", "アドレス:ポート"),
+    Kind.LOOPBACK: ("127.0.0.1:port", "127.0.0.1:ポート"),
     Kind.FOLDER: ("path", "パス"),
     Kind.FILE: ("path", "パス"),
     Kind.DURATION: ("as 7 days, 12 hours", "7 days、12 hours など"),

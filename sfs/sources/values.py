@@ -171,6 +171,20 @@ def listen_of(node: Node) -> Listen:
     return Listen(str(address), port_of(port, node.where, least=0))
 
 
+def loopback_of(node: Node) -> Listen:
+    """As `listen_of`, on loopback: what is told there has no password."""
+    listen = listen_of(node)
+    address = parse_address(listen.host)
+    if address is None or not address.is_loopback:
+        mend = (
+            "write 127.0.0.1:port or [::1]:port; what collects the figures runs on this machine, or comes by a tunnel"
+        )
+        raise SfsError(f"{listen.host} is not loopback", node.where, mend)
+    if not listen.port:
+        raise SfsError("a port that the system chooses is known to nobody", node.where, "name one, as 127.0.0.1:9464")
+    return listen
+
+
 def network_of(node: Node) -> Network:
     """The address or network of clients, as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32."""
     text = text_of(node, "an address or network")

@@ -32,8 +32,12 @@ def children(proxy: Proxy) -> list[int]:
 
 
 def workers(proxy: Proxy) -> list[int]:
-    """Those that listen."""
-    return [pid for pid in children(proxy) if any(c.status == "LISTEN" for c in connections(pid))]
+    """Those that listen for readers; the hub does so for its own pages alone."""
+    return [pid for pid in children(proxy) if any(_serves(c, proxy.port) for c in connections(pid))]
+
+
+def _serves(connection, port: int) -> bool:
+    return connection.status == "LISTEN" and connection.laddr.port == port
 
 
 def connections(pid: int) -> list:

@@ -19,21 +19,12 @@ from sfs.sources.settings import (
     values_text,
 )
 
-DESIGN = (  # design, section 4, two keys that profiles need, and what steps 2 and 3 added
+DESIGN = (  # design, section 4, two keys that profiles need, and what steps 2 to 5 added
     *("level", "profile", "listen", "admin", "state", "allow", "block", "keywords", "ratings", "lists", "groups"),
     *("reach", "companions", "unrated", "safesearch", "youtube", "bypass", "self_labels", "https", "never_decrypt"),
     *("bureaus", "bureau_away", "record", "retention", "upstream_ca", "language"),
-    *(
-        "only_allowed",
-        "checks",
-        "pauses",
-        "default_lists",
-        "scan_body",
-        "body_limit",
-        "addresses",
-        "front",
-        "stop_page",
-    ),
+    *("only_allowed", "checks", "pauses", "default_lists", "scan_body", "body_limit", "addresses", "front", "metrics"),
+    "stop_page",
 )
 
 

@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from sfs.errors import SfsError
+from sfs.proxy.figures import Row
+from sfs.proxy.workers.figures import WorkerFigures
 from sfs.proxy.workers.records import record_of, report_of, verdict_of
 from sfs.proxy.workers.trust import ToldTrust
 from sfs.proxy.workers.wire import Peer
@@ -51,6 +53,7 @@ class Hub:
         self._past: deque[tuple[float, str, list[Any]]] = deque(maxlen=MAX_REMEMBERED)
         self._pings: dict[int, tuple[set[int], asyncio.Event]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._figures = WorkerFigures()
         self._reloading = threading.Condition()
         self._behind: set[int] = set()
 
@@ -99,8 +102,14 @@ class Hub:
         for peer in tuple(self._workers.values()):
             peer.send(kind, *values)
 
+    async def figures(self) -> list[Row]:
+        """Those of all workers, as they are now."""
+        await self._hear_all(None, "figures")
+        return list(self._figures.rows(len(self._workers)))
+
     def _gone(self, number: int) -> None:
         del self._workers[number]
+        self._figures.ended(number)
         if not self._workers:
             self.left.set()
         for missing, heard in self._pings.values():
@@ -146,6 +155,10 @@ class Hub:
         if not missing:
             heard.set()
 
+    def _on_figures(self, number: int, asked: int, rows: list[Any]) -> None:
+        self._figures.took(number, rows)
+        self._on_pong(number, asked)
+
     def _on_reloaded(self, number: int, generation: int) -> None:
         with self._reloading:
             if generation == self._generation:
@@ -182,15 +195,15 @@ class Hub:
         with contextlib.suppress(TimeoutError, RuntimeError):
             asyncio.run_coroutine_threadsafe(self._hear_all(None), self._loop).result(PONG + 1)
 
-    async def _hear_all(self, but: int | None) -> None:
-        """Whoever answers a ping has sent all that it told before, and taken all that it was told before."""
+    async def _hear_all(self, but: int | None, question: str = "ping") -> None:
+        """Whoever answers a question has sent all that it told before, and taken all that it was told before."""
         others = {other for other in self._workers if other != but}
         ping, heard = next(self._numbers), asyncio.Event()
         if others:
             self._pings[ping] = (others, heard)
             try:
                 for other in tuple(others):
-                    self._workers[other].send("ping", ping)
+                    self._workers[other].send(question, ping)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(heard.wait(), PONG)
             finally:

@@ -14,6 +14,7 @@ from sfs.core.verdict import Verdict
 from sfs.errors import SfsError
 from sfs.proxy.kept import Kept
 from sfs.proxy.shared import Shared
+from sfs.proxy.workers.figures import said_of_rows
 from sfs.proxy.workers.records import said_of_record, said_of_report, said_of_verdict
 from sfs.proxy.workers.trust import ToldTrust
 from sfs.proxy.workers.wire import Peer
@@ -59,8 +60,9 @@ class Member(Shared):
         self._hub = Peer(sock, self._took, self._gone)
 
     def leave(self) -> None:
-        """Say and hear nothing any more."""
+        """Say and hear nothing any more, but what was counted."""
         if self._hub is not None:
+            self._on_figures(-1)
             self._hub.close()
             self._hub = None
 
@@ -120,6 +122,9 @@ class Member(Shared):
 
     def _on_ping(self, number: int) -> None:
         self.tell("pong", number)
+
+    def _on_figures(self, number: int) -> None:
+        self.tell("figures", number, said_of_rows(self.figures.rows()))
 
     def _on_answer(self, number: int, value: Any) -> None:
         answer = self._asked.get(number)
