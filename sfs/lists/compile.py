@@ -237,7 +237,8 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _opened(path: Path) -> BufferedWriter:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    # To be read alone, by its owner too: it will be mapped, and who cuts a mapped file ends its readers.
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb")
 
 
 def _sync(file: BufferedWriter) -> None:

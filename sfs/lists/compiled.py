@@ -8,6 +8,7 @@ import json
 import mmap
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -30,13 +31,14 @@ MAX_META: Final = 1 << 20  # bytes; a hundred bad lines have 150 kB at most
 HOSTS_KEPT: Final = 256  # hosts whose pages stay parsed
 SMALL: Final = 1 << 16  # bytes; a smaller file is read, since a map may cost an open file
 _NO_HANDLE: Final[dict[str, bool]] = {"trackfd": False} if sys.version_info >= (3, 13) else {}  # keeps no open file
+type _Seen = tuple[int, int, int]  # inode, size, time of the last change
 type _Lines = tuple[tuple[Entry, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Mapped:
     """The files of a compiled list; `names` is what `trie` stands on; `size`: its entries, `head`: bytes of `entries`
-    that are kept in memory."""
+    that are kept in memory; `seen`: the files as they were when they were checked."""
 
     names: mmap.mmap | bytes
     trie: "marisa_trie.Trie"
@@ -44,6 +46,7 @@ class _Mapped:
     entries: mmap.mmap | bytes
     size: int
     head: int
+    seen: tuple[tuple[Path, _Seen], ...] = ()
 
 
 class CompiledIndex(EntryIndex):
@@ -68,6 +71,16 @@ class CompiledIndex(EntryIndex):
 
     def __len__(self) -> int:
         return self._mapped.size
+
+    def was_changed(self) -> bool:
+        """Whether somebody wrote into a mapped file, so that what is mapped is not what was checked. One that another
+        file took the place of is whole. Looks at the files' times and sizes alone."""
+        for path, seen in self._mapped.seen:
+            with suppress(OSError):
+                now = _seen(path)
+                if now[0] == seen[0] and now != seen:
+                    return True
+        return False
 
     def match(self, url: Url) -> list[Hit]:
         """As EntryIndex says."""
@@ -166,6 +179,7 @@ def compare(old: ListFile, new: ListFile) -> tuple[int, int]:
 
 
 def _open(folder: Path) -> ListFile:
+    seen = tuple((path, _seen(path)) for path in (folder / name for name in (NAMES, LINES, ENTRIES)))
     with (folder / META).open("rb") as file:
         meta = json.loads(file.read(MAX_META + 1)[:MAX_META])
     if meta["version"] != VERSION or meta["byteorder"] != sys.byteorder:
@@ -180,7 +194,7 @@ def _open(folder: Path) -> ListFile:
     head, size = meta["head"], meta["size"]
     if not 0 <= head <= len(entries) or size < 0:
         raise _damaged(folder, "is damaged")
-    index = CompiledIndex(_Mapped(names, trie, lines, entries, size, head))
+    index = CompiledIndex(_Mapped(names, trie, lines, entries, size, head, seen))
     skipped = tuple(_fault(row) for row in meta["skipped"])
     changed = datetime.fromisoformat(meta["changed"] or meta["made"]).astimezone(UTC)
     counts = (int(meta["skipped_count"]), str(meta["sha256"]), changed, int(meta["passed_over"]))
@@ -203,6 +217,11 @@ def _mapped_file(folder: Path, name: str, seals: Mapping[str, Mapping[str, objec
     if found.hexdigest() != seal["sha256"]:
         raise _damaged(folder, f"is damaged: {name} was changed")
     return data
+
+
+def _seen(path: Path) -> _Seen:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _damaged(folder: Path, what: str) -> SfsError:

@@ -16,6 +16,7 @@ from pathlib import Path
 from sfs.core.ruleset import CategoryList, MandatoryList
 from sfs.errors import SfsError
 from sfs.lists import store
+from sfs.lists.compiled import CompiledIndex
 from sfs.lists.files import ListFile, read_list
 from sfs.lists.formats import FOLDERS, INCLUDING
 from sfs.lists.store import ListState
@@ -71,7 +72,7 @@ def _stored(source: ListSource, config: Config, loaded: LoadedLists, kept: Kept)
     state = store.state_of(config.state, source)
     place = str(source.path or source.url)
     old = kept.get(source.name)
-    held = old if old is not None and old[0][-1] == place else None
+    held = old if old is not None and old[0][-1] == place and not _was_changed(old[1]) else None
     if source.path is not None and (state.version is None or file_changed(state)):
         if not is_big(source.path):
             return None
@@ -88,6 +89,10 @@ def _stored(source: ListSource, config: Config, loaded: LoadedLists, kept: Kept)
     if file is not None:
         loaded.kept[source.name] = (stamp, file)
     return file
+
+
+def _was_changed(file: ListFile) -> bool:
+    return isinstance(file.index, CompiledIndex) and file.index.was_changed()
 
 
 def _hold(name: str, held: tuple[Stamp, ListFile], loaded: LoadedLists) -> ListFile:

@@ -84,7 +84,7 @@ class Watcher:
         self._reload(asked=asked)
         # The new filter may stand on other files. Of those that were looked at before the old look counts: what
         # changed while it was loaded is loaded again.
-        self._seen = _look(self._live.filter) | seen
+        self._seen = {path: seen.get(path, found) for path, found in _look(self._live.filter).items()}
 
     def _reload(self, *, asked: bool) -> None:
         try:
@@ -112,13 +112,16 @@ def _look(filter_: Filter) -> _Seen:
 
 def _files(filter_: Filter) -> Iterator[Path]:
     config = filter_.config
+    versions = {state.name: state.version for state in filter_.report.states if state.version is not None}
     yield config.state / CHANGES
     if config.file is not None:
         yield config.file
     yield from config.profiles
     for source in lists_in_use(config, levels_in_use(filter_.policies)):
         if not source.mandatory:
-            yield store.list_dir(config.state, store.key_of(source.name)) / store.STATE
+            folder = store.list_dir(config.state, store.key_of(source.name))
+            yield folder / store.STATE
+            yield from _inside(folder / versions[source.name]) if source.name in versions else ()
         if source.path is not None:
             yield source.path
             yield from _inside(source.path)

@@ -64,8 +64,8 @@ def pages(origin):
 
 
 @contextmanager
-def running(tmp_path: Path, names, config: str = BASE) -> Iterator[Proxy]:
-    proxy = Proxy({}, tmp_path / "state", names.file)
+def running(tmp_path: Path, names, config: str = BASE, arguments: tuple[str, ...] = ()) -> Iterator[Proxy]:
+    proxy = Proxy({}, tmp_path / "state", names.file, *arguments)
     proxy.config_file.write_text(config)
     with proxy:
         yield proxy
@@ -162,15 +162,22 @@ def load(proxy: Proxy, port: int, done: threading.Event, answers: list, faults: 
         reader.connection.close()
 
 
-@pytest.mark.parametrize("reloads", [3, pytest.param(100, marks=pytest.mark.long)])
-def test_every_answer_under_load_is_that_of_the_ruleset_then_current(tmp_path, names, pages, reloads):
+@pytest.mark.parametrize(
+    ("reloads", "arguments"),
+    [
+        (3, ()),
+        pytest.param(100, (), marks=pytest.mark.long),
+        pytest.param(100, ("--workers", "2"), marks=pytest.mark.long),
+    ],
+)
+def test_every_answer_under_load_is_that_of_the_ruleset_then_current(tmp_path, names, pages, reloads, arguments):
     listed = tmp_path / "list.txt"
     config = BASE + f"lists: [{{name: own, url: '{listed}', format: plain, rating: 4}}]\n"
     filling = "".join(f"name{n}.example\n" for n in range(2_000))
     times, answers, faults, done = Times(), [], [], threading.Event()
     listed.write_text(filling + HOSTS[0] + "\n")
     times.begins(HOSTS[0])
-    with running(tmp_path, names, config) as proxy:
+    with running(tmp_path, names, config, arguments) as proxy:
         threads = [threading.Thread(target=load, args=(proxy, pages, done, answers, faults)) for _ in range(4)]
         for thread in threads:
             thread.start()

@@ -93,7 +93,7 @@ def test_files_are_for_their_owner_and_nothing_else_is_left(make, tmp_path):
     make(SAMPLE)
     assert {path.name for path in tmp_path.iterdir()} == {"c.txt", "c"}
     assert {path.name for path in (tmp_path / "c").iterdir()} == {NAMES, LINES, ENTRIES, META}
-    assert {oct(path.stat().st_mode & 0o777) for path in (tmp_path / "c").iterdir()} == {"0o600"}
+    assert {oct(path.stat().st_mode & 0o777) for path in (tmp_path / "c").iterdir()} == {"0o400"}
     assert oct((tmp_path / "c").stat().st_mode & 0o777) == "0o700"
 
 
@@ -136,6 +136,7 @@ def test_every_byte_that_changes_is_noticed(tmp_path, name):
     (tmp_path / "list.txt").write_text("".join(f"site{n}.example/x\nsite{n}.test\n" for n in range(40)))
     compile_list(tmp_path / "list.txt", "entries", tmp_path / "c")
     path, dice = tmp_path / "c" / name, random.Random(1)
+    path.chmod(0o600)
     good = path.read_bytes()
     places = range(len(good)) if len(good) < 300 else range(0, len(good), len(good) // 300)  # every region of the file
     for place in places:
@@ -179,6 +180,7 @@ def test_file_that_is_missing_or_of_another_size_is_an_error(make, tmp_path, nam
 def test_meta_that_says_something_else_is_an_error(make, tmp_path, changed):
     make(SAMPLE)
     path = tmp_path / "c" / META
+    path.chmod(0o600)
     said = json.loads(path.read_text()) | changed
     path.write_text(json.dumps(said))
     with pytest.raises(SfsError, match="the compiled list"):
@@ -193,6 +195,7 @@ def test_meta_that_says_something_else_is_an_error(make, tmp_path, changed):
 def test_table_of_lines_of_another_shape_is_an_error(make, tmp_path, key, change):
     make("".join(f"a{n:04}.example\n" for n in range(200)) + "a.test/x\n")
     path = tmp_path / "c" / META
+    path.chmod(0o600)
     said = json.loads(path.read_text())
     said["lines"][key] += change
     path.write_text(json.dumps(said | {"seal": compile.seal_of(said)}))

@@ -134,3 +134,27 @@ def test_what_is_damaged_in_the_store_is_made_anew_and_never_believed(house):
     update(fresh)
     assert not needs_update(mapped.config.state, source, NOW)
     assert blocks(load(), "site.test")
+
+
+@pytest.mark.parametrize("harm", ["one bit", "cut short"])
+def test_what_is_written_into_while_it_is_mapped_is_not_believed_any_more(house, harm):
+    path, load = house
+    update(load())
+    mapped = load()
+    (source,) = mapped.config.lists
+    state = store.state_of(mapped.config.state, source)
+    names = store.list_dir(mapped.config.state, state.key) / state.version / NAMES
+    names.chmod(0o600)
+    data = names.read_bytes()
+    with names.open("r+b") as file:  # the same file, not another one in its place
+        if harm == "cut short":
+            file.truncate(len(data) // 2)
+        else:
+            file.seek(len(data) // 2)
+            file.write(bytes([data[len(data) // 2] ^ 4]))
+    again = load(mapped)
+    assert index_of(again) is not index_of(mapped)
+    assert blocks(again, "site.test")  # read from its source
+    assert needs_update(mapped.config.state, source, NOW)
+    update(again)
+    assert blocks(load(again), "site.test") and not needs_update(mapped.config.state, source, NOW)

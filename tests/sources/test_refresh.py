@@ -83,6 +83,7 @@ def test_what_is_damaged_in_the_store_is_fetched_at_once(house, refresher, harm)
     data = bytearray(file.read_bytes().replace(b'"version": 2', b'"version": 1'))
     if harm == "flipped":
         data[-20] ^= 4
+    file.chmod(0o600)
     file.write_bytes(data)
     live.reload()
     assert not blocks(live.filter, "name7.example")
