@@ -298,3 +298,57 @@ def test_disk_that_is_full_while_compiling_leaves_the_old_version(tmp_path, boun
     assert {entry.name for entry in store.list_dir(state, "own").iterdir()} == {after.version, store.STATE}
     (mended,) = update_lists([source], state)
     assert (mended.result, mended.state.count) == (Result.CHANGED, 20_000)
+
+
+DISK = """
+import os, random, shutil, sys
+from pathlib import Path
+from sfs.lists import store
+from sfs.lists.update import update_lists
+from sfs.sources.subscriptions import ListFormat, ListSource
+
+disk = Path(sys.argv[1])
+state, path, dice = disk / "state", disk.parent / "list.txt", random.Random(1)
+source = ListSource("own", path, None, ListFormat.PLAIN, rating=4)
+
+def update(text):
+    path.write_text(text)
+    (outcome,) = update_lists([source], state)
+    return outcome
+
+def whole():
+    known = store.state_of(state, source)
+    kept = {known.version, store.STATE} if known.version else set()
+    left = {entry.name for entry in store.list_dir(state, "own").iterdir()} - kept
+    return len(store.open_version(state, known).index), sorted(left)
+
+update("a.example\\nb.example\\n")
+for free in map(int, sys.argv[2:]):
+    room = shutil.disk_usage(disk).free
+    with (disk / "ballast").open("wb") as ballast:
+        ballast.write(b"x" * max(0, room - free))
+    outcome = update("".join(f"{dice.randrange(10**12)}-{n}.example\\n" for n in range(20_000)))
+    print(outcome.result, outcome.state.reason, outcome.fault.what[:80] if outcome.fault else "", *whole(), sep="|")
+    (disk / "ballast").unlink()
+print(update("c.example\\n" * 3 + "d.example\\n").result, *whole(), sep="|")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces of Linux")
+def test_a_disk_that_is_really_full_leaves_the_old_version_and_nothing_half(tmp_path):
+    """A small file system of its own, filled but for so many bytes: at the first file, the names, the trie."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (tmp_path / "child.py").write_text(DISK)
+    free = ("0", "4096", "100000", "300000", "500000")
+    mounted = 'mount -t tmpfs -o size=8m none "$1" && shift && exec "$@"'
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounted, "sh", disk]
+    root = Path(update.__file__).parents[2]
+    run = [*command, sys.executable, tmp_path / "child.py", disk, *free]
+    done = subprocess.run(run, capture_output=True, text=True, cwd=root, env=os.environ | {"PYTHONPATH": str(root)})
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(free) + 1, done.stderr
+    assert all(line.startswith("failed|space|") for line in lines[:-1]), lines
+    assert all(line.endswith("|2|[]") for line in lines[:-1]), lines
+    assert all("cannot be written: No space left on device" in line or "disk is full" in line for line in lines[:-1])
+    assert lines[-1] == "changed|2|[]"
