@@ -114,6 +114,7 @@ class Run:
         from sfs.proxy import stock
         from sfs.proxy.ending import Stop
         from sfs.proxy.figures import Row
+        from sfs.proxy.garbage import set_aside
         from sfs.proxy.kept import open_kept
         from sfs.proxy.run import Team, serve
         from sfs.proxy.shared import Shared
@@ -127,6 +128,7 @@ class Run:
                 figures.stop()
             pages.append(asyncio.ensure_future(asyncio.to_thread(self.stop_page)))
 
+        set_aside()
         on_hangup(self.watcher.ask)
         kept = await asyncio.to_thread(open_kept, self.live.filter.config)
 

@@ -125,6 +125,31 @@ def test_a_long_list_of_the_owner_is_compiled_apart_and_garbage_leaves_the_old_o
         assert (reader.ask("kids.test"), reader.ask("other.test")) == (200, 403)
 
 
+@pytest.mark.long
+def test_a_reload_takes_little_more_memory_than_there_is(tmp_path, names, pages):
+    """All that may change does: a list of many names, words, entries. Bound: 1.2 of what it had."""
+    listed = tmp_path / "list.txt"
+    many = [f"name{n}.example" for n in range(300_000)]
+    config = BASE + f"lists: [{{name: own, url: '{listed}', format: plain, rating: 4}}]\n"
+    listed.write_text("\n".join([*many, "site.test"]) + "\n")
+    (tmp_path / "sfs.yaml").write_text(config)
+    update = [sys.executable, "-m", "sfs", "lists", "update", "--config", tmp_path / "sfs.yaml", "--quiet"]
+    subprocess.run([*update, "--state", tmp_path / "state"], check=True, cwd=ROOT, timeout=120)
+    with running(tmp_path, names, config) as proxy, Reader(proxy, pages) as reader:
+        assert proxy.process is not None
+        for _ in range(50):
+            assert (reader.ask("site.test"), reader.ask("kids.test")) == (403, 200)
+        before = proxy.memory()
+        Path(f"/proc/{proxy.process.pid}/clear_refs").write_text("5")  # the peak from now on; proc(5)
+        assert proxy.memory("VmHWM") < before * 1.1
+        replace(listed, "\n".join([*many[::2], *(f"other{n}.example" for n in range(150_000)), "kids.test"]) + "\n")
+        proxy.said(r"reloaded: list own: ")
+        replace(proxy.config_file, config + "keywords: {3: [blue widget]}\nblock: [other.test]\n")
+        proxy.said(r"reloaded: block: ")
+        assert (reader.ask("site.test"), reader.ask("kids.test"), reader.ask("other.test")) == (200, 403, 403)
+        assert proxy.memory("VmHWM") <= before * 1.2
+
+
 class Times:
     """When each ruleset was current, at most: from before it was asked for until after the next one was in force."""
 

@@ -25,6 +25,7 @@ from typing import Final, NoReturn
 
 from sfs.errors import SfsError
 from sfs.proxy.ending import LEAVING
+from sfs.proxy.garbage import set_aside
 from sfs.proxy.handover import Successor
 from sfs.proxy.workers.control import Word, hear, say
 
@@ -93,7 +94,7 @@ class Supervisor:
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         gc.disable()  # a collection writes to every page, which is shared no more then
-        _freeze()
+        set_aside()
         for child in self._all():
             self._start(child)
         while not self._ending or any(child.pid for child in self._all()):
@@ -182,7 +183,7 @@ class Supervisor:
             self._reloads += 1
             if self._warm():
                 self._generation = self._reloads
-            _freeze()
+            set_aside()
         elif word is Word.READY:
             child.ready = True
             if all(worker.ready for worker in self._workers) and not self._said_ready:
@@ -307,10 +308,3 @@ class Supervisor:
             for child in self._all():
                 if child.control is not None:
                     say(child.control, Word.LEAVE)
-
-
-def _freeze() -> None:
-    """Clear away what nobody needs, and keep the collections of children to come off the rest."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
