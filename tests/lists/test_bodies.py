@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfs.errors import RuleError, SfsError
-from sfs.lists.bodies import guess, is_expression, read_body
+from sfs.lists.bodies import FORMATS, guess, is_expression, read_body
 from sfs.lists.mandatory import Purpose
+
+MARK = "zqmarkqz"  # stands in a line, and in no word of a message
 
 
 def read(text: str, format: str = "lines", **how: bool):
@@ -145,3 +147,22 @@ def test_any_bytes_give_a_body_or_an_error(data, format):
         assert str(fault)
     else:
         assert len(body.entries) <= len(data)
+
+
+_ODD = st.text(alphabet="ab.-:/@?#%*^$\\[]()'\",;|=! \t~\x00é日🙂", max_size=25)
+
+
+@given(st.lists(st.tuples(_ODD, _ODD), min_size=1, max_size=8), st.sampled_from(FORMATS), st.booleans())
+def test_no_report_has_what_stands_in_a_line(rows, format_, head):
+    lines = [f"{before}{MARK}{after}\n".encode() for before, after in rows]
+    if head:
+        lines.insert(0, b"url,unit,scheme,port,first,status,keys,methods,approved\n")
+    said = ""
+    try:
+        body = read_body(lines, "body", format_, Purpose.CHILD_PROTECTION)
+        for report in (body.made, body.refused, body.exceptions):
+            said += "".join(report.text())
+        said += repr(body) + repr(body.as_list("body", Purpose.CHILD_PROTECTION, 1))
+    except SfsError as fault:
+        said += f"{fault} {fault.mend}"
+    assert MARK not in said
