@@ -1,13 +1,15 @@
 """Lines for squid.conf: names by dstdomain, pages by url_regex. To be included above every line that allows.
 
-Squid undoes one round of %XX before it looks at an expression, so what stands here is decoded; repeated slashes, /./
-and one step of /../ are allowed for. Over HTTPS it sees a name and no page. Expressions are tried only for hosts that
-have one: Squid tries them one after the other.
+Squid undoes one round of %XX before it looks at an expression; what stands here holds for each letter as it is and
+escaped further, however often. Repeated slashes, /./ and one step of /../ are allowed for. Over HTTPS Squid sees a name
+and no page. It tries expressions one after the other, so they stand in groups by host: a request meets those of its own
+group, and none where its host has no page on the list.
 """
 
 import re
 from collections.abc import Iterator
-from itertools import permutations
+from functools import lru_cache
+from itertools import groupby, permutations
 from typing import Final
 
 from sfs.export.order import Engine, Order, Sifted
@@ -15,10 +17,12 @@ from sfs.lists.mandatory import MandatoryEntry, Method
 from sfs.match.entry import Unit
 from sfs.text.url import DEFAULT_PORTS
 
-MAX_EXPRESSION: Final = 4000  # characters; Squid reads lines of 8,192 bytes
+MAX_EXPRESSION: Final = 7000  # bytes; Squid reads lines of 8,192
+GROUP: Final = 100  # expressions that a request is held against, about
 _SPECIAL: Final = frozenset(".[]{}()\\*+?^$|")
-_SLASH: Final = r"/+(\./+|[^/?]+/\.\./+)*"
-_BLANKS: Final = re.compile(r"\s")
+_ONE_SLASH: Final = "(/|%(25)*2[Ff])"
+_DOT: Final = r"(\.|%(25)*2[Ee])"
+_SLASH: Final = rf"{_ONE_SLASH}+({_DOT}{_ONE_SLASH}+|[^/?]+{_ONE_SLASH}{_DOT}{_DOT}{_ONE_SLASH}+)*"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}")
 
 
@@ -35,8 +39,14 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
     if sifted.others:
         hosts = sorted({one.entry.host for one in sifted.others})
         yield from (f"acl {base}_page_hosts dstdomain -n {_host(host)}" for host in hosts)
-        yield from (f"acl {base}_pages url_regex {expression(one)}" for one in sifted.others)
-        acls.append(f"{base}_page_hosts {base}_pages")
+        for number, group in enumerate(_groups(sifted.others)):
+            name = f"{base}_group{number}"
+            yield from (f"acl {name}_hosts dstdomain -n {_host(host)}" for host in dict.fromkeys(_hosts(group)))
+            yield from (f"acl {name}_pages url_regex {expression(one)}" for one in group)
+            yield f"acl {name} all-of {name}_hosts {name}_pages"
+            yield f"acl {base}_pages any-of {name}"
+        # deny_info goes by the last list that was looked at, so that is one without groups.
+        acls.append(f"{base}_page_hosts {base}_pages {base}_page_hosts")
     for words in acls:
         last = words.split()[-1]
         yield f"deny_info 451:ERR_ACCESS_DENIED {last}"
@@ -45,18 +55,34 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
         yield f"http_access deny {f'!{base}_exempt ' if order.exempt else ''}{words}"
 
 
+def _groups(others: tuple[MandatoryEntry, ...]) -> Iterator[list[MandatoryEntry]]:
+    """Entries in groups, those of a host in one; they come sorted by host."""
+    group: list[MandatoryEntry] = []
+    for _, of_host in groupby(others, key=lambda one: one.entry.host):
+        found = list(of_host)
+        if group and len(group) + len(found) > GROUP:
+            yield group
+            group = []
+        group += found
+    yield group
+
+
+def _hosts(group: list[MandatoryEntry]) -> Iterator[str]:
+    return (one.entry.host for one in group)
+
+
 def expression(one: MandatoryEntry) -> str:
     """The extended regular expression (POSIX) of a URL as Squid compares it."""
     entry = one.entry
     schemes = entry.scheme or "https?"
-    host = _literal(_host(entry.host))
+    host = "".join(f"\\{letter}" if letter in _SPECIAL else letter for letter in _host(entry.host))
     default = entry.port is not None and entry.port in (DEFAULT_PORTS["http"], DEFAULT_PORTS["https"])
     port = "(:[0-9]+)?" if entry.port is None else f"(:{entry.port})?" if default else f":{entry.port}"
     start = rf"^{schemes}://([^/@]*@)?{host}\.?{port}"
     form = entry.forms[-1]
     path = form.path
     if entry.unit is Unit.PREFIX:
-        return rf"{start}{_path(path[:-1])}([/?].*)?$"
+        return rf"{start}{_path(path[:-1])}((\?|{_ONE_SLASH}).*)?$"
     if one.keys:
         return rf"{start}{_path(path)}\?{_keys(one)}"
     if entry.unit is Unit.PAGE:
@@ -86,8 +112,19 @@ def pairs_of(one: MandatoryEntry) -> list[str]:
 
 
 def _literal(text: str) -> str:
-    escaped = "".join(f"\\{letter}" if letter in _SPECIAL else letter for letter in text)
-    return _BLANKS.sub("[[:space:]]", escaped)
+    return "".join(_letter(letter) for letter in text)
+
+
+@lru_cache(maxsize=4096)
+def _letter(letter: str) -> str:
+    """A letter as it is, and with escapes that are left of more than one round."""
+    shown = "[[:space:]]" if letter.isspace() else f"\\{letter}" if letter in _SPECIAL else letter
+    escaped = "".join(f"%(25)*{_either_case(f'{byte:02X}')}" for byte in letter.encode())
+    return f"({shown}|{escaped})"
+
+
+def _either_case(digits: str) -> str:
+    return "".join(f"[{digit}{digit.lower()}]" if digit.isalpha() else digit for digit in digits)
 
 
 def _left_out(one: MandatoryEntry, order: Order) -> str:
@@ -101,7 +138,7 @@ def _left_out(one: MandatoryEntry, order: Order) -> str:
         return "a page whose address has bytes that are no text"
     if one.keys and len(pairs_of(one)) != len(one.keys):
         return "a key that stands not once in the query"
-    return "an address too long for one line" if len(expression(one)) > MAX_EXPRESSION else ""
+    return "an address too long for one line" if len(expression(one).encode()) > MAX_EXPRESSION else ""
 
 
 def _partly(one: MandatoryEntry, order: Order) -> str:

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from sfs.export.engines.squid import GROUP
 from tests.export.engines.expressed import output, table_rows
 from tests.squid.squids import Squid
 
@@ -20,8 +21,8 @@ shared.example/日記/1.html
 |https://shared.example/secure
 192.0.2.10
 [2001:db8::10]
-"""
-HOSTS = ("tree", "www.tree", "xtree", "host", "www.host", "shared", "www.shared")
+""" + "".join(f"h{number % 7}.shared.example/n/{number}\n" for number in range(3 * GROUP))
+HOSTS = ("tree", "www.tree", "xtree", "host", "www.host", "shared", "www.shared", "h1.shared")
 
 
 class _Shown(BaseHTTPRequestHandler):
@@ -75,6 +76,16 @@ def status(squid: tuple[Squid, int], path: str, *arguments: str) -> int:
         "shared.example/x/../a/page.html",
         "shared.example/a/%70age.html",
         "shared.example/a/page%2Ehtml",
+        "shared.example/a/%2570age.html",
+        "shared.example/%2561%25252Fpage%25252ehtml",
+        "shared.example/a/%252E/page.html",
+        "shared.example/x%252f%252E%252E%252Fa/page.html",
+        "shared.example/kids%252Fx",
+        "shared.example/%25E6%2597%25A5%E8%A8%98/1.html",
+        "shared.example/find?q=blue%252Bwidget",
+        "h0.shared.example/n/0",
+        "h1.shared.example/n/106",
+        "h5.shared.example/n/299",
         "user@shared.example/a/page.html",
         "shared.example/kids/",
         "shared.example/kids",
@@ -100,6 +111,10 @@ def test_what_is_listed_is_refused(squid, path):
         "shared.example/a/page.htmlx",
         "shared.example/a/Page.html",
         "shared.example/a/pagexhtml",
+        "shared.example/a/%2571age.html",
+        "shared.example/a/page%252Fhtml",
+        "h1.shared.example/n/0",
+        "h1.shared.example/n/1060",
         "shared.example/kidsx",
         "www.shared.example/a/page.html",
         "shared.example/x?u=http://tree.example/",
