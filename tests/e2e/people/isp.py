@@ -26,7 +26,7 @@ from sfs.lists.mandatory_file import read_mandatory
 from tests.e2e.origin import Names, Origin
 from tests.e2e.proxy import ROOT, WRAPPER, Proxy
 from tests.export.engines import programs
-from tests.export.engines.programs import STOP4, STOP6, WAIT, Program, program
+from tests.export.engines.programs import STOP4, STOP6, WAIT, HiddenPrimary, Program, program
 from tests.squid.squids import Squid
 
 MEMORY = Path("/dev/shm")
@@ -187,20 +187,8 @@ def hidden_primary_and_bind(isp: Isp, world: Program, stack: ExitStack) -> Progr
         *("--to", f"127.0.0.1@{resolver.port}", "-o", isp / "primary.conf"),
     )
     command = [program("named", "bind9"), "-g", "-c", isp / "primary.conf"]
-    stack.enter_context(Primary(command, isp / "primary", port, key.read_text().strip()))
+    stack.enter_context(HiddenPrimary(command, isp / "primary", port, ZONE, key.read_text().strip()))
     return resolver.with_list()
-
-
-class Primary(Program):
-    """A hidden primary: it answers who has the key."""
-
-    def __init__(self, command: list[object], folder: Path, port: int, key: str) -> None:
-        super().__init__(command, folder, port)
-        self.key = key
-
-    def _answers(self) -> bool:
-        found = programs.dig(self.port, [f"{ZONE} SOA"], key=self.key, timeout=1)
-        return len(found) == 1 and bool(found[0].data)
 
 
 def test_a_list_is_enforced_changed_and_taken_back(isp: Isp, network: Network) -> None:

@@ -140,6 +140,18 @@ class Program:
         return self
 
 
+class HiddenPrimary(Program):
+    """A server that hands a zone out; it answers who has the key (as dig -y takes it), and nobody else."""
+
+    def __init__(self, command: Sequence[object], folder: Path, port: int, zone: str, key: str) -> None:
+        super().__init__(command, folder, port)
+        self.zone, self.key = zone, key
+
+    def _answers(self) -> bool:
+        found = dig(self.port, [f"{self.zone} SOA"], key=self.key, timeout=1)
+        return len(found) == 1 and bool(found[0].data)
+
+
 def dig(
     port: int, questions: Sequence[str], *, source: str = "127.0.0.1", key: str = "", timeout: int = 10
 ) -> list[Answer]:

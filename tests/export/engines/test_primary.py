@@ -11,20 +11,12 @@ from sfs.export.reload import reload
 from sfs.export.transfer import Key, Peer, Primary, bind_policy, bind_primary, bind_secondary, knot_primary, parse_peer
 from tests.export.engines import programs
 from tests.export.engines.expressed import output
-from tests.export.engines.programs import STOP4, UPSTREAM4, Program, free_port, program
+from tests.export.engines.programs import STOP4, UPSTREAM4, HiddenPrimary, free_port, program
 
 KEY = Key("policy.rpz-key", "c2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2ZzMDE=")
 DIG_KEY = f"hmac-sha256:{KEY.name}:{KEY.secret}"
 NAMES = [f"n{number}.example" for number in range(200)]
 TODAY = date(2026, 11, 28)
-
-
-class Serving(Program):
-    """A primary: it answers who has the key."""
-
-    def _answers(self) -> bool:
-        found = programs.dig(self.port, ["policy.rpz SOA"], key=DIG_KEY, timeout=1)
-        return len(found) == 1 and bool(found[0].data)
 
 
 def transfer(port: int, kind: str, key: str = DIG_KEY) -> str:
@@ -61,7 +53,7 @@ def test_versions_come_by_transfer(engine, tmp_path, world):
         (serving / "knot.conf").write_text("\n".join(knot_primary(wanted)) + "\n")
         command = [program("knotd", "knot"), "-c", serving / "knot.conf"]
     pid_file = serving / ("named.pid" if engine == "bind" else "knot.pid")
-    with Serving(command, serving, port) as primary, secondary as resolver:
+    with HiddenPrimary(command, serving, port, "policy.rpz", DIG_KEY) as primary, secondary as resolver:
         assert "n7.example.policy.rpz." in transfer(port, "AXFR")
         assert "n7.example" not in transfer(port, "AXFR", key="")
         assert "n7.example" not in transfer(port, "AXFR", key=DIG_KEY.replace("MDE=", "MDI="))
