@@ -29,6 +29,8 @@ LINES: Final = "lines"
 FORMATS: Final = (LINES, "csv", "rpz", "plain", "hosts")
 _EXPRESSION: Final = re.compile(r"^(?:\^|~|/.*/[a-z]*$|re(?:gex(?:p)?)?:)|\.\*|\.\+|\\[.dws/]|\(\?|\[\^|\$$")
 _SCHEME: Final = re.compile(r"(?i)https?://")
+_OTHER_SCHEME: Final = re.compile(r"(?i)(?!https?://)[a-z][a-z0-9+.-]*://")
+_NETWORK: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}/[0-9]{1,2}|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*\]?/[0-9]{1,3}")
 # The columns of a table by what they mean; the words behind are those of Japanese tables.
 _COLUMNS: Final = {
     "url": ("url", "uri", "link", "address", "アドレス", "サイトurl"),
@@ -104,6 +106,8 @@ def _bounded(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, bytes]]:
     for number, line in enumerate(lines, 1):
         if number > MAX_ENTRIES:
             raise RuleError(f"more than {MAX_ENTRIES:,} lines", Where(name, number), "split the list")
+        if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise RuleError("a list in UTF-16", Where(name, 1), "save it as UTF-8")
         yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
 
 
@@ -123,14 +127,23 @@ def _read_lines(lines: Iterable[tuple[int, bytes]], name: str, purpose: Purpose,
 
 
 def _of_text(text: str, where: Where, any_query: bool) -> Entry:
-    if is_expression(text):
-        raise RuleError("a regular expression", where, "write the URLs or names that it means")
+    _check_site(text, where)
     if _SCHEME.match(text):
         return entry_from(_unit_of_url(text, any_query), {"url": text}, where)
     entry = parse_entry(text, where)
     if entry is None:
         raise RuleError("a line that is no entry", where, "write a URL or a name")
     return entry
+
+
+def _check_site(text: str, where: Where) -> None:
+    """RuleError for what looks like a site and would become another one."""
+    if is_expression(text):
+        raise RuleError("a regular expression", where, "write the URLs or names that it means")
+    if _NETWORK.fullmatch(text):
+        raise RuleError("a network, which no unit says", where, "write the addresses that it means")
+    if _OTHER_SCHEME.match(text):
+        raise RuleError("a scheme that is neither http nor https", where, "leave it out: it is not seen")
 
 
 def _unit_of_url(text: str, any_query: bool) -> Unit:
@@ -181,8 +194,7 @@ def _row(cells: list[str], columns: dict[str, int], where: Where, any_query: boo
     if not sites:
         raise RuleError("a row without a site", where, "write it into its column")
     kind, text = sites[0]  # the narrowest column that says something
-    if is_expression(text):
-        raise RuleError("a regular expression", where, "write the URLs or names that it means")
+    _check_site(text, where)
     row: dict[str, Any] = {key: value for key, value in said.items() if key not in _LISTS}
     for key in said.keys() & set(_LISTS):
         row[key] = [one.strip() for one in re.split("[;,|、]", said[key]) if one.strip()]

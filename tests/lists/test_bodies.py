@@ -149,6 +149,23 @@ def test_any_bytes_give_a_body_or_an_error(data, format):
         assert len(body.entries) <= len(data)
 
 
+@pytest.mark.parametrize(
+    "text", ["192.0.2.0/24", "2001:db8::/32", "[2001:db8::]/32", "ftp://a.example/x", "ws://a.example/"]
+)
+def test_what_would_become_another_site_is_refused(text):
+    assert read(f"a.example\n{text}\n").refused.counts.keys() <= {
+        "a network, which no unit says",
+        "a scheme that is neither http nor https",
+    }
+    for body in (read(f"a.example\n{text}\n"), read(f"url,basis\na.example,x\n{text},x\n", "csv")):
+        assert (len(body.entries), len(body.refused)) == (1, 1)
+
+
+def test_a_list_in_utf_16_is_told_apart():
+    with pytest.raises(RuleError, match="UTF-16"):
+        read_body(["url,basis\n".encode("utf-16")], "body", "csv", Purpose.POLICY)
+
+
 _ODD = st.text(alphabet="ab.-:/@?#%*^$\\[]()'\",;|=! \t~\x00é日🙂", max_size=25)
 
 
