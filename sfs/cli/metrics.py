@@ -11,6 +11,7 @@ import click
 from sfs.proxy.figures import Row
 from sfs.proxy.metrics import INSTALL, MISSING, memory, page
 from sfs.proxy.metrics_server import MetricsServer
+from sfs.sources.journal import Journal
 from sfs.sources.live import Live
 from sfs.sources.values import Listen
 
@@ -26,6 +27,7 @@ async def tell_figures(
     live: Live,
     rows: Callable[[], Awaitable[Iterable[Row]]],
     processes: Processes,
+    journal: Journal,
     *,
     follows: bool = False,
 ) -> MetricsServer | None:
@@ -38,8 +40,9 @@ async def tell_figures(
         return None
 
     async def told() -> bytes:
+        # After this the journal has what workers counted until now.
         found = list(await rows())
-        return await asyncio.to_thread(lambda: page((*found, *memory(processes())), live))
+        return await asyncio.to_thread(lambda: page((*found, *memory(processes()), *_blocked(journal, live)), live))
 
     server = MetricsServer(place, told)
     try:
@@ -49,6 +52,12 @@ async def tell_figures(
         return None
     click.echo(f"     figures for Prometheus at http://{place}/metrics")
     return server
+
+
+def _blocked(journal: Journal, live: Live) -> list[Row]:
+    """Of mandatory lists alone, and as they may be told: rounded, when their hour is over."""
+    names = [lst.id for lst in live.filter.ruleset.mandatory]
+    return [Row("mandatory_blocked_last_hour", (name,), count) for name, count in journal.last_hour(names).items()]
 
 
 def this_process() -> dict[str, tuple[int, ...]]:

@@ -142,7 +142,7 @@ class Run:
             await asyncio.to_thread(self.start_beside, kept.journal, kept.trust, kept.reports)
             self.say_serves()
             follows = self.taken is not None
-            figures = await tell_figures(self.metrics, self.live, rows, this_process, follows=follows)
+            figures = await tell_figures(self.metrics, self.live, rows, this_process, kept.journal, follows=follows)
             if not stock.stock_mode:
                 on_upgrade(lambda: self.successor(stock.listening(), self.page.sockets()), leave)
 

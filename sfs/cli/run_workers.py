@@ -14,6 +14,8 @@ import click
 from sfs.cli.hangup import terminal_left
 from sfs.errors import SfsError
 from sfs.sources.machine import bound, cannot_listen
+from sfs.sources.settings import Checks
+from sfs.sources.undumped import stay_undumped
 from sfs.sources.values import Listen
 from sfs.sources.watch import Watcher
 
@@ -64,6 +66,8 @@ class Workers:
         if config.upstream_ca is not None:
             joined_ca(config.upstream_ca, folder)
         sfs.proxy.run.limits()
+        if config.checks is Checks.MANDATORY:
+            stay_undumped()
         self._bind()
         self._rest()
         listening = [sock for sockets in self._sockets.values() for sock in sockets]
@@ -165,7 +169,9 @@ class Workers:
         async def start() -> None:
             nonlocal figures
             follows = run.taken is not None
-            figures = await tell_figures(run.metrics, run.live, hub.figures, all_processes, follows=follows)
+            figures = await tell_figures(
+                run.metrics, run.live, hub.figures, all_processes, hub.journal, follows=follows
+            )
             try:
                 await asyncio.to_thread(run.start_beside, hub.journal, hub.trust, hub.reports)
             except Exception as fault:

@@ -36,6 +36,9 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "info": Family("Always 1; the version of the program", ("version",)),
     "requests": Family("Requests and tunnels that were judged", ("kind",), counts=True, traffic=True),
     "verdicts": Family("What was said, by the check that said it", ("check", "outcome"), counts=True, traffic=True),
+    "mandatory_blocked_last_hour": Family(
+        "Requests that a mandatory list blocked in the last whole hour (UTC), down to tens", ("list",)
+    ),
     "connections": Family("Connections of clients that are open", traffic=True),
     "tunnels": Family("HTTPS tunnels that are open, by how they are judged", ("judged",), traffic=True),
     "label_lookups": Family("Pages looked up for a label, where", ("source",), counts=True, traffic=True),

@@ -14,7 +14,8 @@ import logging
 import os
 import queue
 import threading
-from collections import Counter, deque
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from pathlib import Path
 from sfs.core.verdict import Verdict
 from sfs.sources import decisions
 from sfs.sources.decisions import Decision
+from sfs.sources.hourly import Hourly
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,6 @@ FLUSH_EVERY = 0.25  # seconds without a new record; a crash may lose the last se
 BATCH = 100  # records written at once, so that a steady stream is written too
 COUNTS_EVERY = 60.0  # seconds between looks whether an hour is over
 MAX_TAIL = 500  # blocked requests whose reason and source are kept in memory, so that a code can be explained
-ROUND_TO = 10  # blocked requests of a list and hour are counted in tens, so that no single one can be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Journal:
         self._folder = folder
         self._retention = retention
         self._queue: queue.Queue[Record | None] = queue.Queue(MAX_WAITING)
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._hourly = Hourly()
         self._lock = threading.Lock()
         self._lost = 0
         self._tail: deque[Record] = deque(maxlen=MAX_TAIL)
@@ -127,7 +128,17 @@ class Journal:
         """Count a block of a mandatory list: by list and hour, nothing else."""
         if verdict.blocked and verdict.check == "mandatory" and verdict.record:
             with self._lock:
-                self._counts[time.astimezone(UTC).strftime("%Y-%m-%dT%H"), verdict.source or ""] += 1
+                self._hourly.count((verdict.source or "").rpartition(" ")[0], time)
+
+    def last_hour(self, names: Iterable[str]) -> dict[str, int]:
+        """What mandatory lists with these names blocked in the last whole hour (sources/hourly.py). Writes a file: for
+        a thread."""
+        try:
+            self._write_counts(all_hours=False)
+        except OSError as fault:
+            log.error("counts: %s", fault.strerror)
+        with self._lock:
+            return self._hourly.last(names, datetime.now(UTC))
 
     def close(self) -> None:
         """Write what waits and end the thread."""
@@ -168,14 +179,11 @@ class Journal:
         _append(self._file(records[0].time.date()), "".join(record.line() + "\n" for record in records))
 
     def _write_counts(self, *, all_hours: bool) -> None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H")
         with self._lock:
-            done = {key: n for key, n in self._counts.items() if all_hours or key[0] < now}
-            for key in done:
-                del self._counts[key]
-        if done:
+            rows = self._hourly.take(datetime.now(UTC), all_hours=all_hours)
+        if rows:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lines = [{"hour": h, "list": name, "blocked": rounded(n)} for (h, name), n in sorted(done.items())]
+            lines = [{"hour": hour, "list": name, "blocked": count} for hour, name, count in rows]
             _append(self._folder / "counts.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
 
     def _forget(self) -> None:
@@ -191,11 +199,6 @@ def _decision(record: Record) -> Decision:
     return Decision(
         record.time, record.group, record.host, verdict.check, code, verdict.reason, verdict.source, verdict.level
     )
-
-
-def rounded(count: int) -> int:
-    """A count in tens, upwards: 1 and 9 look alike."""
-    return -(-count // ROUND_TO) * ROUND_TO
 
 
 def _append(path: Path, text: str) -> None:

@@ -57,6 +57,8 @@ def kept(start, origin, tmp_path_factory):
 def _ask(proxy: Proxy, origin, client: str) -> dict:
     one = ("--interface", client)
     hosts = {"listed": "listed.test", "rated": "grown.test", "plain": "plain.test", "law": "law.test"}
+    for _ in range(4):
+        proxy.curl(f"http://law.test:{origin.http}/p?q", *one)
     asked = {name: proxy.curl(f"http://{host}:{origin.http}/p?q", *one) for name, host in hosts.items()}
     asked["word"] = proxy.curl(f"http://words.test:{origin.http}/penguin", *one)
     asked["part"] = proxy.curl(f"http://listed.test:{origin.http}/p.png", *one, document=False)
@@ -121,9 +123,9 @@ def test_who_is_not_recorded_gets_no_code(kept):
 def test_a_law_s_list_leaves_a_rounded_count(kept):
     state = kept[1]
     counts = [json.loads(line) for line in (state / "log" / "counts.jsonl").read_text("ascii").splitlines()]
-    assert [set(row) for row in counts] == [{"hour", "list", "blocked"}]
-    assert counts[0]["blocked"] == 10  # four requests
-    assert counts[0]["list"].startswith("law ")
+    assert {frozenset(row) for row in counts} == {frozenset({"hour", "list", "blocked"})}
+    assert {row["list"] for row in counts} == {"law"}
+    assert sum(row["blocked"] for row in counts) in (10, 20)  # of twenty requests; an hour may end among them
     assert not any(row["host"] == "law.test" for row in rows_of(state))
 
 
@@ -152,8 +154,9 @@ def test_profile_isp_records_counts_and_nothing_else(start, origin, tmp_path):
     (tmp_path / "law.txt").write_text("law.test\nother.test/page/\n")
     lists = [{"name": "isp list", "url": str(tmp_path / "law.txt"), "mandatory": True}]
     with start({"profile": "isp", "lists": lists, "block": ["listed.test"]}, state=tmp_path / "state") as proxy:
-        assert proxy.curl(f"http://law.test:{origin.http}/").status == 451
-        assert proxy.curl(f"http://other.test:{origin.http}/page/x").status == 451
+        for _ in range(10):
+            assert proxy.curl(f"http://law.test:{origin.http}/").status == 451
+            assert proxy.curl(f"http://other.test:{origin.http}/page/x").status == 451
         assert proxy.curl(f"http://listed.test:{origin.http}/").status == 200
         assert proxy.curl(f"http://plain.test:{origin.http}/").status == 200
         assert "law.test" not in proxy.curl("http://sfs.home.arpa/why").text
