@@ -7,6 +7,7 @@ import click
 # Name -> the file in sfs/cli and its function, and what it does.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "page": ("isp_page", "page", "Write the page that readers of listed names see, for a web server."),
+    "quiet": ("isp_quiet", "quiet", "Print lines with which a resolver keeps nothing of who asked for what."),
 }
 
 

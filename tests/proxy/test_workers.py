@@ -139,7 +139,8 @@ def test_records_reports_and_counts_are_kept_once_by_the_hub(tmp_path):
         for number, kept in enumerate(team.kept):
             now = datetime.now(UTC).astimezone()
             kept.journal.note(Record(now, "default", f"{number}.test", BLOCKED, f"CODE{number}"))
-            kept.journal.count(LAW, NOW)
+            for _ in range(5):
+                kept.journal.count(LAW, NOW)  # ten of both: less is rounded to nothing
             await asyncio.to_thread(kept.reports.add, new_report(NOW, "default", "blocked", f"{number}.test"))
         await one.settled()
         await two.settled()
