@@ -25,4 +25,4 @@ HERE, HOUSE, HOUSE6 = Listen("127.0.0.1", 8081), Listen("192.168.1.2", 8081), Li
     ],
 )
 def test_a_client_is_sent_to_the_address_that_it_reaches(listening, client, url):
-    assert AdminPage((), Path("ca"), listening).url_for(client) == url
+    assert AdminPage((), Path("ca"), listening=listening).url_for(client) == url
