@@ -18,7 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from sfs.proxy.metrics import FAMILIES
 from tests.e2e.proxy import Curl, Proxy, read_all
+from tests.e2e.test_metrics import free_port
 
 CLIENTS = ("127.77.66.55", "127.77.66.56")
 MARK = "Zq7marked"
@@ -68,6 +70,7 @@ def run(request, start, origin, tmp_path_factory) -> Iterator[Run]:
     config = {
         "profile": "isp",
         "stop_page": STOP,
+        "metrics": f"127.0.0.1:{free_port()}",
         "lists": [{"name": "law", "url": str(folder / "lists/law.txt"), "mandatory": True}],
     }
     environment = {
@@ -76,7 +79,7 @@ def run(request, start, origin, tmp_path_factory) -> Iterator[Run]:
         "TMPDIR": str(folder / "tmp"),
         "PYTHONFAULTHANDLER": "1",
     }
-    more = ("--admin", "127.0.0.1:0", *(("--workers", str(request.param)) if request.param > 1 else ()))
+    more = ("--workers", str(request.param)) if request.param > 1 else ()
     with start(config, *more, state=folder / "state", environment=environment) as proxy:
         page, picture = drive(proxy, origin)
         told = proxy.said(r"figures for Prometheus at (http://\S+/metrics)")[1]
@@ -148,8 +151,13 @@ def test_nothing_of_a_subscriber_is_kept_or_told(run):
 
 def test_what_is_told_are_tens_of_a_list(run):
     figures = [line for line in run.metrics.splitlines() if not line.startswith("#")]
-    assert len(figures) == 1
-    assert re.fullmatch(r'sfs_mandatory_blocked_last_hour\{list="law"\} \d*0', figures[0])
+    told = [line for line in figures if "blocked" in line]
+    assert len(told) == 1
+    assert re.fullmatch(r'sfs_mandatory_blocked_last_hour\{list="law"\} \d*0\.0', told[0])
+    # All else is of the program: it stands still whatever subscribers do.
+    names = {re.split("[{ ]", line)[0].removeprefix("sfs_").removesuffix("_total") for line in figures}
+    assert not {name for name in names if name in FAMILIES and FAMILIES[name].traffic}
+    assert names <= FAMILIES.keys()
     for line in run.files["state/log/counts.jsonl"].decode().splitlines():
         assert re.fullmatch(r'\{"hour": "\d{4}-\d\d-\d\dT\d\d", "list": "law", "blocked": \d*0\}', line)
 
