@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sfs.errors import SfsError
-from sfs.export.engines.knot import SUBNET
+from sfs.export.engines.knot import SUBNET, because
 from sfs.export.engines.rpz import HEAD_OF_ZONE, client_name
 from sfs.export.order import Network, lua_text
 from sfs.export.told import ERROR_CODES
@@ -71,13 +71,15 @@ def knot(loading: Loading) -> Iterator[str]:
     Debian's lua-cqueues is installed; without it a new version needs a new start."""
     file = _file(loading, "Knot Resolver")
     yield f"local zone = policy.rpz(policy.DENY, '{file}', (pcall(require, 'cqueues')))"
-    if not loading.exempt:
-        yield "policy.add(zone)"
-        return
-    yield SUBNET
-    yield f"local exempt = {{ {', '.join(f"subnet('{one}')" for one in loading.exempt)} }}"
+    yield from because(loading.purpose, loading.told)
+    if loading.exempt:
+        yield SUBNET
+        yield f"local exempt = {{ {', '.join(f"subnet('{one}')" for one in loading.exempt)} }}"
     yield "policy.add(function (req, query)"
-    yield "  if not is_in(exempt, req) then return zone(req, query) end"
+    if loading.exempt:
+        yield "  if is_in(exempt, req) then return nil end"
+    yield "  local answer = zone(req, query)"
+    yield "  return answer and because(answer)"
     yield "end)"
 
 

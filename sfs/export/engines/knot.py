@@ -5,7 +5,7 @@ from typing import Final
 
 from sfs.export.order import TTL, Engine, Order, Sifted, a_name, lua_text
 from sfs.export.told import ERROR_CODES
-from sfs.lists.mandatory import CANARY, Method
+from sfs.lists.mandatory import CANARY, Method, Purpose
 
 # Whether who asks is of one of some networks; a question of the resolver's own has nobody who asks.
 SUBNET: Final = """\
@@ -43,7 +43,7 @@ policy.add(function (req, query)
 end)"""
 
 
-# What policy.ANSWER says of itself is "forged", which tells nobody why and must go first: it weighs more to Knot.
+# What Knot says of an answer of its own is "forged", which tells nobody why and must go first: it weighs more to Knot.
 _WHY: Final = """\
 local function because(answer)
   return function (state, req)
@@ -53,6 +53,12 @@ local function because(answer)
     return done
   end
 end"""
+
+
+def because(purpose: Purpose, told: str) -> Iterator[str]:
+    """A function of that name, which has an answer say in an extended error why. `told`: the text."""
+    yield f"local error_code, told = {ERROR_CODES[purpose]}, {lua_text(told)}"
+    yield _WHY
 
 
 def write(order: Order, sifted: Sifted) -> Iterator[str]:
@@ -67,8 +73,7 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
     yield "local trees = names[["
     yield from sifted.trees
     yield "]]"
-    yield f"local error_code, told = {ERROR_CODES[order.purpose]}, {lua_text(order.told)}"
-    yield _WHY
+    yield from because(order.purpose, order.told)
     yield f"local canary = kres.str2dname('{CANARY}')"
     if order.stop:
         records = [_record("A", order.stop4), _record("AAAA", order.stop6)]
