@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from sfs.errors import SfsError
+from sfs.lists.private import keep_no_core
 from sfs.sources.config import Config, load_config
 from sfs.sources.filter import Filter, load_filter
 from sfs.sources.live import Live
 from sfs.sources.policies import policies_from
+from sfs.sources.settings import Checks
 
 NO_LEVEL = "no level is chosen"
 
@@ -39,8 +41,12 @@ class Chosen:
         return load_config(self.path, self.given, page_first=self.page_first, changes=changes)
 
     def filter(self, before: Filter | None = None) -> Filter:
-        """The filter that it means, in place of `before`; SfsError as `load_filter`."""
-        return load_filter(self.config(), before)
+        """The filter that it means, in place of `before`; SfsError as `load_filter`. Where mandatory lists alone hold,
+        no crash leaves an image of them, nor of what anybody asks."""
+        config = self.config()
+        if config.checks is Checks.MANDATORY:
+            keep_no_core()
+        return load_filter(config, before)
 
     def live(self, filter_: Filter) -> Live:
         """`filter_` in force, replaced by what a later load gives."""

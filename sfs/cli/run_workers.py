@@ -14,8 +14,6 @@ import click
 from sfs.cli.hangup import terminal_left
 from sfs.errors import SfsError
 from sfs.sources.machine import bound, cannot_listen
-from sfs.sources.settings import Checks
-from sfs.sources.undumped import stay_undumped
 from sfs.sources.values import Listen
 from sfs.sources.watch import Watcher
 
@@ -66,8 +64,6 @@ class Workers:
         if config.upstream_ca is not None:
             joined_ca(config.upstream_ca, folder)
         sfs.proxy.run.limits()
-        if config.checks is Checks.MANDATORY:
-            stay_undumped()
         self._bind()
         self._rest()
         listening = [sock for sockets in self._sockets.values() for sock in sockets]

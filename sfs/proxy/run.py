@@ -29,8 +29,6 @@ from sfs.sources.https import ca_id
 from sfs.sources.live import Live
 from sfs.sources.machine import cannot_listen, check_listen
 from sfs.sources.protection import protection
-from sfs.sources.settings import Checks
-from sfs.sources.undumped import stay_undumped
 from sfs.sources.values import Listen
 
 IDLE = 300  # seconds without a byte before a connection is closed
@@ -77,8 +75,6 @@ async def serve(
         if not team.sockets:
             await asyncio.to_thread(check_listen, places)  # a name among them is looked up
         limits()
-        if config.checks is Checks.MANDATORY:
-            stay_undumped()
         if (gone := stock.install()) and team.sockets:
             raise SfsError(f"mitmproxy has changed ({gone[0]}), so sockets cannot be taken over")
         folder = prepare_ca(config)

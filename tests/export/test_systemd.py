@@ -32,6 +32,10 @@ def test_a_low_port_is_the_only_right_it_ever_gets():
     assert values(unit, "PrivateUsers") == []
 
 
+def test_a_crash_leaves_no_image():
+    assert values(unit_file(Service(("/opt/sfs/bin/sfs",))), "LimitCORE") == ["0"]
+
+
 def test_a_program_in_a_home_can_be_read_but_not_written():
     assert values(unit_file(Service(("/home/x/sfs",), home=True)), "ProtectHome") == ["read-only"]
 
