@@ -24,6 +24,9 @@ from sfs.web.texts import LANGUAGES, Language
 
 _HEAD: Final = "# Written by `sfs isp page`; write it again rather than change it."
 
+_JAPANESE: Final = "(^|,) *ja"
+_ENGLISH_FIRST: Final = "(^|,) *en.*, *ja"
+
 
 def site(stop: StopPage, helplines: Sequence[HelpLine], listen: Sequence[Listen], today: date) -> Mapping[str, bytes]:
     """The files by name: a page in each language, and the whole configuration of an nginx and of a HAProxy that answer
@@ -75,8 +78,8 @@ def _nginx(pages: Mapping[Language, PageAnswer], listen: Sequence[Listen]) -> It
         yield f"  {name}_temp_path temp;"  # none is used, but nginx makes them
     yield "  types { text/html html; }"
     yield "  charset utf-8;"
-    # Browsers name the language that is liked best first.
-    yield '  map $http_accept_language $language { default en; "~*^ *ja" ja; }'
+    # Browsers name languages in the order in which they are liked; of these two the first counts.
+    yield f'  map $http_accept_language $language {{ default en; "~*{_ENGLISH_FIRST}" en; "~*{_JAPANESE}" ja; }}'
     yield "  server {"
     yield from (f"    listen {place} default_server;" for place in listen)
     yield "    server_name _;"
@@ -108,8 +111,9 @@ def _haproxy(pages: Mapping[Language, PageAnswer], listen: Sequence[Listen]) -> 
     yield from (f"  bind {place}" for place in listen)
     # No `log`, no statistics, no socket that shows the last request that was none.
     yield "  no log"
-    yield '  acl japanese req.fhdr(accept-language) -m reg -i "^ *ja"'
-    for language, when in (("ja", " if japanese"), ("en", "")):
+    yield f'  acl japanese req.fhdr(accept-language) -m reg -i "{_JAPANESE}"'
+    yield f'  acl english_first req.fhdr(accept-language) -m reg -i "{_ENGLISH_FIRST}"'
+    for language, when in (("ja", " if japanese !english_first"), ("en", "")):
         fields = " ".join(f'hdr {name} "{field[language]}"' for name, field in _fields(pages).items())
         kind = '"text/html; charset=utf-8"'
         yield f"  http-request return status 451 content-type {kind} file {language}.html {fields}{when}"

@@ -20,6 +20,7 @@ from sfs.sources.helplines import helplines_from
 from sfs.sources.places import rules_dir
 from sfs.sources.values import Listen
 from sfs.sources.yaml_nodes import load_plain
+from sfs.web.texts import language_of
 from tests.web.test_stop import STOP
 
 TODAY = date(2026, 11, 28)
@@ -133,10 +134,14 @@ def test_whatever_is_asked_for_the_answer_is_the_page(server, what, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("header", "language"),
-    [("ja", "ja"), ("ja-JP,ja;q=0.9,en;q=0.8", "ja"), ("JA", "ja"), ("en,ja;q=0.9", "en"), ("fr", "en"), ("", "en")],
+    "header",
+    [
+        *("", "ja", "JA", "ja-JP,ja;q=0.9,en;q=0.8", "en-US,en;q=0.9,ja;q=0.8", "en, ja", "ja, en"),
+        *("fr", "de,ja;q=0.5", "fr-FR,fr;q=0.9,en;q=0.5,ja;q=0.1", "fr, ja;q=0.7, en;q=0.3", "zh-TW,zh;q=0.9"),
+    ],
 )
-def test_it_is_in_the_language_that_the_reader_likes_best(server, header, language):
+def test_it_is_in_the_language_that_the_proxy_would_choose(server, header):
+    language = language_of(header)
     status, fields, got = server.ask("http://listed.example/", "-H", f"Accept-Language: {header}", at="::1")
     assert (status, fields["content-language"], fields["vary"]) == (451, language, "Accept-Language")
     assert got == (server.folder / f"{language}.html").read_bytes()
@@ -170,8 +175,20 @@ def test_nothing_of_what_was_asked_is_kept(tmp_path):
             (folder / "body").unlink()
         kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         assert folder / "said" in kept
+        # Where Debian's programs write unless they are told otherwise.
+        usual = [path for path in Path("/var/log").rglob(f"{name}*/*") if path.is_file() and os.access(path, os.R_OK)]
+        kept |= {path: path.read_bytes() for path in usual if path.suffix == ".log"}
         found = [path.name for path, data in kept.items() if MARK.encode() in data or b"listed.example" in data]
         assert found == []
+
+
+def test_no_log_is_named_anywhere():
+    files = site(STOP, HELP, [Listen("127.0.0.1", 80)], TODAY)
+    nginx = [line.split() for line in files["nginx.conf"].decode().splitlines()]
+    assert [words[1] for words in nginx if words and words[0] == "access_log"] == ["off;"]
+    assert [words[1] for words in nginx if words and words[0] == "error_log"] == ["/dev/null"]
+    haproxy = [line.split() for line in files["haproxy.cfg"].decode().splitlines()]
+    assert not [words for words in haproxy if words and words[0] in ("log", "stats", "set-dumpable")]
 
 
 @pytest.mark.parametrize("bad", ["https://net.example/$host", "https://net.example/%20"])
