@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
+from sfs.export.canary import canary_tree
 from sfs.lists.mandatory import CANARY, MandatoryEntry, Method, Purpose, Report
 from sfs.match.entry import Unit
 from sfs.text.url import is_address, parents
@@ -52,7 +53,7 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Sifted:
     """What a program is told: names with all below them, single names, and the entries that are more than a name; each
-    sorted, none covered by another. The canary is among the hosts."""
+    sorted, none covered by another. The canaries are among them (canary.py)."""
 
     trees: tuple[str, ...] = field(repr=False)
     hosts: tuple[str, ...] = field(repr=False)
@@ -108,6 +109,9 @@ def sift(engine: Engine, order: Order, report: Report, name: str) -> Sifted:
         report.lines["covered by other entries, so not written"] = [name]
     if engine.method is not Method.ADDRESS and not covered(CANARY, trees):
         kept_hosts = sorted({*kept_hosts, CANARY})
+    own = canary_tree(order.zone)
+    if engine.method is not Method.ADDRESS and not covered(own, trees):
+        kept_trees = sorted({*kept_trees, own})
     return Sifted(tuple(kept_trees), tuple(kept_hosts), kept)
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sfs.export.canary import canary_tree, neighbours, serial_name, serial_of
 from sfs.export.engines import ENGINES
 from sfs.export.engines.rpz import client_name
 from sfs.export.engines.squid import expression
@@ -36,7 +37,7 @@ def test_what_others_cover_is_not_written():
     told, report, _ = sifted(
         "squid", "a.example", "b.a.example", "=c.a.example", "a.example/x", "d.example/k/", "d.example/k/z", "a.example"
     )
-    assert (told.trees, told.hosts) == (("a.example",), (CANARY,))
+    assert (told.trees, told.hosts) == (("a.example", canary_tree("policy.rpz")), (CANARY,))
     assert [one.entry.text for one in told.others] == ["d.example/k/"]
     assert report.counts["covered by other entries, so not written"] == 4
 
@@ -118,4 +119,29 @@ def test_no_name_is_lost_and_none_is_closed_that_was_not_listed(lines, host):
         for one in order.entries
     )
     assert listed == (host in told.hosts or any(name in told.trees for name in parents(host)))
-    assert len(set(told.hosts)) + len(set(told.trees)) <= len(set(lines)) + 1
+    assert len(set(told.hosts)) + len(set(told.trees)) <= len(set(lines)) + 2
+
+
+def test_each_list_has_canaries_of_its_own():
+    assert canary_tree("policy.rpz") == "policy-rpz.canary.sfs.example"
+    assert canary_tree("policy.rpz") != canary_tree("court-order.rpz")
+    for name in ("rpz", "unbound", "knot", "pdns", "dnsmasq"):
+        for stop in (STOP, ()):
+            lines = written(name, "a.example", stop=stop)
+            text = "\n".join(lines)
+            assert text.count(serial_name("policy.rpz")) >= 1 and "serial 1" in text, (name, stop)
+    # A list that closes the canaries anyway does not write them twice.
+    assert sifted("rpz", "sfs.example")[0].trees == ("sfs.example",)
+
+
+def test_neighbours_of_the_canaries_are_closed_by_no_list():
+    closed = sifted("rpz", "a.example")[0]
+    for zone in ("policy.rpz", "z" * 63):
+        for name in neighbours(zone):
+            assert all(len(label) < 64 for label in name.split("."))
+            assert name not in closed.hosts and not any(above in closed.trees for above in parents(name))
+
+
+@pytest.mark.parametrize(("text", "serial"), [("serial 7", 7), ("serial x", None), ("", None), ("serial 7 ", None)])
+def test_a_serial_is_read_as_it_is_written(text, serial):
+    assert serial_of(text) == serial

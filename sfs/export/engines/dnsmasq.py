@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from sfs.export.canary import serial_name, serial_text
 from sfs.export.order import Engine, Order, Sifted, a_name
 from sfs.lists.mandatory import CANARY, MandatoryEntry, Method
 from sfs.match.entry import Unit
@@ -11,7 +12,7 @@ from sfs.match.entry import Unit
 def write(order: Order, sifted: Sifted) -> Iterator[str]:
     """The lines."""
     yield order.head("#")
-    yield f"txt-record={CANARY},serial {order.serial}"
+    yield from (f"txt-record={name},{serial_text(order.serial)}" for name in (CANARY, serial_name(order.zone)))
     for name in (*sifted.trees, CANARY):
         # local= keeps questions for other types at home; with address= alone they go on to the upstream.
         yield f"local=/{name}/"

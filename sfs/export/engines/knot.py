@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from sfs.export.canary import serial_name, serial_text
 from sfs.export.order import TTL, Engine, Order, Sifted, a_name, lua_text
 from sfs.export.told import ERROR_CODES
 from sfs.lists.mandatory import CANARY, Method, Purpose
@@ -34,6 +35,7 @@ policy.add(function (req, query)
   if is_in(exempt, req) then return nil end
   local name = query:name()
   if name == canary then return serial end
+  if name == versioned then return version end
   if hosts[name] then return blocked end
   while #name > 1 do
     if trees[name] then return blocked end
@@ -75,11 +77,13 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
     yield "]]"
     yield from because(order.purpose, order.told)
     yield f"local canary = kres.str2dname('{CANARY}')"
+    yield f"local versioned = kres.str2dname('{serial_name(order.zone)}')"
+    text = serial_text(order.serial)
+    txt = f"[kres.type.TXT] = {{ ttl = {TTL}, rdata = string.char({len(text)}) .. '{text}' }}"
+    yield f"local version = policy.ANSWER({{ {txt} }}, true)"
     if order.stop:
         records = [_record("A", order.stop4), _record("AAAA", order.stop6)]
         data = ", ".join(record for record in records if record)
-        text = f"serial {order.serial}"
-        txt = f"[kres.type.TXT] = {{ ttl = {TTL}, rdata = string.char({len(text)}) .. '{text}' }}"
         yield f"local blocked = because(policy.ANSWER({{ {data} }}, true))"
         yield f"local serial = because(policy.ANSWER({{ {data}, {txt} }}, true))"
     else:

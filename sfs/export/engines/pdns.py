@@ -4,6 +4,7 @@ extended error (RFC 8914), and whom to ask."""
 from collections.abc import Iterator
 from typing import Final
 
+from sfs.export.canary import serial_name, serial_text
 from sfs.export.order import TTL, Engine, Order, Sifted, a_name, lua_text
 from sfs.export.told import ERROR_CODES
 from sfs.lists.mandatory import CANARY, Method
@@ -24,6 +25,11 @@ function preresolve(dq)
   -- Who asks decides, so no answer of a listed name is kept for others.
   dq.variable = true
   if exempt:match(dq.remoteaddr) then return false end
+  if dq.qname:equal(versioned) then
+    if dq.qtype == pdns.TXT then dq:addAnswer(pdns.TXT, serial, ttl) end
+    dq.rcode = pdns.NOERROR
+    return true
+  end
   dq.extendedErrorCode, dq.extendedErrorExtra = error_code, told
   dq.rcode = code
   if dq.qtype == pdns.A then
@@ -51,7 +57,8 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
     yield f"local stop4, stop6, ttl = {_list(order.stop4)}, {_list(order.stop6)}, {TTL}"
     yield f"local code, error_code = pdns.{'NOERROR' if order.stop else 'NXDOMAIN'}, {ERROR_CODES[order.purpose]}"
     yield f"local told = {lua_text(order.told)}"
-    yield f"local canary, serial = '{CANARY}', '\"serial {order.serial}\"'"
+    yield f"local canary, versioned = '{CANARY}', '{serial_name(order.zone)}'"
+    yield f"local serial = '\"{serial_text(order.serial)}\"'"
     yield _RULE
 
 

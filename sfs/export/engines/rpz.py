@@ -9,6 +9,7 @@ Spec: "DNS Response Policy Zones (RPZ)", draft-vixie-dnsop-dns-rpz.
 from collections.abc import Iterator
 from typing import Final
 
+from sfs.export.canary import serial_name, serial_text
 from sfs.export.order import TTL, Engine, Network, Order, Sifted, a_name
 from sfs.lists.mandatory import CANARY, MandatoryEntry, Method
 from sfs.match.entry import Unit
@@ -33,10 +34,11 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
     for name in sifted.hosts:
         yield from (f"{name} {one}" for one in data)
         if name == CANARY and order.stop:
-            yield f'{name} TXT "serial {order.serial}"'
+            yield f'{name} TXT "{serial_text(order.serial)}"'
     for name in sifted.trees:
         yield from (f"{name} {one}" for one in data)
         yield from (f"*.{name} {one}" for one in data)
+    yield f'{serial_name(order.zone)} TXT "{serial_text(order.serial)}"'
 
 
 def client_name(network: Network) -> str:

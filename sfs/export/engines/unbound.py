@@ -4,6 +4,7 @@ lines need no module and take clients out by a view."""
 from collections.abc import Iterator
 from typing import Final
 
+from sfs.export.canary import serial_name, serial_text
 from sfs.export.order import TTL, Engine, Order, Sifted, a_name
 from sfs.lists.mandatory import CANARY, MandatoryEntry, Method
 from sfs.match.entry import Unit
@@ -23,16 +24,22 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
         yield f'  local-zone: "{name}." {"transparent" if data else "always_nxdomain"}'
         yield from (f'  local-data: "{name}. {TTL} {one}"' for one in data)
         if name == CANARY and data:
-            yield f"  local-data: '{name}. {TTL} TXT \"serial {order.serial}\"'"
+            yield _told(name, order)
     for name in sifted.trees:
         yield f'  local-zone: "{name}." {"redirect" if data else "always_nxdomain"}'
         yield from (f'  local-data: "{name}. {TTL} {one}"' for one in data)
+    yield f'  local-zone: "{serial_name(order.zone)}." static'
+    yield _told(serial_name(order.zone), order)
     if order.exempt:
         yield "view:"
         yield f'  name: "{_VIEW}"'
         yield "  view-first: no"
         # A view without zones of its own takes the global ones.
         yield '  local-zone: "exempt.sfs.example." static'
+
+
+def _told(name: str, order: Order) -> str:
+    return f"  local-data: '{name}. {TTL} TXT \"{serial_text(order.serial)}\"'"
 
 
 def _left_out(one: MandatoryEntry, order: Order) -> str:
