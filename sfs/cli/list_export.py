@@ -159,6 +159,7 @@ def _deliver(
         if own["diff"]:
             return _say_difference(change, purpose)
         if not change.size and out is not None:
+            outputs.touch(out)
             click.echo(f"{out}: nothing changed, serial {before.serial}", err=True)
             return 0
         if not own["accept_change"]:

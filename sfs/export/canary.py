@@ -38,6 +38,6 @@ def serial_of(text: str) -> int | None:
 
 
 def neighbours(zone: str) -> tuple[str, ...]:
-    """Names that no list closes and that one which closes too much does: beside the canaries, and below the one name."""
+    """Names beside the canaries and below the one name: no list closes them, unless it closes too much."""
     label, _, rest = canary_tree(zone).partition(".")
     return f"x{label[-62:]}.{rest}", f"open.{CANARY}"

@@ -70,10 +70,16 @@ def read_version(path: Path) -> Version | None:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as fault:
         raise SfsError(f"cannot be read: {fault.strerror}", Where(str(path)), "look who may read it") from None
-    found = _HEAD.search(text)
-    if found is None or found[1] not in {str(one) for one in Purpose}:
+    head = head_of(text)
+    if head is None or head[0] not in {str(one) for one in Purpose}:
         raise SfsError("no output of SFS", Where(str(path)), "name another file, or move this one away")
-    return Version(text, found[1], found[2], int(found[3]))
+    return Version(text, *head)
+
+
+def head_of(text: str) -> tuple[str, str, int] | None:
+    """The purpose, the zone and the serial that the first line of an output says; None where it says none."""
+    found = _HEAD.search(text)
+    return None if found is None else (found[1], found[2], int(found[3]))
 
 
 def next_serial(before: int, today: date) -> int:
@@ -112,6 +118,12 @@ def put(path: Path, text: str) -> None:
     except OSError as fault:
         what = f"cannot be written: {fault.strerror}"
         raise SfsError(what, Where(str(path)), "check the folder and the free space") from None
+
+
+def touch(path: Path) -> None:
+    """Let a file say by its time that the list was looked at, though nothing of it changed."""
+    with suppress(OSError):
+        os.utime(path)
 
 
 def roll_back(path: Path, today: date) -> int:

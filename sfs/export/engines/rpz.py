@@ -9,7 +9,7 @@ Spec: "DNS Response Policy Zones (RPZ)", draft-vixie-dnsop-dns-rpz.
 from collections.abc import Iterator
 from typing import Final
 
-from sfs.export.canary import serial_name, serial_text
+from sfs.export.canary import canary_tree, serial_name, serial_text
 from sfs.export.order import TTL, Engine, Network, Order, Sifted, a_name
 from sfs.lists.mandatory import CANARY, MandatoryEntry, Method
 from sfs.match.entry import Unit
@@ -35,7 +35,8 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
         yield from (f"{name} {one}" for one in data)
         if name == CANARY and order.stop:
             yield f'{name} TXT "{serial_text(order.serial)}"'
-    for name in sifted.trees:
+    # Below the canary stands its serial, so a * further up does not cover it (RFC 4592, closest encloser).
+    for name in sorted({*sifted.trees, canary_tree(order.zone)}):
         yield from (f"{name} {one}" for one in data)
         yield from (f"*.{name} {one}" for one in data)
     yield f'{serial_name(order.zone)} TXT "{serial_text(order.serial)}"'
