@@ -80,7 +80,7 @@ class _Asker:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.gate = asyncio.Semaphore(plan.at_once)
-        # A resolver takes few connections of one client at once: Unbound 10 of all clients, unless it is told otherwise.
+        # Few connections at once: Unbound takes 10 of all its clients, unless it is told otherwise.
         self.streams = {
             way: asyncio.Semaphore(plan.at_once if way.transport is Transport.UDP else STREAMS)
             for one in plan.resolvers

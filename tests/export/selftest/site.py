@@ -6,12 +6,11 @@ A fault is planted by starting one of them in another way (faults.py); the other
 
 import ipaddress
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -216,7 +215,7 @@ class StopPage:
     def __init__(self, folder: Path, port: int, status: int = 451, link: bool = True) -> None:
         self.folder, self.port = folder, port
         folder.mkdir()
-        said = f'add_header Link "<https://isp.example/blocking>; rel=\\"blocked-by\\"" always;' if link else ""
+        said = 'add_header Link "<https://isp.example/blocking>; rel=\\"blocked-by\\"" always;' if link else ""
         (folder / "nginx.conf").write_text(
             f"daemon off; pid {folder}/pid; error_log {folder}/error; worker_processes 1;\n"
             f"events {{ }}\nhttp {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;\n"
@@ -225,7 +224,13 @@ class StopPage:
         )
 
     def __enter__(self) -> "StopPage":
-        words = [programs.program("nginx", "nginx-light"), "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")]
+        words = [
+            programs.program("nginx", "nginx-light"),
+            "-p",
+            str(self.folder),
+            "-c",
+            str(self.folder / "nginx.conf"),
+        ]
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + programs.WAIT
         while not listens(self.port):
