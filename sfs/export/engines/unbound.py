@@ -19,11 +19,11 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
     for network in order.exempt:
         yield f'  access-control-view: {network} "{_VIEW}"'
     data = [f"A {ip}" for ip in order.stop4] + [f"AAAA {ip}" for ip in order.stop6]
-    for name in sifted.hosts:
+    for name in sifted.hosts if data else ():  # else the canary, and always_nxdomain would close all below it
         # What is below a transparent zone's data is resolved, and other types of the name itself are empty.
-        yield f'  local-zone: "{name}." {"transparent" if data else "always_nxdomain"}'
+        yield f'  local-zone: "{name}." transparent'
         yield from (f'  local-data: "{name}. {TTL} {one}"' for one in data)
-        if name == CANARY and data:
+        if name == CANARY:
             yield _told(name, order)
     for name in sifted.trees:
         yield f'  local-zone: "{name}." {"redirect" if data else "always_nxdomain"}'

@@ -20,8 +20,9 @@ from sfs.export.selftest.plan import Engine, Resolver, TestedList, Way
 from sfs.export.selftest.questions import ADDRESSES, Role
 from sfs.export.selftest.verdicts import Expected, Outcome
 
-# Resolvers that look where a name leads (CNAME) and close it then too, as the tests found.
-CHASING: Final[frozenset[Engine]] = frozenset()
+# Resolvers that always look where a name leads (CNAME) and close it then too. Others do with some of their outputs, or
+# at the first time alone: for these it is told as what stays open, not as a fault.
+CHASING: Final = frozenset({Engine.BIND})
 
 
 class Kind(StrEnum):
@@ -92,6 +93,13 @@ def findings(
         yield Finding(kind, tested.zone, next(iter(ways.values())), () if set(ways) >= set(loaded) else _texts(ways))
 
 
+def stays_open(resolver: Resolver, outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """What is open at a resolver, and cannot be closed there by any list."""
+    aliases = (one for one in outcomes if one.question.role is Role.ALIAS)
+    if resolver.engine not in CHASING and any(one.good is False or one.unsteady for one in aliases):
+        yield "a name elsewhere that leads to a listed one (CNAME)"
+
+
 def _open(tested: TestedList, unlisted: list[Way], loaded: list[Way]) -> Iterator[Finding]:
     if not loaded and not all(way.extra for way in unlisted):
         yield Finding(Kind.NOT_LOADED, tested.zone, "the list is not in force: its canary is open")
@@ -120,7 +128,7 @@ def _faults(
         yield Kind.EXEMPT, "the list holds for a client that is exempted"
     if resolver.engine in CHASING and any(one.good is False for one in of[Role.ALIAS]):
         yield Kind.ALIAS, "a name that leads to a listed one is open"
-    if any(one.unsteady for one in outcomes):
+    if any(one.unsteady for one in outcomes if one.question.role is not Role.ALIAS):
         yield Kind.UNSTEADY, "the same question has different answers: ask whether several servers stand there"
     if mute := [one for one in outcomes if one.good is None and one.question.role in _LISTED]:
         kinds = ", ".join(dict.fromkeys(one.question.type for one in mute))

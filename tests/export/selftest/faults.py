@@ -153,7 +153,7 @@ TABLE: dict[str, tuple[Kind | tuple[Kind, ...], str, tuple[How | Callable[[Site]
             _edited(
                 (
                     "  local name = query:name()\n",
-                    "  if query:stype() == kres.type.AAAA then return nil end\n  local name = query:name()\n",
+                    "  if query.stype == kres.type.AAAA then return nil end\n  local name = query:name()\n",
                 )
             ),
             _edited(("if not listed(dq.qname)", "if dq.qtype == pdns.AAAA or not listed(dq.qname)")),

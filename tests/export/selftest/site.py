@@ -280,6 +280,13 @@ class Site:
         else:
             self.start("page", StopPage(self.made("page"), self.page_port))
 
+    def answer(self, stop: tuple[str, ...]) -> None:
+        """Let all lists answer so from now on."""
+        self.stop = stop
+        for name in ENGINES4:
+            self.stop_one(name)
+        self.reset()
+
     def reset(self) -> None:
         """Start everything that does not run as it should."""
         for name in (*ENGINES4, "squid", "proxy", "page"):
@@ -333,7 +340,15 @@ class Site:
                 row |= {"dot": ports[name].tls, "doh": ports[name].https}
             rows.append(row)
         plan = {
-            "lists": [{"zone": ZONE, "answer": list(self.stop) or "nxdomain", "serial": SERIAL, "open": list(OPEN)}],
+            "lists": [
+                {
+                    "zone": ZONE,
+                    "answer": list(self.stop) or "nxdomain",
+                    "serial": SERIAL,
+                    "open": list(OPEN),
+                    "alias": ALIAS,
+                }
+            ],
             "resolvers": rows,
             "squid": [{"name": "squid", "at": f"127.0.0.1:{self.squid.port}"}],
             "proxies": [{"name": "proxy", "at": self.proxy.address}],
