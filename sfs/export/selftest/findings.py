@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sfs.export.selftest.plan import Engine, Resolver, TestedList, Way
+from sfs.export.selftest.plan import AskedList, Engine, Resolver, Way
 from sfs.export.selftest.questions import ADDRESSES, Role
 from sfs.export.selftest.verdicts import Expected, Outcome
 
@@ -69,7 +69,7 @@ type Fault = tuple[Kind, str]
 
 
 def findings(
-    resolver: Resolver, tested: TestedList, expected: Expected, outcomes: Sequence[Outcome]
+    resolver: Resolver, tested: AskedList, expected: Expected, outcomes: Sequence[Outcome]
 ) -> Iterator[Finding]:
     """The faults of a resolver for one list, each once."""
     by_way: dict[Way, list[Outcome]] = {}
@@ -100,7 +100,7 @@ def stays_open(resolver: Resolver, outcomes: Iterable[Outcome]) -> Iterator[str]
         yield "a name elsewhere that leads to a listed one (CNAME)"
 
 
-def _open(tested: TestedList, unlisted: list[Way], loaded: list[Way]) -> Iterator[Finding]:
+def _open(tested: AskedList, unlisted: list[Way], loaded: list[Way]) -> Iterator[Finding]:
     if not loaded and not all(way.extra for way in unlisted):
         yield Finding(Kind.NOT_LOADED, tested.zone, "the list is not in force: its canary is open")
         return
@@ -113,7 +113,7 @@ def _open(tested: TestedList, unlisted: list[Way], loaded: list[Way]) -> Iterato
 
 
 def _faults(
-    outcomes: list[Outcome], resolver: Resolver, tested: TestedList, expected: Expected, world: "World"
+    outcomes: list[Outcome], resolver: Resolver, tested: AskedList, expected: Expected, world: "World"
 ) -> Iterator[Fault]:
     """What is wrong on a way that has the list."""
     of = {role: [one for one in outcomes if one.question.role is role] for role in Role}
@@ -126,11 +126,14 @@ def _faults(
         yield Kind.OVERBLOCKING, "a name that is not listed is closed"
     if any(one.good is False for one in of[Role.EXEMPT]):
         yield Kind.EXEMPT, "the list holds for a client that is exempted"
-    if resolver.engine in CHASING and any(one.good is False for one in of[Role.ALIAS]):
+    sound = {one.question.type for one in of[Role.APEX] if one.good}
+    aliases = [one for one in of[Role.ALIAS] if one.good is False and one.question.type in sound]
+    if resolver.engine in CHASING and aliases:
         yield Kind.ALIAS, "a name that leads to a listed one is open"
     if any(one.unsteady for one in outcomes if one.question.role is not Role.ALIAS):
         yield Kind.UNSTEADY, "the same question has different answers: ask whether several servers stand there"
-    if mute := [one for one in outcomes if one.good is None and one.question.role in _LISTED]:
+    asked = (one for one in outcomes if one.question.role in _LISTED and not one.question.way.extra)
+    if mute := [one for one in asked if one.good is None]:
         kinds = ", ".join(dict.fromkeys(one.question.type for one in mute))
         yield Kind.NO_ANSWER, f"no answer for the canary: {kinds} ({mute[0].answer.code or mute[0].answer.trouble})"
 
@@ -146,7 +149,7 @@ def _versions(outcomes: list[Outcome], expected: Expected) -> Iterator[Fault]:
                 yield Kind.NEWER, f"has serial {one.serial}, above {expected.serial} that is expected"
 
 
-def _closing(of: Mapping[Role, list[Outcome]], tested: TestedList, world: "World") -> Iterator[Fault]:
+def _closing(of: Mapping[Role, list[Outcome]], tested: AskedList, world: "World") -> Iterator[Fault]:
     """What is wrong with the canary itself, and with names below it."""
     bad = {one.question.type: one for one in of[Role.APEX] if one.good is False}
     if all(kind in bad and world.opened(bad[kind], tested) for kind in ADDRESSES):
@@ -156,7 +159,9 @@ def _closing(of: Mapping[Role, list[Outcome]], tested: TestedList, world: "World
     if wrong:
         got = ", ".join(sorted(bad[wrong[0]].answer.data)[:4]) or bad[wrong[0]].answer.code
         yield Kind.WRONG_ANSWER, f"{' and '.join(wrong)}: {got}, not what the list says"
-    other = [kind for kind in bad if kind not in wrong]
+    told = frozenset[str]().union(*(bad[kind].answer.data for kind in wrong))
+    # What is closed in another way is so in every type, and for ANY with the same addresses.
+    other = [kind for kind, one in bad.items() if kind not in wrong and not (wrong and one.answer.data <= told)]
     below, open_below = [one for one in of[Role.BELOW] if one.good is False and one.question.type not in bad], False
     for name in dict.fromkeys(one.question.name for one in below):
         kinds = {one.question.type for one in below if one.question.name == name}
@@ -176,7 +181,7 @@ def _closing(of: Mapping[Role, list[Outcome]], tested: TestedList, world: "World
             yield kind, what
 
 
-def _wrong(one: Outcome, tested: TestedList, world: "World") -> bool:
+def _wrong(one: Outcome, tested: AskedList, world: "World") -> bool:
     """Whether an answer closes the name in another way than the list says: no fault of one type."""
     if world.opened(one, tested):
         return False
@@ -190,7 +195,7 @@ class World:
     data: Mapping[str, frozenset[str]]
     missing: bool
 
-    def opened(self, one: Outcome, tested: TestedList) -> bool:
+    def opened(self, one: Outcome, tested: AskedList) -> bool:
         """Whether a bad answer is what the world says."""
         if one.answer.data:
             return bool(one.answer.data & self.data.get(one.question.type, frozenset()))
@@ -215,7 +220,7 @@ def _silent(outcomes: Iterable[Outcome]) -> bool:
     return all(one.good is None for one in outcomes if _telling(one))
 
 
-def _loaded(outcomes: Iterable[Outcome], tested: TestedList) -> bool:
+def _loaded(outcomes: Iterable[Outcome], tested: AskedList) -> bool:
     """Whether a way has the list, in whatever version: it tells a serial, or the address of the stop page."""
     return any(
         one.serial is not None if one.question.role is Role.SERIAL else one.good and bool(one.answer.data)

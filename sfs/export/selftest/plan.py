@@ -61,7 +61,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class TestedList:
+class AskedList:
     """A list. `answer`: addresses of the stop page, () for "no such name"; `serial`, `file`, `primary`: what says which
     version has to be in force; `open`: names that exist and must open; `alias`: a name that leads to the canary."""
 
@@ -119,13 +119,13 @@ class StopPage:
 class Plan:
     """All of it. `at_once`: questions that wait for an answer; `within`: the time for the whole."""
 
-    lists: tuple[TestedList, ...]
+    lists: tuple[AskedList, ...]
     resolvers: tuple[Resolver, ...] = ()
     proxies: tuple[WebProxy, ...] = ()
     stop_pages: tuple[StopPage, ...] = ()
     at_once: int = 32
     within: timedelta = timedelta(minutes=2)
 
-    def of(self, zone: str) -> TestedList:
+    def of(self, zone: str) -> AskedList:
         """The list of this zone, which is there."""
         return next(one for one in self.lists if one.zone == zone)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sfs.errors import ConfigError, SfsError
-from sfs.export.selftest.plan import RESOLVERS, Engine, Plan, Resolver, StopPage, TestedList, Transport, Way, WebProxy
+from sfs.export.selftest.plan import RESOLVERS, AskedList, Engine, Plan, Resolver, StopPage, Transport, Way, WebProxy
 from sfs.export.transfer import Peer, check_zone, parse_peer
 from sfs.sources.values import (
     Reader,
@@ -92,7 +92,7 @@ def _mapping(node: Node, reader: Reader, known: tuple[str, ...], needed: tuple[s
     return fields
 
 
-def _list(node: Node, reader: Reader) -> TestedList:
+def _list(node: Node, reader: Reader) -> AskedList:
     fields = _mapping(node, reader, _LIST, ("zone", "answer"), "a list")
     zone = _checked(lambda: check_zone(text_of(fields["zone"], "the name of a zone")), fields["zone"])
     how: dict[str, Any] = {}
@@ -119,7 +119,7 @@ def _list(node: Node, reader: Reader) -> TestedList:
         how["open"] = tuple(_name(one) for one in _few(fields["open"], "names"))
     if "alias" in fields:
         how["alias"] = _name(fields["alias"])
-    return TestedList(zone, _answer(fields["answer"]), **how)
+    return AskedList(zone, _answer(fields["answer"]), **how)
 
 
 def _answer(node: Node) -> tuple[Address, ...]:

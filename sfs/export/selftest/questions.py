@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from sfs.export.canary import canary_tree, neighbours, serial_name
-from sfs.export.selftest.plan import Resolver, TestedList, Transport, Way
+from sfs.export.selftest.plan import AskedList, Resolver, Transport, Way
 from sfs.text.address import Address
 
 ADDRESSES: Final = ("A", "AAAA")
@@ -40,7 +40,7 @@ class Question:
     source: Address | None = None
 
 
-def questions(resolver: Resolver, tested: TestedList) -> Iterator[Question]:
+def questions(resolver: Resolver, tested: AskedList) -> Iterator[Question]:
     """All questions for a list. Over UDP all of them, over TCP most; over the other ways those that tell whether the
     list is there, and whole: each costs a handshake."""
     zone, tree = tested.zone, canary_tree(tested.zone)

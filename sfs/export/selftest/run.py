@@ -11,7 +11,7 @@ from sfs.errors import SfsError
 from sfs.export.selftest import asking
 from sfs.export.selftest.asking import Answer
 from sfs.export.selftest.findings import Finding, findings, stays_open
-from sfs.export.selftest.plan import Engine, Plan, Resolver, StopPage, TestedList, Transport, Way, WebProxy
+from sfs.export.selftest.plan import AskedList, Engine, Plan, Resolver, StopPage, Transport, Way, WebProxy
 from sfs.export.selftest.questions import ADDRESSES, Question, Role, questions
 from sfs.export.selftest.verdicts import Expected, Outcome, judge
 from sfs.export.selftest.versions import Versions, versions
@@ -121,14 +121,14 @@ class _Asker:
         asked, said = await look_at_page(one, self.plan.lists[0].zone, self.gate)
         return Target(one.url, Engine.STOP_PAGE, asked, 0, said)
 
-    async def _outcomes(self, one: Resolver, tested: TestedList, expected: Expected) -> list[Outcome]:
+    async def _outcomes(self, one: Resolver, tested: AskedList, expected: Expected) -> list[Outcome]:
         by_way: dict[Way, list[Question]] = {}
         for question in questions(one, tested):
             by_way.setdefault(question.way, []).append(question)
         found = await asyncio.gather(*(self._way(asked, tested, expected) for asked in by_way.values()))
         return [outcome for part in found for outcome in part]
 
-    async def _way(self, asked: Sequence[Question], tested: TestedList, expected: Expected) -> list[Outcome]:
+    async def _way(self, asked: Sequence[Question], tested: AskedList, expected: Expected) -> list[Outcome]:
         """First whether somebody is there at all: who is not costs time once, not for each question."""
         doors = [one for one in asked if one.role is Role.SERIAL or (one.role is Role.APEX and one.type in ADDRESSES)]
         first = await self._settled(doors, tested, expected)
@@ -136,10 +136,10 @@ class _Asker:
             return first
         return first + await self._settled([one for one in asked if one not in doors], tested, expected)
 
-    async def _settled(self, asked: Sequence[Question], tested: TestedList, expected: Expected) -> list[Outcome]:
+    async def _settled(self, asked: Sequence[Question], tested: AskedList, expected: Expected) -> list[Outcome]:
         return await asyncio.gather(*(self._settle(one, tested, expected) for one in asked))
 
-    async def _settle(self, question: Question, tested: TestedList, expected: Expected) -> Outcome:
+    async def _settle(self, question: Question, tested: AskedList, expected: Expected) -> Outcome:
         """Ask until the answer is as it should be, or is not so for the third time, or nothing comes."""
         last = Outcome(question, None, Answer("", trouble="no time was left"))
         bad = 0

@@ -5,7 +5,7 @@ from typing import Final
 
 from sfs.export.canary import serial_of
 from sfs.export.selftest.asking import NOT_BLOCKED, Answer
-from sfs.export.selftest.plan import TestedList
+from sfs.export.selftest.plan import AskedList
 from sfs.export.selftest.questions import Question, Role
 
 _WORLD: Final = frozenset({Role.NEIGHBOUR, Role.OPEN})
@@ -36,7 +36,7 @@ class Outcome:
         return told(self.answer)
 
 
-def judge(question: Question, answer: Answer, tested: TestedList, expected: Expected) -> bool | None:
+def judge(question: Question, answer: Answer, tested: AskedList, expected: Expected) -> bool | None:
     """Whether an answer is as the list says; None where it says nothing."""
     if question.type == "ANY" and answer.code in NOT_BLOCKED:
         return True  # refused is closed as well; RFC 8482
@@ -54,7 +54,7 @@ def judge(question: Question, answer: Answer, tested: TestedList, expected: Expe
     return as_listed(question.type, answer, tested)
 
 
-def as_listed(kind: str, answer: Answer, tested: TestedList) -> bool:
+def as_listed(kind: str, answer: Answer, tested: AskedList) -> bool:
     """Whether a name is closed as the list says."""
     if not tested.answer:
         return answer.code == "NXDOMAIN"
@@ -67,7 +67,7 @@ def as_listed(kind: str, answer: Answer, tested: TestedList) -> bool:
     return answer.data <= wanted and bool(answer.data) == bool(wanted)
 
 
-def closed(answer: Answer, tested: TestedList, *, exists: bool) -> bool:
+def closed(answer: Answer, tested: AskedList, *, exists: bool) -> bool:
     """Whether a name that no list has is closed. `exists`: it is known to exist, so that "no such name" is a block."""
     if answer.data & (tested.addresses(4) | tested.addresses(6)):
         return True

@@ -11,7 +11,7 @@ from typing import Final
 from sfs.export import outputs
 from sfs.export.selftest.asking import ask_serial
 from sfs.export.selftest.findings import Finding, Kind
-from sfs.export.selftest.plan import TestedList
+from sfs.export.selftest.plan import AskedList
 from sfs.export.selftest.verdicts import Expected
 from sfs.export.transfer import read_key
 
@@ -31,7 +31,7 @@ class Versions:
     at_primary: tuple[Finding, ...] = ()
 
 
-async def versions(tested: TestedList, now: datetime) -> Versions:
+async def versions(tested: AskedList, now: datetime) -> Versions:
     """What has to be in force. SfsError for a key that is none."""
     found: list[Finding] = []
     expected, age = Expected(tested.serial), None
@@ -50,7 +50,7 @@ async def versions(tested: TestedList, now: datetime) -> Versions:
     return Versions(expected, age, tuple(found), at_primary)
 
 
-async def _of_primary(tested: TestedList, expected: Expected) -> tuple[Expected, tuple[Finding, ...]]:
+async def _of_primary(tested: AskedList, expected: Expected) -> tuple[Expected, tuple[Finding, ...]]:
     assert tested.primary is not None and tested.key_file is not None
     key, serial = read_key(tested.key_file, ""), None
     for seconds in TIMES:
@@ -67,7 +67,7 @@ async def _of_primary(tested: TestedList, expected: Expected) -> tuple[Expected,
     return expected, (Finding(kind, tested.zone, f"has serial {serial}, expected is {expected.serial}"),)
 
 
-def _of_file(tested: TestedList, file: Path, now: datetime) -> tuple[Expected, timedelta | None]:
+def _of_file(tested: AskedList, file: Path, now: datetime) -> tuple[Expected, timedelta | None]:
     """The serial of a file, and of the one of before while the new one is on its way. The file is touched by each
     export, also where nothing changed; when it was put there is known by the name that the one of before got."""
     serial, previous = _serial(file, tested.zone), outputs.previous_of(file)
