@@ -61,8 +61,8 @@ class Sifted:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing but the canary."""
-        return not (self.trees or self.others or set(self.hosts) - {CANARY})
+        """Whether there is nothing but the canaries."""
+        return not self.others and all(f".{name}".endswith(f".{CANARY}") for name in (*self.trees, *self.hosts))
 
 
 @dataclass(frozen=True, slots=True)
