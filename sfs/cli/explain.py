@@ -39,6 +39,7 @@ def json_line(explained: Explained) -> str:
         "level": verdict.level,
         "scope": str(verdict.scope),
         "valid_until": until.isoformat(timespec="seconds") if until else None,
+        **({} if verdict.entry is None else {"entry": verdict.entry}),
         "trace": [
             {"check": step.check, "said": step.said}
             | ({"reason": step.reason} if step.reason else {})
@@ -54,7 +55,8 @@ def text_lines(explained: Explained, *, with_trace: bool) -> Iterator[str]:
     verdict = explained.verdict
     word = "blocked" if verdict.blocked else "shown"
     rating = "" if verdict.rating is None else f", rating {verdict.rating}"
-    source = f"  [{verdict.source}]" if verdict.source else ""
+    entry = "" if verdict.entry is None else f", entry {verdict.entry}"
+    source = f"  [{verdict.source}{entry}]" if verdict.source else ""
     line = f"{word}  {explained.canonical or explained.text}  {verdict.check}: {verdict.reason}{rating}{source}"
     yield _printable(line)
     if with_trace:

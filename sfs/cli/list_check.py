@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from sfs.cli.list_files import JSON, PATH, WITH_WORDS, unpacked
+from sfs.cli.mandatory_check import check_mandatory
 from sfs.errors import SfsError, Where
 from sfs.lists.files import How, Reading, read_into
 from sfs.lists.formats import WORD_FORMATS
@@ -24,11 +25,14 @@ _HEADS = {LEFT: "not taken", PART: "taken in part", BAD: "lines skipped"}
 @click.command("check")
 @click.argument("file", type=PATH)
 @WITH_WORDS
+@click.option("--key", "key_file", type=PATH, help="Of a sealed list: whether it is whole.")
 @JSON
-def check(file: Path, format_: str | None, as_json: bool) -> int:
+def check(file: Path, format_: str | None, key_file: Path | None, as_json: bool) -> int:
     """Read a list, packed or not, and say what is wrong with it: lines that are none, what cannot be said here,
     entries that stand twice, that others hide, that never match. Exit 1 where it cannot be used."""
     try:
+        if check_mandatory(file, key_file, as_json):
+            return 0
         survey = Survey()
         with unpacked(file, format_) as (listed, name):
             reading = read_into(listed, name, survey, How(str(file)))
@@ -53,6 +57,8 @@ def check(file: Path, format_: str | None, as_json: bool) -> int:
 
 def file_stats(file: Path, format_: str | None, as_json: bool) -> None:
     """Print how many entries of each kind a list has. SfsError where it is none."""
+    if check_mandatory(file, None, as_json):
+        return
     survey = Survey()
     with unpacked(file, format_) as (listed, name):
         reading = read_into(listed, name, survey, How(str(file)))

@@ -14,6 +14,7 @@ from sfs.cli.common import config_options
 from sfs.cli.confidential import check_output
 from sfs.cli.list_files import STATE, config_of, in_force_list, lines_of, source_named
 from sfs.cli.list_loading import Source, write_loading
+from sfs.cli.list_seal import roll_back_sealed
 from sfs.errors import SfsError, Where
 from sfs.export import outputs
 from sfs.export.engines import ENGINES
@@ -102,8 +103,13 @@ def export(lists: tuple[str, ...], engine: str | None, **arguments: Any) -> int:
 @click.argument("out", type=OUT)
 @_RELOAD
 def rollback(out: Path, pid_files: tuple[Path, ...]) -> None:
-    """Put the version of before back at OUT, under a new serial. A second time takes that back."""
+    """Put the version of before back at OUT, under a new serial (a sealed list as it was). A second time takes that
+    back."""
     keep_no_core()
+    sealed = roll_back_sealed(out)
+    if sealed is not None:
+        click.echo(f"{out}: the version of before is back, serial {sealed}", err=True)
+        return
     version = outputs.read_version(out)
     if version is not None:
         check_output(Purpose(version.purpose), out)
@@ -219,6 +225,8 @@ def _read(name: str, arguments: Mapping[str, object], purpose: str | None) -> Ma
         return _read_file(path, said)
     config = config_of(arguments)
     source = source_named(config, name, shown=False)
+    if source.key is not None:
+        raise SfsError(f"the list {name!r} is sealed", mend="export from the list that it was made of")
     if source.path is not None and source.format == "entries":
         return _read_file(source.path, said)
     with in_force_list(config, source) as file:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from sfs.cli import list_check, list_export, list_files, list_import, list_primary
+from sfs.cli import list_check, list_export, list_files, list_import, list_primary, list_seal
 from sfs.cli.common import config_options
 from sfs.errors import SfsError
 from sfs.lists import store
@@ -45,6 +45,7 @@ _OTHERS = (
     list_export.rollback,
     list_primary.primary,
     list_import.import_file,
+    list_seal.seal,
 )
 for one in _OTHERS:
     command.add_command(one)

@@ -6,17 +6,21 @@ from sfs.core.levels import LEVELS, Bypass, Unrated
 from sfs.core.ruleset import Axis
 from sfs.core.verdict import Scope
 from sfs.match.index import Hit
+from sfs.match.sealed import SealedIndex
 from sfs.text.address import Kind, address_class, parse_address
 from sfs.text.doh import is_doh
 from sfs.text.url import Form
 
 
 def mandatory(case: Case) -> Answer:
-    """A law's or an ISP's blocking list. The verdict names the list, never the entry."""
+    """A law's or an ISP's blocking list. The verdict names the list, and of a sealed one the number of an entry; never
+    what stands there."""
     for lst in case.ruleset.mandatory:
         hits = lst.index.match(case.url)
         if hits:
-            return case.block("mandatory", "mandatory", source=f"{lst.id} {lst.serial}", scope=_scope(case, hits))
+            source = f"{lst.id} {lst.serial}"
+            entry = min(hit.line for hit in hits) if isinstance(lst.index, SealedIndex) else None
+            return case.block("mandatory", "mandatory", source=source, scope=_scope(case, hits), entry=entry)
     return None
 
 

@@ -23,7 +23,8 @@ class Scope(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`check` is the row that answered; `reason` the key of the sentence a reader sees; `source` the list line or
-    label it rests on (of a mandatory list its id and serial only). `notice` asks for a page to be shown first;
+    label it rests on (of a mandatory list its id and serial only); `entry`: of a sealed list, the lowest number of an
+    entry that matches; no counter or log holds it. `notice` asks for a page to be shown first;
     where `record` is False no log, counter, statistic or page may hold any trace of it."""
 
     action: Action
@@ -36,6 +37,7 @@ class Verdict:
     valid_until: datetime | None = None
     notice: str | None = None
     record: bool = True
+    entry: int | None = None
     fault: str | None = None  # for check "error": type and place of what raised, never a value
 
     @property

@@ -36,7 +36,7 @@ _QUOTED: Final = re.compile(r"(['\"]).*\1 ")
 class ListFile:
     """A list that was read. `count`: its entries; `skipped`: the first of its bad lines, `skipped_count` all of them;
     `sha256` in hex, of the bytes that were read; `mtime`: when the file was changed, UTC; `passed_over`: lines that
-    are right in their format and say nothing that is judged here."""
+    are right in their format and say nothing that is judged here; `serial`: of a list that has one."""
 
     index: EntryIndex
     count: int
@@ -45,6 +45,7 @@ class ListFile:
     sha256: str
     mtime: datetime
     passed_over: int = 0
+    serial: str = ""
 
 
 def read_list(path: Path, format: str) -> ListFile:

@@ -15,7 +15,7 @@ from typing import Final
 
 from sfs.match.entry import Entry, Unit
 from sfs.text.readings import further_readings
-from sfs.text.url import Form, Url, parents
+from sfs.text.url import DEFAULT_PORTS, Form, Url, parents
 
 SENT: Final = 1  # the URL as sent matches the entry as written
 DECODED: Final = 2  # the URL fully decoded matches the entry fully decoded
@@ -128,7 +128,7 @@ def entry_matches(entry: Entry, url: Url, further: tuple[Form, ...] | None = Non
     `further`: the URL's further readings, where they are known already."""
     if entry.scheme is not None and entry.scheme != url.scheme:
         return 0
-    if entry.port is not None and entry.port != (url.port or _default_port(url)):
+    if entry.port is not None and entry.port != port_of(url):
         return 0
     if entry.unit is Unit.TREE:
         return ALL_FORMS if url.host == entry.host or url.host.endswith("." + entry.host) else 0
@@ -173,5 +173,6 @@ def _form_matches(unit: Unit, entry: Form, url: Form) -> bool:
     return url.path == entry.path and url.query == entry.query
 
 
-def _default_port(url: Url) -> int:
-    return {"http": 80, "https": 443}.get(url.scheme, 21)
+def port_of(url: Url) -> int:
+    """The port that is asked, also where it is the scheme's own."""
+    return url.port or DEFAULT_PORTS.get(url.scheme, 21)

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import product
 
 from sfs.match.disguise import MAX_GAP
 from sfs.match.disguised import Wanted, stands_apart, stands_whole
-from sfs.match.entry import Entry
+from sfs.match.entry import Entry, Unit
 from sfs.match.index import Hit, entry_matches
 from sfs.match.phrases import Part, Phrase
 from sfs.match.runs import has_boundaries
 from sfs.match.words import BLANKS, Place, WordHit, WordRule
 from sfs.text.fold import fold, fold_kana, long_marks
+from sfs.text.readings import pairs_of_query
 from sfs.text.url import Url
 
 
@@ -19,6 +21,15 @@ def match_plain(entries: Iterable[tuple[Entry, int]], url: Url) -> list[Hit]:
     """Every entry tried on the URL."""
     tried = [Hit(entry, line, entry_matches(entry, url)) for entry, line in entries]
     return [hit for hit in tried if hit.forms]
+
+
+def keys_match_plain(entry: Entry, keys: Iterable[str], url: Url) -> bool:
+    """Whether a URL has the path of an entry and, among others, the pairs of its query with these keys."""
+    if not entry_matches(replace(entry, unit=Unit.PAGE), url):
+        return False
+    said = [set(pair) for pair in pairs_of_query(url.sent.query or "")]
+    asked = [set(pair) for pair in pairs_of_query(entry.forms[0].query or "") if pair[0].partition("=")[0] in keys]
+    return all(any(pair & one for one in said) for pair in asked)
 
 
 def find_plain(rules: Iterable[WordRule], text: str, place: Place, above: int = 0) -> set[WordRule]:

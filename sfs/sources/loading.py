@@ -23,6 +23,7 @@ from sfs.lists.store import ListState
 from sfs.lists.update import cannot_be_used, file_changed
 from sfs.sources.choice import ALL_LEVELS, is_big, lists_in_use
 from sfs.sources.config import Config
+from sfs.sources.mandatory_lists import read_mandatory_list
 from sfs.sources.subscriptions import ListSource
 
 type Stamp = tuple[object, ...]  # what tells one state of a list from the next; its last part is where it comes from
@@ -59,7 +60,7 @@ def load_lists(config: Config, levels: Collection[int] = ALL_LEVELS, kept: Kept 
             continue
         loaded.files.append((source.name, file))
         if source.mandatory:
-            loaded.mandatory.append(MandatoryList(source.name, file.sha256[:12], file.index))
+            loaded.mandatory.append(MandatoryList(source.name, file.serial or file.sha256[:12], file.index))
         else:
             loaded.lists.append(_category_list(source, file))
     return loaded
@@ -105,7 +106,11 @@ def _read(source: ListSource, path: Path, loaded: LoadedLists, kept: Kept) -> Li
     """A list read from its file, or taken over where that is the same file still."""
     stamp = _stamp(source, path)
     old = kept.get(source.name)
-    file = old[1] if old is not None and stamp is not None and old[0] == stamp else read_list(path, source.format)
+    same = stamp is not None and old is not None and old[0] == stamp
+    if old is not None and same:
+        file = old[1]
+    else:
+        file = read_mandatory_list(source, path) if source.mandatory else read_list(path, source.format)
     if stamp is not None and stamp == _stamp(source, path):  # else it was changed while it was read
         loaded.kept[source.name] = (stamp, file)
     return file
@@ -115,11 +120,14 @@ def _stamp(source: ListSource, path: Path) -> Stamp | None:
     """None for a list of several files, of which one says nothing of the others."""
     if source.format in FOLDERS or source.format in INCLUDING:
         return None
+    seen: list[object] = []
     try:
-        seen = os.stat(path)
+        for one in (path,) if source.key is None else (path, source.key):
+            found = os.stat(one)
+            seen += [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, str(one)]
     except OSError:
         return None
-    return ("file", source.format, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, str(path))
+    return ("file", source.format, *seen[5:], *seen[:5])
 
 
 def _category_list(source: ListSource, file: ListFile) -> CategoryList:

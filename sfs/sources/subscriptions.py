@@ -21,6 +21,7 @@ from sfs.sources.values import (
     duration_of,
     each,
     fields_of,
+    file_of,
     flag_of,
     is_file,
     level_of,
@@ -32,7 +33,7 @@ from sfs.sources.yaml_nodes import MapNode, Node
 from sfs.text.address import Kind, address_class, parse_address
 from sfs.text.url import Url, parse_url
 
-_LIST_KEYS: Final = ("name", "url", "format", "category", "rating", "final", "opens", "mandatory")
+_LIST_KEYS: Final = ("name", "url", "format", "category", "rating", "final", "opens", "mandatory", "key")
 _BUREAU_KEYS: Final = ("url", "service", "trust", "ask", "timeout", "keep")
 MAX_BUREAUS: Final = 8
 _NEAR: Final = (Kind.LOOPBACK, Kind.PRIVATE, Kind.LINK_LOCAL)
@@ -71,7 +72,8 @@ class Ask(StrEnum):
 class ListSource:
     """A list. Either `path` is a file, or `url` the address that it is fetched from. `rating`, `axis` and `opens`
     say what it means; a `mandatory` list is a law's or an ISP's and means to block. `member`: the file in an archive,
-    `sha256_url`: where its SHA-256 is published. `default`: nobody named it, it is part of the default choice."""
+    `sha256_url`: where its SHA-256 is published. `default`: nobody named it, it is part of the default choice. `key`:
+    the file with the key of a sealed list (lists/sealed_file.py)."""
 
     name: str
     path: Path | None
@@ -86,6 +88,7 @@ class ListSource:
     member: str | None = None
     sha256_url: str | None = None
     default: bool = False
+    key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,8 @@ def _list(node: Node, reader: Reader) -> ListSource:
         source = source if format_ is None else replace(source, format=format_)
     else:
         raise SfsError("a list without name and url", node.where, "give it a name of rules/allowlist, or a url")
+    if "key" in fields:
+        source = replace(source, key=file_of(fields["key"], reader.base))
     return _meaning(fields, node, source)
 
 
@@ -155,6 +160,9 @@ def _meaning(fields: dict[str, Node], node: Node, source: ListSource) -> ListSou
     if "mandatory" in said and source.url is not None:
         # What a law closes is confidential: it is not laid down in the store of fetched lists.
         raise SfsError("a mandatory list at an address", node.where, "fetch it by hand and name the file as url")
+    if source.key is not None and "mandatory" not in said:
+        what, mend = "a key, and the list is not mandatory", "`sfs lists seal` makes mandatory lists alone: delete it"
+        raise SfsError(what, fields["key"].where, mend)
     category, name = Category(opens=source.opens and not said), None
     if "category" in fields:
         name = text_of(fields["category"], "a category")

@@ -125,6 +125,8 @@ def _files(filter_: Filter) -> Iterator[Path]:
         if source.path is not None:
             yield source.path
             yield from _inside(source.path)
+        if source.key is not None:
+            yield source.key
     rules = rules_dir()
     for folder in (rules, *sorted(path for path in rules.iterdir() if path.is_dir()), keywords_dir(config)):
         yield from _inside(folder)

@@ -31,7 +31,7 @@ def files_of(filter_: Filter) -> Iterator[Path]:
         yield config.file
     yield config.state / CHANGES
     yield from config.profiles
-    yield from (source.path for source in config.lists if source.path is not None)
+    yield from (path for source in config.lists for path in (source.path, source.key) if path is not None)
     yield from (config.state / FOLDER).glob(f"*/{STATE}")
     yield from rules_dir().rglob("*.*")
 

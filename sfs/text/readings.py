@@ -24,6 +24,7 @@ from sfs.text.url import MAX_DECODING_ROUNDS, Form, clean_path, decode_percent
 
 CHARSETS: Final = ("cp932", "euc_jp")  # Shift_JIS as browsers of Japan write it, and EUC-JP
 MAX_NAME: Final = 512  # characters; a name of a file has 255 bytes at most
+MAX_PAIRS: Final = 10_000  # of a query, as many as servers read (Tomcat's maxParameterCount)
 
 _PARAMETERS = re.compile(r";[^/]*")
 _OVERLONG = re.compile(r"(?:%F0%80%8[01]|%E0%8[01]|%C[01])%[89AB][0-9A-F]")
@@ -89,6 +90,18 @@ def _queries(query: str | None) -> Iterator[str | None]:
     yield _without_escapes(blanks)
     if not blanks.isascii() or has_bytes(blanks):
         yield from in_charsets(blanks)
+
+
+def pairs_of_query(query: str) -> Iterator[tuple[str, ...]]:
+    """The pairs name=value of a query as it was sent, each decoded, then in its further readings. It is cut at & first:
+    an & that is encoded belongs to a value. What stands behind MAX_PAIRS is read by nobody."""
+    for piece in query.split("&", MAX_PAIRS)[:MAX_PAIRS]:
+        try:
+            decoded = decode_percent(piece)
+        except UrlError:  # no server gets to the end of that either
+            decoded = piece
+        forms = (Form("/", piece), Form("/", decoded))
+        yield (decoded, *(form.query or "" for form in further_readings(forms)))
 
 
 def _without_escapes(text: str) -> str:

@@ -1,0 +1,161 @@
+"""`sfs lists seal`: a mandatory list as keyed digests, which is all that a proxy needs of it."""
+
+import os
+import secrets
+import sys
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from sfs.errors import SfsError, Where
+from sfs.export import outputs
+from sfs.lists.list_key import NAME, ListKey, read_list_key
+from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, in_force
+from sfs.lists.mandatory_file import read_mandatory
+from sfs.lists.private import keep_no_core, write_private
+from sfs.lists.sealed_file import SealedList, look_at, open_sealed, write_sealed
+from sfs.lists.sealing import Sealing, changed_rows
+from sfs.match.sealed import SALT, Digests
+from sfs.sources.large import load_large
+from sfs.sources.places import default_state_dir
+
+MOST: Final = 1_000_000  # entries, unless more is asked for
+_PATH: Final = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("seal")
+@click.argument("file", metavar="LIST", type=click.Path(path_type=Path))
+@click.option("-o", "out", type=_PATH, required=True, help="Where to write it, whole or not at all.")
+@click.option("--key", "key_file", type=_PATH, help=f"Of `sfs isp key`. Default: {NAME} in the user's data folder.")
+@click.option("--purpose", type=click.Choice([str(one) for one in Purpose]), help="Of a list of plain entries.")
+@click.option("--most", type=click.IntRange(1), default=MOST, show_default=True, help="Entries at most.")
+@click.option("--accept-change", is_flag=True, help="Take more changes at once than a fifth of the list.")
+def seal(file: Path, out: Path, key_file: Path | None, purpose: str | None, most: int, accept_change: bool) -> int:
+    """Make a mandatory list (a file, - for standard input) into one that holds no entry: only what the proxy needs to
+    tell whether a URL is listed. A confidential list comes from a pipe or a tmpfs."""
+    keep_no_core()
+    key = read_list_key(key_file or default_state_dir() / NAME)
+    found = _read(file, None if purpose is None else Purpose(purpose))
+    before = _before(out, key, found.purpose)
+    today = datetime.now(UTC).date()
+    kept, report = in_force(found, today, load_large().__contains__)
+    if len(kept) > most:
+        raise SfsError(f"{len(kept):,} entries", mend="is it the right list? then say --most")
+    data, entries = _sealed(found, kept, key, before, report, accept_change=accept_change, today=today)
+    for line in report.text():
+        click.echo(line, err=True)
+    if data is None:
+        click.echo(f"{out}: nothing changed", err=True)
+        return 0
+    put_sealed(out, data)
+    click.echo(f"{out}: {entries:,} entries; back with `sfs lists rollback {out}`", err=True)
+    return 0
+
+
+def put_sealed(out: Path, data: bytes) -> None:
+    """Put a sealed list in the place of `out`, 0600, whole or not at all; what was there stands beside it then."""
+    previous = outputs.previous_of(out)
+    try:
+        if out.exists():
+            with suppress(FileNotFoundError):
+                previous.unlink()
+            os.link(out, previous)
+    except OSError as fault:
+        what = f"the version of before cannot be kept: {fault.strerror}"
+        raise SfsError(what, Where(str(previous)), "check the folder") from None
+    write_private(out, data)
+
+
+def roll_back_sealed(out: Path) -> int | None:
+    """Put the sealed list of before back; its serial. None where there stands no sealed list. It is changed by nobody
+    without the key, so it comes back as it was."""
+    if look_at(out) is None:
+        return None
+    previous = outputs.previous_of(out)
+    before = look_at(previous)
+    if before is None:
+        raise SfsError(
+            "no version of before", Where(str(previous)), "`sfs lists seal` keeps one from the second time on"
+        )
+    put_sealed(out, previous.read_bytes())
+    return before.serial
+
+
+def _sealed(
+    found: MandatoryList,
+    kept: tuple[MandatoryEntry, ...],
+    key: ListKey,
+    before: SealedList | None,
+    report: Report,
+    *,
+    accept_change: bool,
+    today: date,
+) -> tuple[bytes | None, int]:
+    """The sealed list and its entries; None where nothing changed."""
+    # The salt stays while the list does, so that versions can be compared.
+    salt = secrets.token_bytes(SALT) if before is None else before.head.salt
+    sealing = Sealing(Digests(key.secret, salt))
+    sealing.add(kept, report, found.name)
+    sealing.add_canary()
+    table = sealing.table()
+    serial = found.serial
+    if before is not None:
+        if serial and serial < before.head.serial:
+            what = f"serial {serial} is below {before.head.serial}, which is in force"
+            raise SfsError(what, mend="name the newest list; `sfs lists rollback` takes a version back")
+        if table == before.table:
+            return None, sealing.count
+        if not accept_change:
+            _check_change(before, *changed_rows(before.table, table))
+    if before is not None and serial <= before.head.serial:
+        serial = outputs.next_serial(before.head.serial, today)
+    serial = serial or outputs.next_serial(0, today)
+    return write_sealed(found.name, found.purpose, serial, sealing.count, table, key, salt), sealing.count
+
+
+def _check_change(before: SealedList, went: int, came: int) -> None:
+    whole = before.head.entries
+    if went + came > max(outputs.FREE_CHANGES, outputs.MOST_CHANGED * whole):
+        raise SfsError(f"{went:,} digests would go and {came:,} come, of {whole:,} entries", mend=_ACCEPT)
+
+
+_ACCEPT: Final = "look whether it is the right list, then say --accept-change"
+
+
+def _before(out: Path, key: ListKey, purpose: Purpose) -> SealedList | None:
+    """The sealed list at `out`."""
+    if not out.exists():
+        return None
+    found = open_sealed(out, key)
+    if found.head.purpose is not purpose:
+        what = f"the list there has the purpose {found.head.purpose}, which cannot become {purpose}"
+        raise SfsError(what, Where(str(out)), "write it to another place, as another list")
+    return found
+
+
+def _read(file: Path, purpose: Purpose | None) -> MandatoryList:
+    if str(file) == "-":
+        found = read_mandatory(sys.stdin.buffer, "standard input", purpose)
+        on_disk = _is_on_disk(sys.stdin.fileno())
+    else:
+        try:
+            with file.open("rb") as opened:
+                found = read_mandatory(opened, str(file), purpose)
+                on_disk = _is_on_disk(opened.fileno())
+        except OSError as fault:
+            raise SfsError(f"cannot be read: {fault.strerror}", Where(str(file)), "look who may read it") from None
+    if found.purpose.confidential and on_disk:
+        mend = "take it off there, and hand it over by a pipe or on a tmpfs, as /run"
+        raise SfsError("a confidential list that lies on a disk", Where(str(file)), mend)
+    return found
+
+
+def _is_on_disk(descriptor: int) -> bool:
+    try:
+        outputs.check_secret_stream(descriptor)
+    except SfsError:
+        return True
+    return False
