@@ -27,11 +27,11 @@ class ListKey:
 def make_key(path: Path) -> ListKey:
     """A new key in a new file, 0600. SfsError where there is a file already: a key that is gone opens nothing again."""
     key = ListKey(secrets.token_bytes(SIZE))
+    if path.exists():
+        raise SfsError("there is a file already", Where(str(path)), "use it, or name another one")
     try:
         make_private(path.absolute().parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise SfsError("there is a file already", Where(str(path)), "use it, or name another one") from None
     except OSError as fault:
         raise SfsError(f"cannot be written: {fault.strerror}", Where(str(path)), "check the folder") from None
     with os.fdopen(descriptor, "wb") as file:
