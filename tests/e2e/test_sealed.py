@@ -140,15 +140,3 @@ def test_no_entry_stands_in_memory_or_on_disk(tmp_path, workers):
     assert MARK not in said and not any(host in said for host in ASKED)
     key = (sealed.parent / "isp.key").read_text().split(":")[1].strip()
     assert key not in said and found_on_disk(proxy.state, [key.encode(), bytes.fromhex(key)]) == []
-
-
-def test_a_sealed_list_that_was_damaged_leaves_the_last_good_one(tmp_path):
-    with running(tmp_path) as (proxy, sealed):
-        assert blocks(proxy, ASKED[0])
-        good = sealed.read_bytes()
-        sealed.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-        proxy.said("what was changed is not in force: .*a sealed list that was damaged")
-        assert blocks(proxy, ASKED[0])
-        sealed.write_bytes(good[:100])
-        proxy.said("not in force: .*list.sealed: a sealed list")
-        assert blocks(proxy, ASKED[0])
