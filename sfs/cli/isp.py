@@ -9,6 +9,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "page": ("isp_page", "page", "Write the page that readers of listed names see, for a web server."),
     "quiet": ("isp_quiet", "quiet", "Print lines with which a resolver keeps nothing of who asked for what."),
     "selftest": ("isp_selftest", "selftest", "Ask everybody who enforces lists whether they hold; a signed sheet."),
+    "divert": ("isp_divert", "divert", "Lead plain HTTP to listed pages' sites to a second stage, within limits."),
     "key": ("isp_key", "key", "Make a key for sealed lists."),
 }
 

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import sys
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Final
 
 import click
 
+from sfs.cli.mandatory_source import read_source
 from sfs.errors import SfsError, Where
 from sfs.export import outputs
 from sfs.lists.list_key import NAME, ListKey, read_list_key
 from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, in_force
-from sfs.lists.mandatory_file import read_mandatory
 from sfs.lists.private import keep_no_core, write_private
 from sfs.lists.sealed_file import SealedList, look_at, open_sealed, write_sealed
 from sfs.lists.sealing import Sealing, changed_rows
@@ -38,7 +37,7 @@ def seal(file: Path, out: Path, key_file: Path | None, purpose: str | None, most
     tell whether a URL is listed. A confidential list comes from a pipe or a tmpfs."""
     keep_no_core()
     key = read_list_key(key_file or default_state_dir() / NAME)
-    found = _read(file, None if purpose is None else Purpose(purpose))
+    found = read_source(file, None if purpose is None else Purpose(purpose))
     before = _before(out, key, found.purpose)
     today = datetime.now(UTC).date()
     kept, report = in_force(found, today, load_large().__contains__)
@@ -134,28 +133,3 @@ def _before(out: Path, key: ListKey, purpose: Purpose) -> SealedList | None:
         what = f"the list there has the purpose {found.head.purpose}, which cannot become {purpose}"
         raise SfsError(what, Where(str(out)), "write it to another place, as another list")
     return found
-
-
-def _read(file: Path, purpose: Purpose | None) -> MandatoryList:
-    if str(file) == "-":
-        found = read_mandatory(sys.stdin.buffer, "standard input", purpose)
-        on_disk = _is_on_disk(sys.stdin.fileno())
-    else:
-        try:
-            with file.open("rb") as opened:
-                found = read_mandatory(opened, str(file), purpose)
-                on_disk = _is_on_disk(opened.fileno())
-        except OSError as fault:
-            raise SfsError(f"cannot be read: {fault.strerror}", Where(str(file)), "look who may read it") from None
-    if found.purpose.confidential and on_disk:
-        mend = "take it off there, and hand it over by a pipe or on a tmpfs, as /run"
-        raise SfsError("a confidential list that lies on a disk", Where(str(file)), mend)
-    return found
-
-
-def _is_on_disk(descriptor: int) -> bool:
-    try:
-        outputs.check_secret_stream(descriptor)
-    except SfsError:
-        return True
-    return False

@@ -18,6 +18,11 @@ class LargeSites:
         self._hosts = frozenset(one.host for one in entries)
         self._above = frozenset(name for one in entries for name in parents(one.host))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that stand in the file."""
+        return tuple(sorted(self._hosts))
+
     def __contains__(self, entry: Entry) -> bool:
         """Whether an entry closes a large site, a part of one, or all that stands above one."""
         if entry.host in self._hosts or (entry.unit is Unit.TREE and entry.host in self._above):

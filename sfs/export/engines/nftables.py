@@ -24,8 +24,8 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
     yield f"table inet {table} {{"
     for six, kind in ((False, "ipv4_addr"), (True, "ipv6_addr")):
         version = 6 if six else 4
-        yield from _set(f"listed{version}", kind, whole[six])
-        yield from _set(f"ports{version}", f"{kind} . inet_service", ports[six])
+        yield from set_lines(f"listed{version}", kind, whole[six])
+        yield from set_lines(f"ports{version}", f"{kind} . inet_service", ports[six])
     exempt = [f"    ip{'6' if one.version == 6 else ''} saddr {one} return" for one in order.exempt]
     for hook in ("forward", "output"):
         yield f"  chain {hook}-listed {{"
@@ -36,7 +36,8 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
     yield "}"
 
 
-def _set(name: str, kind: str, elements: list[str]) -> Iterator[str]:
+def set_lines(name: str, kind: str, elements: list[str]) -> Iterator[str]:
+    """A set of a table; without elements an empty one."""
     yield f"  set {name} {{"
     yield f"    type {kind}"
     if elements:
