@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +13,10 @@ import pytest
 from sfs.errors import Where
 from sfs.match.entry import Entry, Unit, parse_entry
 from sfs.sources.helplines import helplines_from
+from sfs.sources.never_divert import load_never_divert
 from sfs.sources.settings import BY_NAME
 from sfs.sources.yaml_nodes import load_plain
+from sfs.text.address import Kind, address_class
 from sfs.text.url import is_address
 
 ROOT = Path(__file__).parents[2]
@@ -282,3 +285,15 @@ def test_the_simple_profile_is_one_line_and_its_comments_are_in_both_languages()
 
 def test_household_and_school_leave_the_level_to_whoever_sets_them_up() -> None:
     assert not [name for name in ("household", "school") if "level" in load_plain(PROFILES / f"{name}.yaml")]
+
+
+def test_networks_that_are_never_diverted_say_whose_they_are_and_overlap_nowhere() -> None:
+    text = (RULES / "never-divert.txt").read_text(encoding="utf-8")
+    assert re.findall(r"^# checked: (\S+)", text, re.MULTILINE) == ["null"]
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[0-9a-f.:]+/[0-9]+  # \S.*", line) for line in lines)
+    found = sorted(load_never_divert(), key=lambda net: (net.version, int(net.network_address), net.prefixlen))
+    assert len(found) == len(lines)
+    for one, after in pairwise(found):
+        assert one.version != after.version or not one.overlaps(after), (one, after)
+    assert all(address_class(net.network_address) is Kind.PUBLIC for net in found)
