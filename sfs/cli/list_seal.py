@@ -1,5 +1,6 @@
 """`sfs lists seal`: a mandatory list as keyed digests, which is all that a proxy needs of it."""
 
+import gc
 import os
 import secrets
 from contextlib import suppress
@@ -36,6 +37,7 @@ def seal(file: Path, out: Path, key_file: Path | None, purpose: str | None, most
     """Make a mandatory list (a file, - for standard input) into one that holds no entry: only what the proxy needs to
     tell whether a URL is listed. A confidential list comes from a pipe or a tmpfs."""
     keep_no_core()
+    gc.disable()  # a hundred thousand entries are kept until the end; looking for those that are not costs a third
     key = read_list_key(key_file or default_state_dir() / NAME)
     found = read_source(file, None if purpose is None else Purpose(purpose))
     before = _before(out, key, found.purpose)

@@ -8,6 +8,7 @@ The unit stands in its own word, so that no spelling of a URL decides how much i
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
@@ -32,6 +33,8 @@ from sfs.text.url import Form, is_address, parse_url
 
 MAX_ENTRIES: Final = 5_000_000
 MAX_BASIS: Final = 500
+_BLANK: Final = re.compile(r"\s")
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]*")
 _DATES: Final = ("first", "verified", "review", "expires")
 _KEYS: Final = frozenset(
     ("unit", "host", "url", "port", "scheme", "keys", "basis", "status", "methods", "approved", *_DATES)
@@ -130,7 +133,7 @@ def entry_from(unit: Unit, row: Mapping[str, Any], where: Where) -> Entry:
         raise RuleError("a scheme is any, http or https", where, "mend it")
     field = "host" if unit <= Unit.HOST else "url"
     text, port = row.get(field), row.get("port")
-    if not isinstance(text, str) or not text or len(text) > MAX_LINE or any(c.isspace() for c in text):
+    if not isinstance(text, str) or not text or len(text) > MAX_LINE or _BLANK.search(text):
         raise RuleError(f"an entry of this unit has a {field}", where, "write it without blanks")
     if port is not None and (type(port) is not int or not 0 < port < 65536):
         raise RuleError("a port is a number, 1 to 65535", where, "mend it")
@@ -185,7 +188,7 @@ def row_of(one: MandatoryEntry) -> dict[str, Any]:
 
 
 def _is_name(host: str) -> bool:
-    return is_address(host) or (all(c.isalnum() or c in "-_." for c in host) and host.isascii())
+    return _NAME.fullmatch(host) is not None or is_address(host)
 
 
 def _bounded(number: int, line: bytes, where: Where) -> None:

@@ -164,6 +164,8 @@ def parents(host: str) -> tuple[str, ...]:
 
 def is_address(host: str) -> bool:
     """Whether a canonical host is an IP address."""
+    if not host[-1:].isdigit() and ":" not in host:  # as of nearly every host, in a tenth of the time
+        return False
     try:
         ipaddress.ip_address(host)
     except ValueError:

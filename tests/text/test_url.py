@@ -1,11 +1,13 @@
 """Canonical URLs: what a browser fetches is what is matched."""
 
+import ipaddress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfs.errors import UrlError
-from sfs.text.url import _PLAIN, MAX_URL, decode_percent, name_url, parents, parse_any, parse_url
+from sfs.text.url import _PLAIN, MAX_URL, decode_percent, is_address, name_url, parents, parse_any, parse_url
 
 
 @pytest.mark.parametrize(
@@ -153,3 +155,13 @@ def test_the_short_way_for_plain_urls_parses_as_the_long_one(scheme, parts):
 def test_plain_urls_take_the_short_way(text):
     assert _PLAIN.fullmatch(text)
     assert parse_url(text).text == text
+
+
+@given(st.one_of(st.text(max_size=20), st.ip_addresses().map(str), st.text("0123456789abcdef.:%²", max_size=20)))
+def test_what_is_an_address_is_what_the_library_takes_for_one(text):
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        assert not is_address(text)
+    else:
+        assert is_address(text)
