@@ -4,19 +4,17 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
 from sfs.cli.beside import AdminPage, page_lines, page_places
 from sfs.cli.common import Chosen, chosen, config_options, print_warnings
-from sfs.cli.hangup import on_hangup
 from sfs.cli.lan import lan_lines
 from sfs.cli.levels import rows
 from sfs.cli.lists import offer_first_update
 from sfs.cli.program import link_command
 from sfs.cli.run_workers import MOST, Workers, fault_of_workers
-from sfs.cli.upgrade import on_upgrade
+from sfs.cli.upgrade import not_yet
 from sfs.errors import SfsError
 from sfs.proxy.handover import Sockets, Successor, Taken, take_over, tell_systemd, this_command
 from sfs.sources.changes import Changes
@@ -30,9 +28,6 @@ from sfs.sources.reports import Reports
 from sfs.sources.trust import Trust
 from sfs.sources.values import Listen
 from sfs.sources.watch import Watcher
-
-if TYPE_CHECKING:
-    from sfs.proxy.metrics_server import MetricsServer
 
 
 @click.command("run")
@@ -48,6 +43,7 @@ def command(lan: bool, no_admin: bool, workers: int, **config_arguments: object)
     if workers > 1 and (fault := fault_of_workers()) is not None:
         click.echo(f"warning: --workers {workers}: {fault}", err=True)
         workers = 1
+    not_yet()
     taken = take_over()
     said = chosen(config_arguments, ask_level, page_first=True)
     filter_ = said.filter()
@@ -69,7 +65,9 @@ def command(lan: bool, no_admin: bool, workers: int, **config_arguments: object)
     run = Run(said, filter_, listen, places, lan=lan, fetch=fetch, taken=taken, again=again)
     if workers > 1:
         return Workers(run, workers).serve()
-    asyncio.run(run.serve())
+    from sfs.cli.run_alone import serve_alone
+
+    asyncio.run(serve_alone(run))
     return 0
 
 
@@ -107,57 +105,6 @@ class Run:
         self.metrics = filter_.config.metrics
         self.refresher: Refresher | None = None
         self.watcher = Watcher(self.live)
-
-    async def serve(self) -> None:
-        """Until a signal comes."""
-        from sfs.cli.metrics import tell_figures, this_process
-        from sfs.proxy import stock
-        from sfs.proxy.ending import Stop
-        from sfs.proxy.figures import Row
-        from sfs.proxy.garbage import set_aside
-        from sfs.proxy.kept import open_kept
-        from sfs.proxy.run import Team, serve
-        from sfs.proxy.shared import Shared
-
-        stop, shared, pages = Stop(), Shared(self.key), []
-        figures: MetricsServer | None = None
-
-        def leave() -> None:
-            stop.leave()
-            if figures is not None:
-                figures.stop()
-            pages.append(asyncio.ensure_future(asyncio.to_thread(self.stop_page)))
-
-        set_aside()
-        on_hangup(self.watcher.ask)
-        kept = await asyncio.to_thread(open_kept, self.live.filter.config)
-
-        async def rows() -> list[Row]:
-            return [Row("workers", (), 1), *shared.figures.rows()]
-
-        async def ready(listening: tuple[Listen, ...]) -> None:
-            nonlocal figures
-            self.listening = listening
-            self.say_ready()
-            await asyncio.to_thread(self.start_beside, kept.journal, kept.trust, kept.reports)
-            self.say_serves()
-            follows = self.taken is not None
-            figures = await tell_figures(self.metrics, self.live, rows, this_process, kept.journal, follows=follows)
-            if not stock.stock_mode:
-                on_upgrade(lambda: self.successor(stock.listening(), self.page.sockets()), leave)
-
-        try:
-            await serve(
-                self.live,
-                ready,
-                listen=self.listen,
-                admin_ports=self.closed_ports,
-                settings=self.page.url_for,
-                kept=kept,
-                team=Team(self.taken.proxy if self.taken else {}, stop, shared, signals=True),
-            )
-        finally:
-            await asyncio.to_thread(self.stop_beside)
 
     def page_moved(self, places: tuple[Listen, ...]) -> None:
         """The page is served by another process, there."""

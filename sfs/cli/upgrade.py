@@ -23,6 +23,12 @@ def on_upgrade(start: Callable[[], Successor], leave: Callable[[], None]) -> Non
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, _Upgrade(start, leave).begin)
 
 
+def not_yet() -> None:
+    """Have SIGUSR2 do nothing until there is something to hand over; by itself it ends a program."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+
 class _Upgrade:
     """One at a time."""
 

@@ -169,6 +169,7 @@ def test_an_upgrade_under_load_loses_nothing(start, origin, systemd, tmp_path, a
     assert not any("Traceback" in line for line in proxy.lines)
 
 
+@pytest.mark.long
 def test_a_program_that_cannot_start_changes_nothing_and_the_page_moves_with_the_next(start, origin, systemd, tmp_path):
     with upgradable(start, tmp_path, "--workers", "2", "--admin", "127.0.0.1:0") as (proxy, script):
         url, old = f"http://listed.test:{origin.http}/", proxy.process
