@@ -115,23 +115,23 @@ def rollback(out: Path, pid_files: tuple[Path, ...]) -> None:
         check_output(Purpose(version.purpose), out)
     for pid_file in pid_files:
         check_server(pid_file)
-    serial = outputs.roll_back(out, datetime.now(UTC).date())
+    serial = outputs.roll_back(out, datetime.now(UTC))
     click.echo(f"{out}: the version of before is back, serial {serial}", err=True)
     for pid_file in pid_files:
         reload(pid_file)
 
 
 def _write(engine: Engine, purpose: Purpose, found: list[MandatoryList], own: Mapping[str, Any]) -> int:
-    today = datetime.now(UTC).date()
+    now = datetime.now(UTC)
     out: Path | None = own["out"]
     _check_secret(engine, purpose, out, own["diff"])
     before = _before(own["against"] or out, purpose)
     report = Report()
-    kept = [_in_force(one, today, report) for one in found]
+    kept = [_in_force(one, now.date(), report) for one in found]
     if sum(map(len, kept)) > own["most"]:
         raise SfsError(f"{sum(map(len, kept)):,} entries", mend="is it the right list? then say --most")
     serial = own["serial"] or outputs.next_serial(
-        max([one.serial for one in found] + ([before.serial] if before else [])), today
+        max([one.serial for one in found] + ([before.serial] if before else [])), now
     )
     if len(kept) > 1:
         kept = [tuple(replace(one, list=of.name) for one in part) for of, part in zip(found, kept, strict=True)]

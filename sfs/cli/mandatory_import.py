@@ -35,7 +35,7 @@ def import_mandatory(
                 body = _read(opened, shown, format_, purpose, any_query)
     except OSError as fault:
         raise SfsError(f"cannot be read: {fault.strerror}", Where(str(file)), "look who may read it") from None
-    serial = outputs.next_serial(_serial_at(out, purpose), datetime.now(UTC).date())
+    serial = outputs.next_serial(_serial_at(out, purpose), datetime.now(UTC))
     found = body.as_list(shown, purpose, serial)
     text = "".join(f"{line}\n" for line in write_mandatory(found))
     if out is None:

@@ -11,7 +11,7 @@ import stat
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -82,11 +82,14 @@ def head_of(text: str) -> tuple[str, str, int] | None:
     return None if found is None else (found[1], found[2], int(found[3]))
 
 
-def next_serial(before: int, today: date) -> int:
-    """A serial greater than `before`, by the day: 2026112801. SfsError past the last there is."""
+def next_serial(before: int, at: date) -> int:
+    """A serial greater than `before`, by the day and, where `at` is a time, the quarter of an hour: 2026112801. So it
+    grows too where a machine that kept its files in memory was started again: resolvers that went on have the serials
+    of before, and take no lower one. SfsError past the last there is."""
     if before >= MAX_SERIAL:
         raise SfsError(f"no serial above {before}", mend="write it to another place, as a new zone")
-    return max(int(f"{today:%Y%m%d}01"), before + 1)
+    quarter = at.hour * 4 + at.minute // 15 if isinstance(at, datetime) else 0
+    return max(int(f"{at:%Y%m%d}01") + quarter, before + 1)
 
 
 def difference(before: Version, text: str) -> Difference:
@@ -126,13 +129,13 @@ def touch(path: Path) -> None:
         os.utime(path)
 
 
-def roll_back(path: Path, today: date) -> int:
+def roll_back(path: Path, at: date) -> int:
     """Put the version of before back in force, under a new serial, which comes back; the one that was in force is the
     previous one then, so that a second call undoes the first."""
     now, before = read_version(path), read_version(previous_of(path))
     if now is None or before is None:
         raise SfsError("no version of before", Where(str(previous_of(path))), "export writes one at the second time")
-    serial = next_serial(max(now.serial, before.serial), today)
+    serial = next_serial(max(now.serial, before.serial), at)
     put(path, _SERIAL.sub(lambda found: found[0][: -len(found[1])] + str(serial), before.text))
     return serial
 

@@ -1,7 +1,7 @@
 """Where outputs go: versions, differences, the way back; and where a confidential list may not go."""
 
 import os
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,13 @@ def test_serials_grow_by_the_day_and_never_fall():
     assert outputs.next_serial(0, TODAY) == 2026112801
     assert outputs.next_serial(2026112801, TODAY) == 2026112802
     assert outputs.next_serial(2027010101, TODAY) == 2027010102
+
+
+def test_serials_grow_also_where_nothing_of_before_is_left():
+    day = [datetime(2026, 11, 28, hour, minute, tzinfo=UTC) for hour in range(24) for minute in (0, 15, 30, 45)]
+    found = [outputs.next_serial(0, at) for at in day]
+    assert found == sorted(set(found)) and (found[0], found[-1]) == (2026112801, 2026112896)
+    assert outputs.next_serial(found[-1], day[-1]) == 2026112897
 
 
 def test_a_version_of_before_comes_back_under_a_new_serial(tmp_path):
