@@ -26,11 +26,14 @@ def check_mandatory(file: Path, key_file: Path | None, as_json: bool) -> bool:
             open_sealed(file, read_list_key(key_file))
         _sealed(head, proved, as_json)
         return True
-    with file.open("rb") as opened:
-        if not opened.readline(4096).lstrip().startswith(b'{"list"'):
-            return False
-        opened.seek(0)
-        found = read_mandatory(opened, str(file))
+    try:
+        with file.open("rb") as opened:
+            if not opened.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+                return False
+            opened.seek(0)
+            found = read_mandatory(opened, str(file))
+    except OSError:
+        return False  # who reads the file as another list says why it cannot be read
     kept, report = in_force(found, datetime.now(UTC).date(), load_large().__contains__)
     units = Counter(one.unit for one in found.entries)
     said: dict[str, object] = {"list": found.name, "purpose": str(found.purpose), "serial": found.serial}

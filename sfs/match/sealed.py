@@ -88,7 +88,7 @@ class Digests:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows by their digests. `count`: entries. Nothing of it is for a repr."""
+    """Rows by their digests; `bits`: of the directory. Nothing of it is for a repr."""
 
     bits: int
     directory: "array[int]" = field(repr=False)

@@ -14,15 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from sfs.export.outputs import in_memory
 from sfs.export.transfer import bind_policy
-from sfs.lists.mandatory import in_force
-from sfs.lists.mandatory_file import read_mandatory
 from tests.e2e.origin import Names, Origin
 from tests.e2e.proxy import ROOT, WRAPPER, Proxy
 from tests.export.engines import programs
@@ -78,7 +75,7 @@ class Isp:
         self.sfs("lists", "import", self / "body.csv", "--purpose", "child-protection", "-o", self / "list")
         self.export("rpz", "zone", "primary/named.pid", "unbound/unbound.pid", more=("--stop", STOP4, "--stop", STOP6))
         self.export("squid", "squid.lines", "squid/squid.pid")
-        self.entries()
+        self.seal()
 
     def export(self, format_: str, out: str, *servers: str, more: tuple[str, ...] = ()) -> None:
         """Write an output; servers that run are told of it."""
@@ -88,13 +85,11 @@ class Isp:
         """The words of a command that tells these servers."""
         return [word for file in servers if (self / file).exists() for word in ("--reload", self / file)]
 
-    def entries(self) -> None:
+    def seal(self) -> None:
         """What `sfs run` takes, which sees to its files by itself."""
-        with (self / "list").open("rb") as file:
-            kept, _ = in_force(read_mandatory(file, "list"), date.today(), lambda entry: False)
-        new = self / "entries.new"
-        new.write_text("".join(f"{one.entry.text.removesuffix('?')}\n" for one in kept))
-        new.rename(self / "entries")
+        if not (self / "isp.key").exists():
+            self.sfs("isp", "key", "-o", self / "isp.key")
+        self.sfs("lists", "seal", self / "list", "-o", self / "sealed", "--key", self / "isp.key")
 
 
 @pytest.fixture
@@ -167,7 +162,7 @@ def network(isp: Isp, origin: Origin, tmp_path: Path) -> Iterator[Network]:
         unbound = stack.enter_context(programs.unbound(isp / "unbound", world, include, "respip iterator").with_list())
         squid = Squid(isp / "squid", f"include {isp / 'squid.lines'}\n", hosts=hosts.file, log=False)
         stack.enter_context(squid)
-        mine = {"name": "body", "url": str(isp / "entries"), "format": "entries", "mandatory": True}
+        mine = {"name": "body", "url": str(isp / "sealed"), "mandatory": True, "key": str(isp / "isp.key")}
         config = {"reach": ["127.0.0.0/8"], "lists": [mine]}
         proxy = stack.enter_context(Proxy(config, isp / "state", hosts.file, "--profile", "isp"))
         yield Network(bind, unbound, squid, proxy, origin)
@@ -209,7 +204,8 @@ def test_a_list_is_enforced_changed_and_taken_back(isp: Isp, network: Network) -
 
     isp.sfs("lists", "rollback", isp / "zone", *isp.told("primary/named.pid", "unbound/unbound.pid"))
     isp.sfs("lists", "rollback", isp / "squid.lines", *isp.told("squid/squid.pid"))
-    until(lambda: network.names(GONE) == [(STOP4,)] * 2 and network.pages(f"{SHARED}/b/old.html")[0] == 451)
+    isp.sfs("lists", "rollback", isp / "sealed")
+    until(lambda: network.names(GONE) == [(STOP4,)] * 2 and network.pages(f"{SHARED}/b/old.html") == [451, 451])
     assert network.names(SHARED) == [(programs.UPSTREAM4,)] * 2
 
     said = "".join(isp.said)
