@@ -13,12 +13,14 @@ import click
 from sfs.cli.mandatory_source import read_source
 from sfs.errors import SfsError, Where
 from sfs.export import outputs
+from sfs.export.canary import canary_tree
+from sfs.export.transfer import check_zone
 from sfs.lists.list_key import NAME, ListKey, read_list_key
-from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, in_force
+from sfs.lists.mandatory import Purpose, in_force
 from sfs.lists.private import keep_no_core, write_private
 from sfs.lists.sealed_file import SealedList, look_at, open_sealed, write_sealed
 from sfs.lists.sealing import Sealing, changed_rows
-from sfs.match.sealed import SALT, Digests
+from sfs.match.sealed import SALT, Digests, Table
 from sfs.sources.large import load_large
 from sfs.sources.places import default_state_dir
 
@@ -31,9 +33,18 @@ _PATH: Final = click.Path(dir_okay=False, path_type=Path)
 @click.option("-o", "out", type=_PATH, required=True, help="Where to write it, whole or not at all.")
 @click.option("--key", "key_file", type=_PATH, help=f"Of `sfs isp key`. Default: {NAME} in the user's data folder.")
 @click.option("--purpose", type=click.Choice([str(one) for one in Purpose]), help="Of a list of plain entries.")
+@click.option("--zone", metavar="NAME", help="What the list is called in resolvers. Default: PURPOSE.rpz.")
 @click.option("--most", type=click.IntRange(1), default=MOST, show_default=True, help="Entries at most.")
 @click.option("--accept-change", is_flag=True, help="Take more changes at once than a fifth of the list.")
-def seal(file: Path, out: Path, key_file: Path | None, purpose: str | None, most: int, accept_change: bool) -> int:
+def seal(
+    file: Path,
+    out: Path,
+    key_file: Path | None,
+    purpose: str | None,
+    zone: str | None,
+    most: int,
+    accept_change: bool,
+) -> int:
     """Make a mandatory list (a file, - for standard input) into one that holds no entry: only what the proxy needs to
     tell whether a URL is listed. A confidential list comes from a pipe or a tmpfs."""
     keep_no_core()
@@ -45,14 +56,22 @@ def seal(file: Path, out: Path, key_file: Path | None, purpose: str | None, most
     kept, report = in_force(found, today, load_large().__contains__)
     if len(kept) > most:
         raise SfsError(f"{len(kept):,} entries", mend="is it the right list? then say --most")
-    data, entries = _sealed(found, kept, key, before, report, accept_change=accept_change, today=today)
+    # The salt stays while the list does, so that versions can be compared.
+    salt = secrets.token_bytes(SALT) if before is None else before.head.salt
+    sealing = Sealing(Digests(key.secret, salt))
+    sealing.add(kept, report, found.name)
+    sealing.add_canaries(canary_tree(check_zone(zone or f"{found.purpose}.rpz")))
+    table = sealing.table()
     for line in report.text():
         click.echo(line, err=True)
-    if data is None:
+    if before is not None and table == before.table:
         click.echo(f"{out}: nothing changed", err=True)
         return 0
-    put_sealed(out, data)
-    click.echo(f"{out}: {entries:,} entries; back with `sfs lists rollback {out}`", err=True)
+    serial = _serial(found.serial, before, today)
+    if before is not None and not accept_change:
+        _check_change(before, table, sealing.count)
+    put_sealed(out, write_sealed(found.name, found.purpose, serial, sealing.count, table, key, salt))
+    click.echo(f"{out}: {sealing.count:,} entries, serial {serial}; back with `sfs lists rollback {out}`", err=True)
     return 0
 
 
@@ -85,40 +104,20 @@ def roll_back_sealed(out: Path) -> int | None:
     return before.serial
 
 
-def _sealed(
-    found: MandatoryList,
-    kept: tuple[MandatoryEntry, ...],
-    key: ListKey,
-    before: SealedList | None,
-    report: Report,
-    *,
-    accept_change: bool,
-    today: date,
-) -> tuple[bytes | None, int]:
-    """The sealed list and its entries; None where nothing changed."""
-    # The salt stays while the list does, so that versions can be compared.
-    salt = secrets.token_bytes(SALT) if before is None else before.head.salt
-    sealing = Sealing(Digests(key.secret, salt))
-    sealing.add(kept, report, found.name)
-    sealing.add_canary()
-    table = sealing.table()
-    serial = found.serial
-    if before is not None:
-        if serial and serial < before.head.serial:
-            what = f"serial {serial} is below {before.head.serial}, which is in force"
-            raise SfsError(what, mend="name the newest list; `sfs lists rollback` takes a version back")
-        if table == before.table:
-            return None, sealing.count
-        if not accept_change:
-            _check_change(before, *changed_rows(before.table, table))
-    if before is not None and serial <= before.head.serial:
-        serial = outputs.next_serial(before.head.serial, today)
-    serial = serial or outputs.next_serial(0, today)
-    return write_sealed(found.name, found.purpose, serial, sealing.count, table, key, salt), sealing.count
+def _serial(serial: int, before: SealedList | None, today: date) -> int:
+    """The serial of the list, where it is greater than that in force, else the next. SfsError for an older list."""
+    now = 0 if before is None else before.head.serial
+    if serial and serial < now:
+        what = f"serial {serial} is below {now}, which is in force"
+        raise SfsError(what, mend="name the newest list; `sfs lists rollback` takes a version back")
+    return serial if serial > now else outputs.next_serial(now, today)
 
 
-def _check_change(before: SealedList, went: int, came: int) -> None:
+def _check_change(before: SealedList, table: Table, entries: int) -> None:
     whole = before.head.entries
+    if whole and not entries:
+        raise SfsError(f"nothing is left of {whole:,} entries", mend=_ACCEPT)
+    went, came = changed_rows(before.table, table)
     if went + came > max(outputs.FREE_CHANGES, outputs.MOST_CHANGED * whole):
         raise SfsError(f"{went:,} digests would go and {came:,} come, of {whole:,} entries", mend=_ACCEPT)
 

@@ -39,12 +39,13 @@ class Sealing:
             self._names.update(parents(one.entry.host))
             self._own.add(one.entry.host)
 
-    def add_canary(self) -> None:
-        """Take in the harmless name that stands in every output, so that it can be seen that a list holds."""
-        row = ROW.pack(Kind.HOST, ALWAYS, 0, 0)
-        self._rows.append((self._digests.of("n", CANARY), row))
-        self._names.update(parents(CANARY))
-        self._own.add(CANARY)
+    def add_canaries(self, own: str) -> None:
+        """Take in the harmless names by which it can be seen that a list holds: the one of all lists, and that of this
+        list alone with all below it. Their number is 0."""
+        for name, kind in ((CANARY, Kind.HOST), (own, Kind.TREE)):
+            self._rows.append((self._digests.of("n", name), ROW.pack(kind, ALWAYS, 0, 0)))
+            self._names.update(parents(name))
+            self._own.add(name)
 
     def table(self) -> Table:
         """The table of all that was taken in."""

@@ -79,7 +79,9 @@ def test_a_sealed_list_blocks_by_number(tmp_path, sealed):
     config = configured(tmp_path)
     (answer,) = blocked(config, f"http://{MARK}2.example/a", "http://other.example/")
     assert (answer["check"], answer["source"], answer["entry"]) == ("mandatory", "body 7", 3)
-    assert blocked(config, "http://canary.sfs.example/")  # it can be seen that the list holds
+    canaries = ["http://canary.sfs.example/", "http://a.policy-rpz.canary.sfs.example/"]
+    assert [answer["entry"] for answer in blocked(config, *canaries)] == [0, 0]  # it can be seen that the list holds
+    assert not blocked(config, "http://open.canary.sfs.example/", "http://xpolicy-rpz.canary.sfs.example/")
     said, _ = run(explain, "--config", config, f"http://{MARK}2.example/a")
     assert "[body 7, entry 3]" in said
 
@@ -115,6 +117,9 @@ def test_a_list_that_went_wrong_is_refused(tmp_path, key, source):
     assert out.read_bytes() == before and MARK not in str(fault.value)
     run(lists, "seal", source, "-o", out, "--key", key, "--accept-change")
     assert out.read_bytes() != before
+    source.write_text(rows(serial=9))
+    with pytest.raises(SfsError, match="nothing is left of 100 entries"):
+        run(lists, "seal", source, "-o", out, "--key", key)
     with pytest.raises(SfsError, match="100 entries"):
         run(lists, "seal", source, "-o", out, "--key", key, "--most", 99)
     source.write_text(rows(f"{MARK}.example", purpose="security", serial=9))
@@ -151,7 +156,7 @@ def test_what_is_left_out_is_said_by_its_line(tmp_path, key, source):
         + '{"unit": "url-query-keys", "url": "http://marked.example/a?q", "keys": ["q", "p"]}\n'
     )
     said, _ = run(lists, "seal", source, "-o", tmp_path / "list.sealed", "--key", key)
-    assert "1 expired, not in force (body:3)\n" in said and ": 1 entries" in said
+    assert "1 expired, not in force (body:3)\n" in said and ": 1 entries, serial 7;" in said
     assert "1 left out: its methods leave this out (body:4)\n" in said
     assert "1 left out: a key that stands not once in the query (body:5)\n" in said and MARK not in said
 
