@@ -60,7 +60,7 @@ async def ask(question: Question, seconds: float) -> Answer:
 async def ask_serial(zone: str, server: Peer, key: Key, seconds: float) -> int | None:
     """The serial of a zone at its primary, asked with the key of transfers; None where it does not tell."""
     message = dns.message.make_query(zone, "SOA", use_edns=0)
-    message.use_tsig({key.name: dns.tsig.Key(key.name, key.secret, dns.tsig.HMAC_SHA256)}, key.name)
+    message.use_tsig(dns.tsig.Key(key.name, key.secret, dns.tsig.HMAC_SHA256))
     try:
         async with asyncio.timeout(seconds):
             data = await _streamed(str(server.address), server.port, message.to_wire(), None, None)

@@ -13,7 +13,7 @@ from sfs.errors import SfsError, Where
 from sfs.lists.private import write_private
 
 FOLDER: Final = "selftest"
-_KEY_BYTES: Final = 32
+_MOST: Final = 200  # bytes of the file
 _WHAT: Final = b"sfs isp selftest 1\n"  # a signature over a sheet is one over nothing else
 
 
@@ -25,12 +25,12 @@ def own_key(state: Path) -> Ed25519PrivateKey:
         if path.exists():
             if os.stat(path).st_mode & 0o077:
                 raise SfsError("a key that others may read", Where(str(path)), f"chmod 600 {path}, or make a new one")
-            data = base64.b64decode(path.read_bytes()[:200], validate=False)
-            if len(data) != _KEY_BYTES:
-                raise SfsError("no key", Where(str(path)), "move it away; a new one is made then")
-            return Ed25519PrivateKey.from_private_bytes(data)
+            with path.open("rb") as file:
+                return Ed25519PrivateKey.from_private_bytes(base64.b64decode(file.read(_MOST).strip(), validate=True))
     except OSError as fault:
         raise SfsError(f"cannot be read: {fault.strerror}", Where(str(path)), "look who may read it") from None
+    except ValueError:
+        raise SfsError("no key", Where(str(path)), "move it away; a new one is made then") from None
     key = Ed25519PrivateKey.generate()
     raw = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     write_private(path, base64.b64encode(raw) + b"\n")

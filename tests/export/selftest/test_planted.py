@@ -116,11 +116,14 @@ def test_forty_times_nothing_is_wrong_with_names_that_do_not_exist(nowhere, seed
     is_well(nowhere)
 
 
+# Unbound's always_nxdomain has all below it closed, whatever is written.
 NOWHERE = ("unloaded", "stale", "wildcard", "another listener", "encrypted listener", "over-blocking", "ttl")
 
 
+CELLS = [one for one in faults() if one.row in NOWHERE and (one.row, one.column) != ("wildcard", "unbound")]
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("column", COLUMNS)
-@pytest.mark.parametrize("row", NOWHERE)
-def test_faults_are_named_where_names_do_not_exist(nowhere, row, column):
-    planted(nowhere, next(one for one in faults() if (one.row, one.column) == (row, column)))
+@pytest.mark.parametrize("fault", CELLS, ids=lambda fault: f"{fault.row}-{fault.column}")
+def test_faults_are_named_where_names_do_not_exist(nowhere, fault):
+    planted(nowhere, fault)
