@@ -21,6 +21,7 @@ from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
     RequestHeaders,
     RequestTrailers,
+    ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
 )
@@ -135,6 +136,20 @@ class BoundedClient(_http1.Http1Client):
         if self.state == self.read_headers and self.request and self.buf and self._timer is None:
             self._timer = commands.RequestWakeup(HEAD_SECONDS)
             yield self._timer
+
+    def read_body(self, event: events.Event) -> Gen[None]:
+        # Stock tells the end first, and is ready for the next request after that. Where hooks run in place, the next
+        # one may be here by then: a client had sent it ahead.
+        end: ReceiveHttp | None = None
+        for command in super().read_body(event):
+            if isinstance(command, ReceiveHttp):
+                if end is not None:  # it became a pipe: what comes through is told after the end
+                    yield end
+                end = command if isinstance(command.event, ResponseEndOfMessage) else None
+            if command is not end:
+                yield command
+        if end is not None:
+            yield end
 
     def _refuse(self, message: str) -> Gen[None]:
         self._timer = None

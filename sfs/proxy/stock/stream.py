@@ -31,7 +31,6 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
     ResponseProtocolError,
 )
-from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
 
 from sfs.proxy.stock import ANSWER, ENDED, FORM, HOLD, ORIGIN_FORM, OWN_HOST, FormHeadHook, Hold, HtmlHeadHook, layers
 
@@ -70,9 +69,7 @@ class HeldStream(core.HttpStream):
                 else:
                     command.blocking = self
                     self._paused = layer.Paused(command, generator)
-                    # A request that was sent ahead begins while the connection of the one before it still ends: its
-                    # first hook always waits, or it would be sent on a connection that then forgets it.
-                    if isinstance(command, commands.StartHook) and not isinstance(command, HttpRequestHeadersHook):
+                    if isinstance(command, commands.StartHook):
                         command.finished = False  # type: ignore[attr-defined]  # ours: lean.py may set it
                     yield command
                     if not getattr(command, "finished", False):
