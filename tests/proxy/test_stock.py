@@ -1,10 +1,12 @@
 """sfs.proxy.stock in a real mitmproxy: a lean master in a thread, raw sockets on both sides."""
 
 import asyncio
+import gc
 import socket
 import ssl
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -1050,6 +1052,53 @@ def test_folded_fields_are_unfolded(proxy: Proxy) -> None:
     head = b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n"
     with origin(lambda peer: peer.send(head)) as server, closing(proxy.get(server)) as client:
         assert client.head() == (200, {"x": "a b", "content-length": "0"})
+
+
+@pytest.mark.parametrize("hold", [True, False])
+@FRAMINGS
+def test_requests_sent_ahead_are_answered_one_after_the_other(proxy: Proxy, framing: str, hold: bool) -> None:
+    head, body, end = framed(framing, HEAD + REST)
+
+    def serve(peer: Peer) -> None:
+        peer.send(head + body + end)
+        while framing != "close" and peer.until(b"\r\n\r\n"):
+            peer.send(head + body + end)
+
+    if hold:
+        proxy.addon.hold()
+    with origin(serve) as server, closing(proxy.connect()) as client:
+        one = f"GET http://127.0.0.1:{server.port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        client.send(one.encode() * 4)
+        answers = [client.response() for _ in range(1 if framing == "close" else 4)]
+    assert set(answers) == {(200, HEAD + REST)}
+    assert len(server.heads) == 1  # all of them over one connection
+
+
+@pytest.mark.parametrize("running", ["lean"], indirect=True)  # stock's timers are tasks, which stay
+@FRAMINGS
+def test_a_page_that_was_sent_is_not_kept_until_the_collector_comes(proxy: Proxy, framing: str) -> None:
+    left: weakref.WeakSet[core.HttpStream] = weakref.WeakSet()
+    made = core.HttpStream.__init__
+
+    def note(self: core.HttpStream, *args: Any) -> None:
+        made(self, *args)
+        left.add(self)
+
+    head, body, end = framed(framing, HEAD + REST)
+    proxy.addon.hold(b"</html>")
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(core.HttpStream, "__init__", note)
+            with origin(lambda peer: peer.send(head + body + end)) as server, closing(proxy.get(server)) as client:
+                assert client.response() == (200, HEAD + REST)
+                assert len(left) <= 1
+                proxy.addon.wait("response")
+                proxy.addon.flows.clear()
+            proxy.addon.settle()
+        assert not left
+    finally:
+        gc.enable()
 
 
 def test_a_client_cannot_send_ahead_without_end(proxy: Proxy) -> None:

@@ -52,6 +52,29 @@ def event_to_child(self: core.HttpLayer, child: Any, event: events.Event) -> lay
                     self.command_sources.pop(command, None)
 
 
+def stop_timer(stream: core.HttpStream, timer: commands.RequestWakeup | None) -> None:
+    """Have a timer of a stream not go off. Until it did, it would keep the stream in memory, with its page; where it is
+    a task (stock's handler) it stays."""
+    handle = getattr(timer, "timer", None)
+    if timer is None or handle is None:
+        return
+    handle.cancel()
+    for parent in stream.context.layers:
+        if isinstance(parent, core.HttpLayer):
+            parent.command_sources.pop(timer, None)
+
+
+def let_go(stream: core.HttpStream) -> None:
+    """Have a stream that is over hold nothing that holds it: else it stays in memory, with its page, until the garbage
+    collector comes by."""
+    stream.client_state = stream.server_state = _over
+    stream.context.layers.clear()
+
+
+def _over(_: events.Event) -> layer.CommandGenerator[None]:
+    yield from ()
+
+
 def fork(self: context.Context) -> context.Context:
     """As Context.fork, which makes a server connection (with a UUID) first and drops it."""
     made = context.Context.__new__(context.Context)

@@ -4,6 +4,7 @@
                nobody has cost nothing. One that need not wait is run in place, without a task that waits for its turn
     events     a queue in place of a lock: what comes up while an event is handled is handled next
     writing    what is sent while an event is handled goes out in one piece for each connection
+    timers     of the loop, which can be cancelled, in place of a task that sleeps
     logging    a line that nobody keeps is not put together
     draining   only where a writer has something left
 
@@ -20,7 +21,7 @@ from contextlib import AbstractContextManager
 from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from mitmproxy import addonmanager, exceptions, hooks, http
 from mitmproxy.connection import Connection
@@ -65,6 +66,8 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
         self._events: deque[events.Event] = deque()
         self._handling = False
         self._unsent: dict[Connection, list[bytes]] = {}
+        if self._hooks is not None:
+            self.wakeup_timer = WeakSet()  # type: ignore[assignment]  # timers, where stock has tasks; it cancels both
 
     async def server_event(self, event: events.Event) -> None:
         if self._hooks is None:
@@ -122,7 +125,9 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
             self.transports[command.connection] = io = ConnectionIO()
             io.handler = asyncio.create_task(self.open_connection(command))
         elif isinstance(command, commands.RequestWakeup):
-            self.wakeup_timer.add(asyncio.create_task(self.wakeup(command)))
+            timer = asyncio.get_running_loop().call_later(command.delay, self._take, events.Wakeup(command))
+            command.timer = timer  # type: ignore[attr-defined]  # ours: who asked may cancel it
+            self.wakeup_timer.add(timer)  # type: ignore[arg-type]
         elif isinstance(command, commands.CloseConnection):
             self._send(command.connection)
             if command.connection in self.transports:

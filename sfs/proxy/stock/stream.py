@@ -224,6 +224,7 @@ class HeldStream(core.HttpStream):
 
     def _ask(self, why: str) -> Gen[bool]:
         """Call html_head; True where the response is not to be released: it is answered, or held on."""
+        layers.stop_timer(self, self._timer)
         judged, self._held, self._timer = self._held, None, None
         self.flow.metadata[ENDED] = why
         yield HtmlHeadHook(self.flow)
@@ -281,6 +282,7 @@ class HeldStream(core.HttpStream):
                 yield from self._judge("end")
             if self._replaced or self.server_state == self.state_errored:
                 return
+        layers.stop_timer(self, self._timer)
         self._held = None
         yield from super().handle_protocol_error(event)
 
@@ -295,6 +297,8 @@ class HeldStream(core.HttpStream):
         # verdict was given in `request`, so the bytes are passed on as they are; there are no websocket_* hooks.
         if not self.flow.websocket:
             yield from super().flow_done()
+            if self.child_layer is None:
+                layers.let_go(self)
             return
         self.flow.live = False
         self.child_layer = tcp.TCPLayer(self.context, ignore=True)
