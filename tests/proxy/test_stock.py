@@ -20,6 +20,7 @@ from mitmproxy import certs, http
 from mitmproxy.connection import Client
 from mitmproxy.options import Options
 from mitmproxy.proxy.layers import http as core
+from mitmproxy.tls import ClientHelloData
 
 from sfs.proxy import stock
 
@@ -31,7 +32,7 @@ with warnings.catch_warnings():
     from mitmproxy.master import Master
 
 stock.install()
-from sfs.proxy.stock import handler, heads, stream  # noqa: E402
+from sfs.proxy.stock import handler, heads, short, stream  # noqa: E402
 
 LONG = 10.0  # seconds until a test that hangs fails
 PAGE = http.Response.make(403, b"blocked", {"Content-Type": "text/html", "Cache-Control": "no-store"})
@@ -90,6 +91,10 @@ class Addon:
             assert self.changed.wait_for(lambda: self.clients == 0, LONG)
         for kept in (self.on, self.calls, self.flows):
             kept.clear()
+
+    def tls_clienthello(self, data: ClientHelloData) -> None:
+        if "tls_clienthello" in self.on:
+            self.on["tls_clienthello"](data)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         self._call("requestheaders", flow)
@@ -1143,6 +1148,94 @@ def test_an_origin_form_request_never_goes_upstream(proxy: Proxy, stream_it: boo
         assert client.head()[0] == 400
     assert not server.heads
     assert proxy.addon.calls[-1] == "error"
+
+
+# Tunnels
+
+
+@pytest.fixture(params=[True, False], ids=["short", "long"])
+def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Both ways of bytes through a tunnel; for each that was looked for, whether a short one was found."""
+    found: list[bool] = []
+    find = short.find
+
+    def note(*arguments: Any) -> short.Way | None:
+        way = find(*arguments)
+        found.append(way is not None)
+        return way
+
+    monkeypatch.setattr(short, "_KNOWN", request.param)
+    monkeypatch.setattr(short, "find", note)
+    return found
+
+
+def gone_short(ways: list[bool]) -> bool:
+    """Whether bytes went the way that they should have gone."""
+    return any(ways) == (short._KNOWN and bool(ways))
+
+
+@pytest.mark.parametrize("page", [None, PAGE])
+@pytest.mark.parametrize("size", [0, 16_384, 300_000])
+def test_requests_in_a_tunnel_are_answered_either_way(
+    proxy: Proxy, tls: Callable[..., socket.socket], ways: list[bool], size: int, page: http.Response | None
+) -> None:
+    body = HEAD + b"x" * size
+
+    def serve(peer: Peer) -> None:
+        while peer.until(b"\r\n\r\n"):
+            peer.send(b"".join(framed("length", body)))
+
+    proxy.addon.hold(page=page)
+    with origin(serve, lambda sock: tls(sock, "http/1.1")) as server:
+        with closing(Peer(tunnel(proxy, server, "http/1.1"))) as client:
+            for _ in range(3):
+                client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.port)
+                assert client.response() == ((403, b"blocked") if page else (200, body))
+            client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % server.port)
+            assert client.response() == ((403, b"blocked") if page else (200, body))
+            assert client.closed()
+    assert gone_short(ways)
+
+
+def test_a_client_that_says_it_is_done_hangs_nothing(
+    proxy: Proxy, tls: Callable[..., socket.socket], ways: list[bool]
+) -> None:
+    ended = threading.Event()
+
+    def serve(peer: Peer) -> None:
+        peer.until(b"\r\n\r\n")
+        peer.send(b"".join(framed("length", HEAD)))
+        assert peer.closed()
+        ended.set()
+
+    with origin(serve, lambda sock: tls(sock, "http/1.1")) as server:
+        with closing(tunnel(proxy, server, "http/1.1")) as client:
+            peer = Peer(client)
+            peer.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.port)
+            assert peer.response() == (200, HEAD)
+            with suppress(OSError):
+                client.unwrap()  # close_notify, in TLS alone
+        assert ended.wait(LONG)
+    assert gone_short(ways)
+
+
+def test_what_is_not_opened_arrives_as_it_was_sent(
+    proxy: Proxy, tls: Callable[..., socket.socket], ways: list[bool]
+) -> None:
+    sent = bytes(range(256)) * 4096
+
+    def serve(peer: Peer) -> None:
+        got = peer.take(len(sent))
+        peer.send(got[::-1])
+
+    proxy.addon.on["tls_clienthello"] = lambda data: setattr(data, "ignore_connection", True)
+    with origin(serve, lambda sock: tls(sock, "http/1.1")) as server:
+        with closing(Peer(tunnel(proxy, server, "http/1.1"))) as client:
+            writer = threading.Thread(target=lambda: client.send(sent))
+            writer.start()
+            assert client.rest() == sent[::-1]
+            writer.join(LONG)
+    assert gone_short(ways)
 
 
 # HTTP/2 on both sides

@@ -6,6 +6,8 @@
     lean.py      events and hooks of a connection with less work between them
     front.py     the client that a load balancer names
     layers.py    what each request goes through on its way between the layers, with less work
+    short.py     what passes through a tunnel goes past the layers that look at none of it
+    tls.py       bytes through TLS without an exception for each
     lines.py     the first line of a request, read in one match
     fields.py    header fields looked up in a table
     settings.py  options read in one step
@@ -101,7 +103,7 @@ def install() -> list[str]:
         _log.warning("mitmproxy has changed: pages are judged only when they are complete; gone: %s", ", ".join(gone))
         return gone
     # Only now: these subclass what was just looked for.
-    from sfs.proxy.stock import errors, fields, handler, heads, layers, lean, lines, stream
+    from sfs.proxy.stock import errors, fields, handler, heads, layers, lean, lines, stream, tls
 
     stream.install()
     heads.install()
@@ -111,6 +113,7 @@ def install() -> list[str]:
     fields.install()
     lines.install()
     layers.install()
+    tls.install()
     stock_mode = False
     return []
 

@@ -4,6 +4,7 @@
                nobody has cost nothing. One that need not wait is run in place, without a task that waits for its turn
     events     a queue in place of a lock: what comes up while an event is handled is handled next
     writing    what is sent while an event is handled goes out in one piece for each connection
+    tunnels    the short way for bytes (short.py)
     timers     of the loop, which can be cancelled, in place of a task that sleeps
     logging    a line that nobody keeps is not put together
     draining   only where a writer has something left
@@ -26,7 +27,11 @@ from weakref import WeakKeyDictionary, WeakSet
 from mitmproxy import addonmanager, exceptions, hooks, http
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events, mode_servers, server
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import tls
 from mitmproxy.proxy.server import ConnectionIO
+
+from sfs.proxy.stock import short
 
 if TYPE_CHECKING:
     from mitmproxy.master import Master
@@ -66,6 +71,8 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
         self._events: deque[events.Event] = deque()
         self._handling = False
         self._unsent: dict[Connection, list[bytes]] = {}
+        self._tunnel: Context | None = None  # where a handshake began
+        self._short: short.Way | None = None  # how bytes go through it
         if self._hooks is not None:
             self.wakeup_timer = WeakSet()  # type: ignore[assignment]  # timers, where stock has tasks; it cancels both
 
@@ -109,6 +116,12 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
     def _handle(self, event: events.Event) -> None:
         self.timeout_watchdog.register_activity()
         try:
+            if self._tunnel is not None and isinstance(event, events.DataReceived):
+                if self._short is None:
+                    self._short = short.find(self._tunnel, self._do, self.log)
+                if self._short is not None:
+                    self._short(event)
+                    return
             for command in self.layer.handle_event(event):
                 self._do(command)
         except Exception:
@@ -146,6 +159,8 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
     def _hook(self, hook: commands.StartHook) -> None:
         """Run a hook in place as far as it does not wait."""
         assert self._hooks is not None
+        if isinstance(hook, tls.TlsClienthelloHook):
+            self._tunnel = hook.data.context
         functions = self._hooks.get(hook.name, ())
         argument = _argument(hook) if functions else None
         for number, function in enumerate(functions):

@@ -83,6 +83,8 @@ USED: Final[tuple[tuple[str, str, str], ...]] = (
     (_HTTP1, "Http1Server.mark_done", "wait"),
     (_HTTP1, "Http1Client.read_headers", "make_body_reader"),
     (_HTTP1, "Http1Client.read_headers", "read_body"),
+    ("OpenSSL.SSL", "Connection.bio_read", "_from_ssl"),
+    ("OpenSSL.SSL", "Connection.bio_write", "_into_ssl"),
     ("mitmproxy.coretypes.multidict", "MultiDict.__init__", "fields"),
     ("mitmproxy.coretypes.multidict", "_MultiDict.set_all", "fields"),
     ("mitmproxy.net.http.http1.read", "read_request_head", "_read_request_line"),
@@ -128,4 +130,4 @@ def missing() -> list[str]:
 
 def uses_only(function: Any, names: tuple[str, ...]) -> bool:
     """Whether a function uses these names and no other: does what it did when ours was read against it."""
-    return frozenset(function.__code__.co_names) == frozenset(names)
+    return frozenset(inspect.unwrap(function).__code__.co_names) == frozenset(names)
