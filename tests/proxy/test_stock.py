@@ -1186,14 +1186,16 @@ def test_requests_in_a_tunnel_are_answered_either_way(
             peer.send(b"".join(framed("length", body)))
 
     proxy.addon.hold(page=page)
-    with origin(serve, lambda sock: tls(sock, "http/1.1")) as server:
-        with closing(Peer(tunnel(proxy, server, "http/1.1"))) as client:
-            for _ in range(3):
-                client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.port)
-                assert client.response() == ((403, b"blocked") if page else (200, body))
-            client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % server.port)
+    with (
+        origin(serve, lambda sock: tls(sock, "http/1.1")) as server,
+        closing(Peer(tunnel(proxy, server, "http/1.1"))) as client,
+    ):
+        for _ in range(3):
+            client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.port)
             assert client.response() == ((403, b"blocked") if page else (200, body))
-            assert client.closed()
+        client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % server.port)
+        assert client.response() == ((403, b"blocked") if page else (200, body))
+        assert client.closed()
     assert gone_short(ways)
 
 
@@ -1229,12 +1231,14 @@ def test_what_is_not_opened_arrives_as_it_was_sent(
         peer.send(got[::-1])
 
     proxy.addon.on["tls_clienthello"] = lambda data: setattr(data, "ignore_connection", True)
-    with origin(serve, lambda sock: tls(sock, "http/1.1")) as server:
-        with closing(Peer(tunnel(proxy, server, "http/1.1"))) as client:
-            writer = threading.Thread(target=lambda: client.send(sent))
-            writer.start()
-            assert client.rest() == sent[::-1]
-            writer.join(LONG)
+    with (
+        origin(serve, lambda sock: tls(sock, "http/1.1")) as server,
+        closing(Peer(tunnel(proxy, server, "http/1.1"))) as client,
+    ):
+        writer = threading.Thread(target=lambda: client.send(sent))
+        writer.start()
+        assert client.rest() == sent[::-1]
+        writer.join(LONG)
     assert gone_short(ways)
 
 
