@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Final
 
+from mitmproxy import http
+
 _ADDONS: Final = "mitmproxy.addons"
 
 __all__ = ["DisableH2C", "Master", "NextLayer", "Proxyserver", "TlsConfig"]
@@ -38,5 +40,15 @@ with _without_the_others():
     from mitmproxy.addons.disable_h2c import DisableH2C
     from mitmproxy.addons.next_layer import NextLayer
     from mitmproxy.addons.proxyserver import Proxyserver
-    from mitmproxy.addons.tlsconfig import TlsConfig
+    from mitmproxy.addons.tlsconfig import TlsConfig as _TlsConfig
     from mitmproxy.master import Master
+
+
+class TlsConfig(_TlsConfig):
+    """mitmproxy's. Each request is asked whether it is for the list of revoked certificates, by a name with the CA's
+    serial number in it, written out anew; here by how it ends first."""
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        """Answer a request for that list."""
+        if flow.request.data.path.endswith(b".crl"):
+            super().request(flow)

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mitmproxy.connection import Client
+from mitmproxy.connection import Client, Server
 from mitmproxy.coretypes.multidict import _MultiDict
 from mitmproxy.exceptions import OptionsError
-from mitmproxy.http import Headers
+from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as core
 
@@ -63,6 +63,13 @@ def test_fields_are_found_as_a_walk_finds_them_whatever_changes(fields, changes)
         else:
             headers.set_all(name, [value, value])
         check(headers)
+
+
+def test_flows_and_connections_have_names_of_their_own():
+    clients = [Client(peername=("192.0.2.1", 1), sockname=("192.0.2.2", 2)) for _ in range(50)]
+    names = {client.id for client in clients} | {HTTPFlow(client, Server(address=None)).id for client in clients}
+    assert len(names) == 100
+    assert {len(name) for name in names} == {32}
 
 
 def test_what_is_no_name_is_refused_as_ever():

@@ -9,6 +9,7 @@
     short.py     what passes through a tunnel goes past the layers that look at none of it
     tls.py       bytes through TLS without an exception for each
     lines.py     the first line of a request, read in one match
+    ids.py       names of flows and connections
     fields.py    header fields looked up in a table
     settings.py  options read in one step
     listener.py  listens on sockets that workers share
@@ -103,7 +104,7 @@ def install() -> list[str]:
         _log.warning("mitmproxy has changed: pages are judged only when they are complete; gone: %s", ", ".join(gone))
         return gone
     # Only now: these subclass what was just looked for.
-    from sfs.proxy.stock import errors, fields, handler, heads, layers, lean, lines, stream, tls
+    from sfs.proxy.stock import errors, fields, handler, heads, ids, layers, lean, lines, stream, tls
 
     stream.install()
     heads.install()
@@ -114,6 +115,7 @@ def install() -> list[str]:
     lines.install()
     layers.install()
     tls.install()
+    ids.install()
     stock_mode = False
     return []
 

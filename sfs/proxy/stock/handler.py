@@ -14,6 +14,7 @@ from sfs.proxy.stock.stream import HeldStream
 MAX_BACKLOG: Final = 1 << 20  # body bytes that may wait for a hook before reading stops
 SILENT_SECONDS: Final = 60.0  # a client with nothing open upstream...
 SILENT_BYTES: Final = 1 << 10  # ...that sends less than this in that time is dropped
+READ_BYTES: Final = 65535  # as many as stock takes at once. asyncio asks for 256 KiB, which it then has to give back
 _POLL: Final = 0.02  # seconds
 
 
@@ -74,6 +75,8 @@ class BoundedHandler(LeanHandler):
 
     async def handle_connection(self, connection: Connection) -> None:
         io = self.transports.get(connection)
+        if isinstance(transport := getattr(io and io.writer, "transport", None), asyncio.Transport):
+            transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio's own; what else has it ignores it
         if connection is self.client and io is not None and io.handler is None:
             # Tasks begin at once here, and stock notes this one only when it first waits: what a balancer sent together
             # with its line would be answered, and the connection could not be closed yet.

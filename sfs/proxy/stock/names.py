@@ -85,6 +85,8 @@ USED: Final[tuple[tuple[str, str, str], ...]] = (
     (_HTTP1, "Http1Client.read_headers", "read_body"),
     ("OpenSSL.SSL", "Connection.bio_read", "_from_ssl"),
     ("OpenSSL.SSL", "Connection.bio_write", "_into_ssl"),
+    ("h11._receivebuffer", "ReceiveBuffer.__bytes__", "_data"),
+    ("mitmproxy.flow", "Flow.__init__", "uuid"),
     ("mitmproxy.coretypes.multidict", "MultiDict.__init__", "fields"),
     ("mitmproxy.coretypes.multidict", "_MultiDict.set_all", "fields"),
     ("mitmproxy.net.http.http1.read", "read_request_head", "_read_request_line"),
