@@ -106,7 +106,8 @@ class SfsAddon:
 
     async def http_connect(self, flow: http.HTTPFlow) -> None:
         """Judge a tunnel by name, or let it be opened so that its requests are judged."""
-        await self._guard.run(flow, self._tunnels.connect)
+        if (waits := self._guard.run(flow, self._tunnels.connect)) is not None:
+            await waits
         if (tunnel := self._tunnels.of(flow.client_conn.id)) is not None and tunnel.closed:
             self._quietly(lambda: self._recheck.began(tunnel))
         if flow.response is not None or (tunnel is not None and tunnel.closed):  # else its requests will be judged
@@ -138,11 +139,17 @@ class SfsAddon:
 
     # Requests
 
-    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+    # What need not wait is a plain function that returns None; else what is to be awaited.
+
+    def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """The verdict on a request, before its body is read and before anything goes upstream."""
-        self._quietly(lambda: self._tunnels.asked(flow.client_conn.id))
-        if flow.error is None:  # else refused as malformed; the client gets 400
-            await self._guard.run(flow, self._requests.headers)
+        try:
+            self._tunnels.asked(flow.client_conn.id)
+        except Exception as fault:
+            self.faults.count(fault)
+        if flow.error is not None:  # refused as malformed; the client gets 400
+            return None
+        return self._guard.run(flow, self._requests.headers)
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Judge what waited for its form; take a report. What waited for nothing goes on at once."""
@@ -155,23 +162,37 @@ class SfsAddon:
             return self._guard.run(flow, lambda flow: self._own.body(flow, self.live.filter))
         return None
 
-    async def form_head(self, flow: http.HTTPFlow) -> None:
+    def form_head(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Judge a long form by its first bytes (stock/ calls it once for each that `requestheaders` marked)."""
-        await self._guard.run(flow, self._requests.form_head)
+        return self._guard.run(flow, self._requests.form_head)
 
     # Responses
 
-    async def responseheaders(self, flow: http.HTTPFlow) -> None:
+    def responseheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Hold a page until its head is there; judge what is no page by its header; stream the rest."""
-        if OURS not in flow.metadata and flow.response is not None:
-            await self._guard.run(flow, self._responses.headers)
-            self._quietly(lambda: self._recheck.answered(flow))
-            if stock.HOLD not in flow.metadata:
-                flow.metadata.pop(OPEN, None)  # what streams for hours keeps no old filter in memory
+        if OURS in flow.metadata or flow.response is None:
+            return None
+        waits = self._guard.run(flow, self._responses.headers)
+        if waits is not None:
+            return self._answered_later(flow, waits)
+        self._answered(flow)
+        return None
 
-    async def html_head(self, flow: http.HTTPFlow) -> None:
+    async def _answered_later(self, flow: http.HTTPFlow, waits: Awaitable[None]) -> None:
+        await waits
+        self._answered(flow)
+
+    def _answered(self, flow: http.HTTPFlow) -> None:
+        try:
+            self._recheck.answered(flow)
+        except Exception as fault:
+            self.faults.count(fault)
+        if stock.HOLD not in flow.metadata:
+            flow.metadata.pop(OPEN, None)  # what streams for hours keeps no old filter in memory
+
+    def html_head(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Judge the held head of a page (stock/ calls it once for each held response)."""
-        await self._guard.run(flow, self._responses.html_head)
+        return self._guard.run(flow, self._responses.html_head)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Where mitmproxy has changed and nothing can be held: judge the whole page, bounded as ever."""
@@ -182,7 +203,8 @@ class SfsAddon:
         return self._whole(flow)
 
     async def _whole(self, flow: http.HTTPFlow) -> None:
-        await self._guard.run(flow, self._responses.whole)
+        if (waits := self._guard.run(flow, self._responses.whole)) is not None:
+            await waits
         if stock.ANSWER in flow.metadata:
             flow.response = flow.metadata[stock.ANSWER]
 

@@ -57,14 +57,30 @@ class Guard:
         self._filter_now = filter_now
         self._policy_of = policy_of
 
-    async def run(self, flow: http.HTTPFlow, work: Callable[[http.HTTPFlow], Awaitable[None]]) -> None:
-        """Await `work(flow)`; what it raises becomes an answer, or leave to go on where the policy says so."""
+    def run(
+        self, flow: http.HTTPFlow, work: Callable[[http.HTTPFlow], Awaitable[None] | None]
+    ) -> Awaitable[None] | None:
+        """Do `work(flow)`; what it raises becomes an answer, or leave to go on where the policy says so. Where the work
+        waits for something there is more to await, which is guarded as well: nearly all requests wait for nothing, and
+        a coroutine for each of them would cost more than what is done in it."""
         try:
-            await work(flow)
-        except BadRequest as fault:
+            waits = work(flow)
+        except Exception as fault:
+            self._failed(flow, fault)
+            return None
+        return None if waits is None else self._rest(flow, waits)
+
+    async def _rest(self, flow: http.HTTPFlow, waits: Awaitable[None]) -> None:
+        try:
+            await waits
+        except Exception as fault:
+            self._failed(flow, fault)
+
+    def _failed(self, flow: http.HTTPFlow, fault: Exception) -> None:
+        if isinstance(fault, BadRequest):
             problem = fault.problem
             answer(flow, self.made(lambda: self._pages.error(flow.request, problem)))
-        except Exception as fault:
+        else:
             self._faults.count(fault)
             self._decide(flow)
 

@@ -13,15 +13,15 @@ OURS: Final = "sfs.ours"  # this answer is our own page; it is not judged again
 OPEN: Final = "sfs.open"  # an Asked that waits for its form, then an Open
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # never changed once made, as Url: see there
 class Open:
     """A request that was let through: the filter it is judged by to its end, what is known of it, and whether the
     response has a say."""
 
-    filter: Filter
-    facts: Facts
-    policy: Policy
-    asks_page: bool
+    filter: Final[Filter]
+    facts: Final[Facts]
+    policy: Final[Policy]
+    asks_page: Final[bool]
 
 
 def answer(flow: http.HTTPFlow, response: http.Response) -> None:

@@ -1,5 +1,8 @@
 """The verdict on a request: before its body is read and before anything goes upstream; a search form is waited for."""
 
+from collections.abc import Awaitable
+from typing import NamedTuple
+
 from mitmproxy import http
 
 from sfs.core.facts import Facts, Need
@@ -23,15 +26,25 @@ from sfs.proxy.loop import LoopGuard
 from sfs.proxy.marks import OPEN, Open, answer
 from sfs.proxy.own import OwnPages
 from sfs.proxy.pages import Pages, local_now
+from sfs.proxy.reach import Reason
 from sfs.proxy.resolver import Resolver
 from sfs.proxy.safesearch import lock_request
 from sfs.proxy.verdicts import Verdicts
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
-from sfs.sources.waiting import judged
+from sfs.sources.waiting import is_open, judged_later
 from sfs.text.fields import MAX_FORM
 
 MAX_UPLOAD = 65_536  # bytes of a request body that are buffered; longer ones stream
+
+
+class _Going(NamedTuple):
+    """A request on its way through this file. `opened`: what it is let through as, if it is."""
+
+    flow: http.HTTPFlow
+    asked: Asked
+    opened: Open
+    streams: bool
 
 
 class Requests:
@@ -55,75 +68,113 @@ class Requests:
         self._guard = guard
         self._loop_guard = loop_guard
 
-    async def headers(self, flow: http.HTTPFlow) -> None:
+    def headers(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Answer with a page of our own, or let the request go; one with a form waits for `body`."""
-        request, filter_ = flow.request, self._live.filter
+        filter_ = self._live.filter
         if stock.ORIGIN_FORM in flow.metadata:
-            await self._own.headers(flow, filter_, through_proxy=False)
-            return
-        asked = asked_of(request)
-        if await self._is_for_us(flow, asked, filter_):
+            return self._own.headers(flow, filter_, through_proxy=False)
+        asked = asked_of(flow.request)
+        # Our own pages: by our name, or by the address of the proxy itself in any spelling.
+        if asked.url.host in filter_.ruleset.own_hosts:
+            return self._own.headers(flow, filter_, through_proxy=True)
+        ours = self._resolver.is_self_now(flow.request.host, flow.request.port)
+        if ours is None:
+            return self._when_looked_up(flow, asked, filter_)
+        return self._own.headers(flow, filter_, through_proxy=True) if ours else self._others(flow, asked, filter_)
+
+    async def _when_looked_up(self, flow: http.HTTPFlow, asked: Asked, filter_: Filter) -> None:
+        if await self._resolver.listening_self(flow.request.host, flow.request.port):
             await self._own.headers(flow, filter_, through_proxy=True)
-            return
+        elif (waits := self._others(flow, asked, filter_)) is not None:
+            await waits
+
+    def _others(self, flow: http.HTTPFlow, asked: Asked, filter_: Filter) -> Awaitable[None] | None:
+        """A request that is not for us."""
+        request = flow.request
         if self._own.selfcheck.takes(asked, client_of(flow) or ""):
             self._own.selfcheck.judge(flow, asked, filter_, self._verdicts.policy(filter_, flow))
-            return
-        if self._loop_guard.seen(request.headers.get_all("via")):
+            return None
+        if "via" in request.headers and self._loop_guard.seen(request.headers.get_all("via")):
             self._error(flow, "loop")
-            return
-        if has_form(request):
-            flow.metadata[OPEN] = asked  # `body` will judge it, with the form
-            return
-        if may_hold_words(request) and not stock.stock_mode and _searches(asked, filter_):
-            flow.metadata[OPEN] = asked  # `body` too where it ends in time, else `form_head`
-            flow.metadata[stock.FORM] = MAX_FORM
-            return
-        await self._judge(flow, asked, filter_)
-        if flow.response is None and _uploads(request):
-            request.stream = True
+            return None
+        if may_hold_words(request):
+            if has_form(request):
+                flow.metadata[OPEN] = asked  # `body` will judge it, with the form
+                return None
+            if not stock.stock_mode and _searches(asked, filter_):
+                flow.metadata[OPEN] = asked  # `body` too where it ends in time, else `form_head`
+                flow.metadata[stock.FORM] = MAX_FORM
+                return None
+        return self._judge(flow, asked, filter_, streams=True)
 
-    async def body(self, flow: http.HTTPFlow) -> None:
+    def body(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Judge what waited for its form."""
         asked = flow.metadata.pop(OPEN)
         assert isinstance(asked, Asked)
-        await self._judge(flow, asked, self._live.filter)
+        return self._judge(flow, asked, self._live.filter)
 
-    async def form_head(self, flow: http.HTTPFlow) -> None:
+    def form_head(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Judge a form by as much of it as is searched for words. An urlencoded one is refused, as a URL of its length
         is: no search is so long, and what follows would be padding's end."""
         if is_form(flow.request):
             self._error(flow, "too-long")
-            return
-        await self.body(flow)
+            return None
+        return self.body(flow)
 
-    async def _is_for_us(self, flow: http.HTTPFlow, asked: Asked, filter_: Filter) -> bool:
-        """Our own pages: by our name, or by the address of the proxy itself in any spelling."""
-        if asked.url.host in filter_.ruleset.own_hosts:
-            return True
-        return await self._resolver.listening_self(flow.request.host, flow.request.port)
-
-    async def _judge(self, flow: http.HTTPFlow, asked: Asked, filter_: Filter) -> None:
+    def _judge(
+        self, flow: http.HTTPFlow, asked: Asked, filter_: Filter, *, streams: bool = False
+    ) -> Awaitable[None] | None:
+        """`streams`: its body is still to come, and need not be kept where it is long."""
         policy = self._verdicts.policy(filter_, flow)
-        known = filter_.labels_of(asked.url, policy)
-        said, facts = await judged(filter_, facts_of(flow, asked, local_now(), known), policy)
+        facts = facts_of(flow, asked, local_now(), filter_.labels_of(asked.url, policy))
+        said, facts = filter_.judge(facts, policy, last=False)
+        going = _Going(flow, asked, Open(filter_, facts, policy, isinstance(said, Need)), streams)
+        return self._judge_later(going, said) if is_open(said) else self._answer(going, said)
+
+    async def _judge_later(self, going: "_Going", said: Verdict | Need) -> None:
+        filter_, policy = going.opened.filter, going.opened.policy
+        said, facts = await judged_later(filter_, said, going.opened.facts, policy)
+        opened = Open(filter_, facts, policy, isinstance(said, Need))
+        waits = self._answer(_Going(going.flow, going.asked, opened, going.streams), said)
+        if waits is not None:
+            await waits
+
+    def _answer(self, going: "_Going", said: Verdict | Need) -> Awaitable[None] | None:
+        """Carry out what was said of a request."""
+        flow, facts, policy = going.flow, going.opened.facts, going.opened.policy
         if isinstance(said, Verdict) and said.blocked:
             verdict, code = said, self._verdicts.note(said, facts.url, policy)
             answer(flow, self._guard.made(lambda: self._pages.blocked(flow.request, facts.url, verdict, code)))
-            return
-        if said.notice and not asked.went_on and facts.method in ("GET", "HEAD"):
+            return None
+        if said.notice and not going.asked.went_on and facts.method in ("GET", "HEAD"):
             answer(flow, self._pages.help_words(flow.request, facts.url))
-            return
-        locks = filter_.ruleset.locks
+            return None
+        locks = going.opened.filter.ruleset.locks
         forced = locks.forced_host(facts.url.host, policy.safesearch, policy.youtube, closed=False)
-        if problem := await self._resolver.refuse_reason(flow.request.host, flow.request.port, forced=forced):
-            self._error(flow, {"name": "unreachable", "busy": "no-answer"}.get(problem, problem), facts.url.host)
+        problem = self._resolver.reason_now(flow.request.host, flow.request.port, forced=forced)
+        if problem == "unknown":
+            return self._reach_later(going, said, forced)
+        self._reach(going, said, problem)
+        return None
+
+    async def _reach_later(self, going: "_Going", said: Verdict | Need, forced: str | None) -> None:
+        request = going.flow.request
+        self._reach(going, said, await self._resolver.refuse_reason(request.host, request.port, forced=forced))
+
+    def _reach(self, going: "_Going", said: Verdict | Need, problem: Reason | None) -> None:
+        """Let a request go where it may be gone to."""
+        flow, opened = going.flow, going.opened
+        request, url, policy = flow.request, opened.facts.url, opened.policy
+        if problem:
+            self._error(flow, {"name": "unreachable", "busy": "no-answer"}.get(problem, problem), url.host)
             return
-        asks_page = isinstance(said, Need)
-        flow.metadata[OPEN] = Open(filter_, facts, policy, asks_page)
+        flow.metadata[OPEN] = opened
         if isinstance(said, Verdict):
-            self._verdicts.note(said, facts.url, policy)
-        self._let_through(flow.request, asked, facts, asks_page=asks_page)
-        lock_request(flow.request, facts.url, policy, locks)
+            self._verdicts.note(said, url, policy)
+        self._let_through(request, going.asked, opened.facts, asks_page=opened.asks_page)
+        lock_request(request, url, policy, opened.filter.ruleset.locks)
+        if going.streams and _uploads(request):
+            request.stream = True
 
     def _let_through(self, request: http.Request, asked: Asked, facts: Facts, *, asks_page: bool) -> None:
         """Make the request what the server is to get: nothing that was said to us alone."""

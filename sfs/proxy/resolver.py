@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from cachetools import TLRUCache
 
@@ -28,6 +28,7 @@ type _Key = tuple[str | None, int, int, int, int]  # host, family, type, proto, 
 
 TTL: Final = 30.0  # seconds; getaddrinfo does not tell the record's own
 NEGATIVE_TTL: Final = 5.0
+OPEN_NOW: Final = 1.0  # seconds for which a name that may be gone to is not looked at again
 MAX_CACHED: Final = 4096  # answers
 MAX_ANSWER: Final = 64  # addresses kept of one answer; 16 allowed ones are tried
 MAX_TRIED: Final = 16
@@ -98,7 +99,9 @@ class Resolver:
     ) -> None:
         self.reach = reach
         self._lookup = lookup
+        self._clock = clock
         self._cache: TLRUCache[_Key, _Answer] = TLRUCache(MAX_CACHED, _expiry, clock)
+        self._open_now: dict[tuple[str, int, bool, str | None], tuple[Reach, float]] = {}  # and until when
         self._flights: dict[_Key, asyncio.Task[_Answer]] = {}
         self._slots = asyncio.Semaphore(LOOKUP_THREADS)
         self._stock: Callable[..., Any] | None = None
@@ -153,11 +156,9 @@ class Resolver:
 
         Beside the reasons of `Reach.allowed`: `name` (no such name), `busy` (no answer in time). It uses the answers
         that the connection will use; where they are known it does not wait."""
-        port_allowed = connect_port_allowed if connect else plain_port_allowed
-        if not port_allowed(port, self.reach):
-            return "port"
-        if parse_address(host) is not None and forced is None:
-            return self.reach.allowed(host, port, connect)
+        reason = self.reason_now(host, port, connect, forced)
+        if reason != "unknown":
+            return reason
         try:
             self._filter(await self._infos(_tcp_key(forced or host)), host, port, connect)
         except AddressRefused as refused:
@@ -168,17 +169,52 @@ class Resolver:
             return "busy"
         return None
 
+    def reason_now(
+        self, host: str, port: int, connect: bool = False, forced: str | None = None
+    ) -> Reason | Literal["unknown"] | None:
+        """As refuse_reason, where that is known at once; `unknown` where it takes a look-up.
+
+        That a name may be gone to is kept for a moment: a page is a hundred requests to a few hosts. It is a courtesy,
+        the lock is `getaddrinfo`, which keeps no verdict."""
+        key, now = (host, port, connect, forced), self._clock()
+        kept = self._open_now.get(key)
+        if kept is not None and kept[0] is self.reach and kept[1] > now:
+            return None
+        port_allowed = connect_port_allowed if connect else plain_port_allowed
+        if not port_allowed(port, self.reach):
+            return "port"
+        if parse_address(host) is not None and forced is None:
+            return self.reach.allowed(host, port, connect)
+        answer = self._cache.get(_cache_key(_tcp_key(forced or host)))
+        if answer is None:
+            return "unknown"
+        if answer.error is not None:
+            return "name"
+        try:
+            self._filter(answer.infos, host, port, connect)
+        except AddressRefused as refused:
+            return refused.reason
+        if len(self._open_now) >= MAX_CACHED:
+            self._open_now.clear()
+        self._open_now[key] = (self.reach, now + OPEN_NOW)
+        return None
+
     async def listening_self(self, host: str, port: int) -> bool:
         """Whether `host`, a name or any spelling of an address, and `port` are this proxy's own listener."""
-        if port not in self.reach.proxy_ports:
-            return False
-        if parse_address(host) is not None:
-            return self.reach.is_self(host, port)
+        known = self.is_self_now(host, port)
+        if known is not None:
+            return known
         try:
             infos = await self._infos(_tcp_key(host))
         except OSError:
             return False
         return any(self.reach.is_self(info[4][0], port) for info in infos)
+
+    def is_self_now(self, host: str, port: int) -> bool | None:
+        """As listening_self, where that is known at once; None where it takes a look-up."""
+        if port not in self.reach.proxy_ports:
+            return False
+        return self.reach.is_self(host, port) if parse_address(host) is not None else None
 
     def _filter(self, infos: Iterable[Info], host: str, port: int, connect: bool) -> list[Info]:
         reasons: list[Reason] = []
@@ -195,8 +231,7 @@ class Resolver:
 
     async def _infos(self, key: _Key) -> tuple[Info, ...]:
         """The unfiltered answer, from the cache or by one lookup for all who ask. OSError where there is none."""
-        if key[0] is not None:
-            key = (key[0].lower(), *key[1:])
+        key = _cache_key(key)
         answer = self._cache.get(key)
         if answer is None:
             flight = self._flights.get(key) or self._start(key)
@@ -261,6 +296,10 @@ def _expiry(key: _Key, answer: _Answer, now: float) -> float:
 def _tcp_key(host: str) -> _Key:
     """As asyncio asks when it connects."""
     return (host, 0, socket.SOCK_STREAM, 0, 0)
+
+
+def _cache_key(key: _Key) -> _Key:
+    return key if key[0] is None else (key[0].lower(), *key[1:])
 
 
 def _with_port(info: Info, port: int) -> Info:

@@ -1,21 +1,22 @@
 """The verdict on a response: pages are held until their head is there, all else is judged by its header and streams."""
 
 import asyncio
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from mitmproxy import http
 
 from sfs.core.body import body_from
 from sfs.core.facts import Facts, Need
 from sfs.core.page import Headers, may_be_html, may_be_text, page_from
+from sfs.core.verdict import Verdict
 from sfs.proxy import stock
 from sfs.proxy.faults import Guard
 from sfs.proxy.held import HeldBody, HeldHead
 from sfs.proxy.marks import OPEN, OURS, Open
 from sfs.proxy.pages import Pages, local_now
 from sfs.proxy.verdicts import Verdicts
-from sfs.sources.waiting import judged
+from sfs.sources.waiting import is_open, judged, judged_later
 
 BUFFERED = 65_536  # bytes: shorter bodies cost less buffered than streamed (measured in mitmproxy: 849 to 1,091 us)
 AT_ONCE = 65_536  # bytes of a body that are searched on the loop; longer ones in a thread, so that nobody waits
@@ -32,7 +33,7 @@ class Responses:
         self._guard = guard
         self._searches = ThreadPoolExecutor(SEARCHES, "sfs-body")  # starts no thread before the first long body
 
-    async def headers(self, flow: http.HTTPFlow) -> None:
+    def headers(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Hold a page, or judge the header and let the body stream."""
         response = flow.response
         opened = flow.metadata.get(OPEN)
@@ -41,28 +42,33 @@ class Responses:
             raise RuntimeError("a response to a request that was not judged")
         if not opened.asks_page:
             response.stream = _streams(response)
-            return
+            return None
         content_type = response.headers.get("content-type")
         if _has_body(flow) and may_be_html(content_type):
-            head = HeldHead(content_type, response.headers.get("content-encoding"))
-            flow.metadata[stock.HOLD] = head
-            return
-        await self._judge(flow, opened, None, cut=False)
-        if stock.ANSWER not in flow.metadata and stock.HOLD not in flow.metadata:
-            response.stream = _streams(response)
+            flow.metadata[stock.HOLD] = HeldHead(content_type, response.headers.get("content-encoding"))
+            return None
+        waits = self._judge(flow, opened, None, cut=False)
+        if waits is not None:
+            return self._headers_later(flow, waits)
+        _stream(flow, response)
+        return None
 
-    async def html_head(self, flow: http.HTTPFlow) -> None:
+    async def _headers_later(self, flow: http.HTTPFlow, waits: Awaitable[None]) -> None:
+        await waits
+        assert flow.response is not None
+        _stream(flow, flow.response)
+
+    def html_head(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Judge the held head of a page, or its whole text."""
         opened, head = flow.metadata.get(OPEN), flow.metadata.pop(stock.HOLD, None)
         assert isinstance(opened, Open) and isinstance(head, HeldHead | HeldBody)
         if flow.metadata.get(stock.ENDED) == "error":
             raise RuntimeError("the head could not be read")
         if isinstance(head, HeldBody):
-            await self._judge_body(flow, opened, head.body())
-            return
+            return self._judge_body(flow, opened, head.body())
         body = head.body()
         whole = flow.metadata.get(stock.ENDED) == "end"
-        await self._judge(flow, opened, body, cut=body is not None and head.is_cut(whole=whole))
+        return self._judge(flow, opened, body, cut=body is not None and head.is_cut(whole=whole))
 
     async def whole(self, flow: http.HTTPFlow) -> None:
         """Judge a page that is complete, where nothing could be held: its head, then its text where that is asked."""
@@ -71,18 +77,39 @@ class Responses:
             if isinstance(held, HeldHead | HeldBody) and response is not None:
                 held.feed(response.raw_content or b"")
                 flow.metadata[stock.ENDED] = "end"
-                await self.html_head(flow)
+                if (waits := self.html_head(flow)) is not None:
+                    await waits
 
-    async def _judge(self, flow: http.HTTPFlow, opened: Open, body: bytes | None, *, cut: bool) -> None:
+    def _judge(self, flow: http.HTTPFlow, opened: Open, body: bytes | None, *, cut: bool) -> Awaitable[None] | None:
         assert flow.response is not None
         page = page_from(opened.facts.url, _headers(flow.response), body, local_now(), cut=cut)
-        facts = opened.facts.with_page(page)
-        if not await self._decided(flow, opened, facts):
-            if body is None and not (_has_body(flow) and may_be_text(flow.response.headers.get("content-type"))):
-                await self._decided(flow, opened, facts.with_body(None))
-                return
-            flow.metadata[OPEN] = replace(opened, facts=facts)
-            flow.metadata[stock.HOLD] = HeldBody(flow.response.headers.get("content-encoding"))
+        said, facts = opened.filter.judge(opened.facts.with_page(page), opened.policy, last=False)
+        return self._settle(flow, opened, body, said, facts)
+
+    def _settle(
+        self, flow: http.HTTPFlow, opened: Open, body: bytes | None, said: Verdict | Need, facts: Facts
+    ) -> Awaitable[None] | None:
+        """Carry out the verdict, or hold the page on where its text is needed for one."""
+        response = flow.response
+        assert response is not None
+        if is_open(said):
+            return self._settle_later(flow, opened, body, said, facts)
+        if isinstance(said, Verdict):
+            self._carry_out(flow, opened, said, facts)
+        elif body is None and not (_has_body(flow) and may_be_text(response.headers.get("content-type"))):
+            said, facts = opened.filter.judge(facts.with_body(None), opened.policy, last=False)
+            return self._settle(flow, opened, body, said, facts)
+        else:
+            flow.metadata[OPEN] = Open(opened.filter, facts, opened.policy, opened.asks_page)
+            flow.metadata[stock.HOLD] = HeldBody(response.headers.get("content-encoding"))
+        return None
+
+    async def _settle_later(
+        self, flow: http.HTTPFlow, opened: Open, body: bytes | None, said: Verdict | Need, facts: Facts
+    ) -> None:
+        said, facts = await judged_later(opened.filter, said, facts, opened.policy)
+        if (waits := self._settle(flow, opened, body, said, facts)) is not None:
+            await waits
 
     async def _judge_body(self, flow: http.HTTPFlow, opened: Open, body: bytes) -> None:
         assert flow.response is not None
@@ -91,24 +118,26 @@ class Responses:
             found = body_from(*asked)
         else:
             found = await asyncio.get_running_loop().run_in_executor(self._searches, body_from, *asked)
-        await self._decided(flow, opened, opened.facts.with_body(found))
+        said, facts = await judged(opened.filter, opened.facts.with_body(found), opened.policy)
+        self._carry_out(flow, opened, said, facts)
 
-    async def _decided(self, flow: http.HTTPFlow, opened: Open, facts: Facts) -> bool:
-        """Carry out the verdict; False where the text of the page is needed for one."""
-        verdict, facts = await judged(opened.filter, facts, opened.policy)
-        if isinstance(verdict, Need):
-            return False
+    def _carry_out(self, flow: http.HTTPFlow, opened: Open, verdict: Verdict | Need, facts: Facts) -> None:
+        assert isinstance(verdict, Verdict)
         code = self._verdicts.note(verdict, facts.url, opened.policy)
         if verdict.blocked:
             flow.metadata[OURS] = True
             flow.metadata[stock.ANSWER] = self._guard.made(
                 lambda: self._pages.blocked(flow.request, facts.url, verdict, code)
             )
-        return True
 
 
 def _headers(response: http.Response) -> Headers:
     return tuple((name.lower(), value) for name, value in response.headers.items(multi=True))
+
+
+def _stream(flow: http.HTTPFlow, response: http.Response) -> None:
+    if stock.ANSWER not in flow.metadata and stock.HOLD not in flow.metadata:
+        response.stream = _streams(response)
 
 
 def _streams(response: http.Response) -> bool:

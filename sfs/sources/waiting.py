@@ -15,13 +15,19 @@ from sfs.sources.filter import Filter
 async def judged(filter_: Filter, facts: Facts, policy: Policy) -> tuple[Verdict | Need, Facts]:
     """As Filter.judge, on the loop of a proxy: others go on meanwhile. Without bureaus it waits for nothing."""
     said, facts = filter_.judge(facts, policy, last=False)
-    if not _is_open(said):
-        return said, facts
+    return await judged_later(filter_, said, facts, policy) if is_open(said) else (said, facts)
+
+
+async def judged_later(
+    filter_: Filter, said: Verdict | Need, facts: Facts, policy: Policy
+) -> tuple[Verdict | Need, Facts]:
+    """What `judged` does from there on where Filter.judge, asked with `last=False`, left it open: for who need not
+    wait in any other case."""
     waits = Waits(filter_, policy)
     while (asked := waits.ask(said, facts)) is not None:
         await asyncio.wait([asyncio.wrap_future(asked)], timeout=waits.left)
         said, facts = filter_.judge(facts, policy, last=waits.left <= 0)
-        if not _is_open(said):
+        if not is_open(said):
             return said, facts
     return filter_.judge(facts, policy)
 
@@ -31,7 +37,7 @@ def judged_here(
 ) -> tuple[Verdict | Need, Facts]:
     """The same for who may wait in place: a command, a thread of its own."""
     said, facts = filter_.judge(facts, policy, trace, last=False)
-    if not _is_open(said):
+    if not is_open(said):
         return said, facts
     waits = Waits(filter_, policy)
     while (asked := waits.ask(said, facts)) is not None:
@@ -40,12 +46,13 @@ def judged_here(
         except TimeoutError:
             break
         said, facts = filter_.judge(facts, policy, trace, last=waits.left <= 0)
-        if not _is_open(said):
+        if not is_open(said):
             return said, facts
     return filter_.judge(facts, policy, trace)
 
 
-def _is_open(said: Verdict | Need) -> bool:
+def is_open(said: Verdict | Need) -> bool:
+    """Whether label bureaus may still say something that is worth waiting for."""
     return isinstance(said, Need) and said.fact is Fact.LABELS
 
 

@@ -13,6 +13,7 @@ from sfs.proxy.resolver import Resolver
 from sfs.sources.config import load_config
 from sfs.sources.filter import load_filter
 from sfs.sources.live import Live
+from tests.hooks import ran
 
 ADULT = "RTA-5042-1996-1400-1577-RTA"
 INFO = [(2, 1, 6, "", ("198.51.100.7", 0))]
@@ -45,7 +46,7 @@ def flow_to(url: str, **headers: str) -> http.HTTPFlow:
 
 
 def asked(addon: SfsAddon, flow: http.HTTPFlow) -> http.HTTPFlow:
-    asyncio.run(addon.requestheaders(flow))
+    asyncio.run(ran(addon.requestheaders, flow))
     return flow
 
 
@@ -55,7 +56,7 @@ def answered(addon: SfsAddon, flow: http.HTTPFlow, body: bytes = b"", **headers:
     flow.response = http.Response.make(200, body, fields)
 
     async def run() -> None:
-        await addon.responseheaders(flow)
+        await ran(addon.responseheaders, flow)
         head = flow.metadata.get(stock.HOLD)
         if head is not None and stock.ANSWER not in flow.metadata:
             try:
@@ -63,7 +64,7 @@ def answered(addon: SfsAddon, flow: http.HTTPFlow, body: bytes = b"", **headers:
                 flow.metadata[stock.ENDED] = "end"
             except Exception:
                 flow.metadata[stock.ENDED] = "error"
-            await addon.html_head(flow)
+            await ran(addon.html_head, flow)
 
     asyncio.run(run())
     return flow.metadata.get(stock.ANSWER)
@@ -119,7 +120,7 @@ def test_without_holding_a_page_is_replaced_when_it_is_complete(filters, monkeyp
     flow.response = http.Response.make(200, b"<title>x</title>", {"Content-Type": kind, "Rating": ADULT})
 
     async def run() -> None:
-        await addon.responseheaders(flow)
+        await ran(addon.responseheaders, flow)
         await addon.response(flow)
 
     asyncio.run(run())
@@ -140,7 +141,7 @@ def test_only_a_redirect_that_is_followed_is_not_looked_at(filters, status, loca
     addon = addon_of(filters[2])
     flow = asked(addon, flow_to("http://site.test/"))
     flow.response = http.Response.make(status, b"<html>", {"Content-Type": "text/html", "Location": location})
-    asyncio.run(addon.responseheaders(flow))
+    asyncio.run(ran(addon.responseheaders, flow))
     assert (stock.HOLD in flow.metadata) is held
 
 

@@ -11,6 +11,7 @@ from sfs.proxy.held import HeldBody, HeldHead
 from sfs.proxy.responses import AT_ONCE
 from sfs.sources.config import load_config
 from sfs.sources.filter import load_filter
+from tests.hooks import ran
 from tests.proxy.test_addon import ADULT, addon_of, asked, broken, flow_to
 
 TEXT = b"<p>blue widget, red widget, green widget"
@@ -37,12 +38,12 @@ def held(addon: SfsAddon, body: bytes, fields: dict[str, str], ended: str = "end
     kinds: list[type] = []
 
     async def run() -> None:
-        await addon.responseheaders(flow)
+        await ran(addon.responseheaders, flow)
         while (hold := flow.metadata.get(stock.HOLD)) is not None and stock.ANSWER not in flow.metadata:
             kinds.append(type(hold))
             hold.feed(body)
             flow.metadata[stock.ENDED] = ended
-            await addon.html_head(flow)
+            await ran(addon.html_head, flow)
 
     asyncio.run(run())
     return kinds, flow
@@ -121,7 +122,7 @@ def test_where_nothing_can_be_held_the_whole_page_is_judged(filters, monkeypatch
         flow.response = http.Response.make(200, TEXT, {"Content-Type": kind})
 
         async def run(addon=addon, flow=flow) -> None:
-            await addon.responseheaders(flow)
+            await ran(addon.responseheaders, flow)
             await addon.response(flow)
 
         asyncio.run(run())

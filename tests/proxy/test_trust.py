@@ -24,6 +24,7 @@ from sfs.sources.filter import load_filter
 from sfs.sources.live import Live
 from sfs.sources.reports import Reports
 from sfs.sources.trust import Trust
+from tests.hooks import ran
 
 ME, OTHER = "192.0.2.1", "192.0.2.2"
 INFO = [(2, 1, 6, "", ("198.51.100.7", 0))]
@@ -33,6 +34,7 @@ LEFT = (
     "The client disconnected during the handshake. If this happens consistently for a.test, "
     "this may indicate that the client does not trust the proxy's certificate."
 )
+
 TLS = {"sec-fetch-dest": "image", "sec-fetch-mode": "no-cors"}
 
 
@@ -104,14 +106,14 @@ class World:
     def get(self, flow: http.HTTPFlow, path: str = "/", scheme: str = "https", **headers: str) -> http.Response | None:
         inner = http.HTTPFlow(flow.client_conn, connection.Server(address=None))
         inner.request = http.Request.make("GET", f"{scheme}://{flow.request.host}{path}", headers=headers)
-        asyncio.run(self.addon.requestheaders(inner))
+        asyncio.run(ran(self.addon.requestheaders, inner))
         return inner.response
 
     def page(self, url: str, client: str = ME, **headers: str) -> http.Response:
         conn = connection.Client(peername=(client, 50001), sockname=("127.0.0.1", 8080))
         flow = http.HTTPFlow(conn, connection.Server(address=None))
         flow.request = http.Request.make("GET", url, headers={"Accept": "text/html", **headers})
-        asyncio.run(self.addon.requestheaders(flow))
+        asyncio.run(ran(self.addon.requestheaders, flow))
         assert flow.response is not None
         return flow.response
 
@@ -314,7 +316,7 @@ def test_nothing_is_proved_without_a_tunnel_and_a_handshake_in_it(world):
         flow.client_conn.timestamp_tls_setup = 1.0  # TLS to the proxy itself, before the tunnel
         inner = http.HTTPFlow(flow.client_conn, connection.Server(address=None))
         inner.request = http.Request.make("GET", f"https://check.sfs.home.arpa{path}")
-        asyncio.run(world.addon.requestheaders(inner))
+        asyncio.run(ran(world.addon.requestheaders, inner))
         assert inner.response is not None and inner.response.status_code in (400, 404)
     assert world.trust.devices() == ()
 
@@ -353,7 +355,7 @@ def test_a_report_waits_for_its_form_and_is_kept(filters, tmp_path):
     flow.request = http.Request.make("POST", "http://sfs.home.arpa/report", headers=fields)
 
     async def run() -> None:
-        await world.addon.requestheaders(flow)
+        await ran(world.addon.requestheaders, flow)
         assert flow.response is None
         flow.request.raw_content = body
         await world.addon.request(flow)
