@@ -45,6 +45,15 @@ _HEAD_TAGS: Final = frozenset(
 _HEAD_ENDS: Final = frozenset({"head", "body", "html", "br"})  # end tags that end the head
 _LOOKED_AT: Final = ("<meta", "<title", "</title", "<html", "<template", "</template")
 _TITLE_END = re.compile(r"</title(?=[\t\n\f\r />])", re.I | re.A)
+# What may add to a head wherever it stands, by whether its title and its language are known. Most of a page is read by
+# this alone, as a search for one character: to make it lower case and look for each word costs four times as much.
+_ADDS: Final = {
+    (title, lang): re.compile(
+        "<(?:[mM][eE][tT][aA]" + "|[tT][iI][tT][lL][eE]" * (not title) + "|[hH][tT][mM][lL]" * (not lang) + ")"
+    )
+    for title in (False, True)
+    for lang in (False, True)
+}
 _CODED = re.compile(r"[&\0\r]")  # what a parser would change
 _STEP: Final = 512  # characters that are looked at in one go
 _FEW: Final = 64
@@ -53,13 +62,14 @@ _PART_OF_ESCAPE = re.compile(r"\x1b[$(]?\Z")
 type _Raw = tuple[list[dict[str, str]], str, str]
 
 
-@dataclass(frozen=True, slots=True)
+# Never changed once made, as text/url.py has it: a page has a dozen of them.
+@dataclass(slots=True, unsafe_hash=True)
 class Meta:
     """One META: `attribute` ("name", "http-equiv" or "property") has the value `name` (lower case, stripped)."""
 
-    attribute: str
-    name: str
-    content: str
+    attribute: Final[str]
+    name: Final[str]
+    content: Final[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +102,18 @@ def head_from_html(text: str) -> Head:
     <template>, and not after <plaintext>. At most 256 METAs and 64 KiB characters a content (pics.md 2.1)."""
     text = text[:MAX_TEXT]
     raws, raw_title, raw_lang = _read_plain(text) or _read(text)
-    values = [raw_lang[:MAX_VALUE_NAME]]
+    attributes, values = [], [raw_lang[:MAX_VALUE_NAME]]
     for raw in raws:
-        values += [raw.get(attribute, "")[:MAX_VALUE_NAME] for attribute in _ATTRIBUTES]
-        values.append(raw.get("content", "")[:MAX_CONTENT])
+        if (content := raw.get("content")) is None:
+            continue
+        for attribute in _ATTRIBUTES:  # a META that has both name= and property= counts as both
+            if name := raw.get(attribute):
+                attributes.append(attribute)
+                values += (name[:MAX_VALUE_NAME], content[:MAX_CONTENT])
     title, (lang, *plain) = _decoded(raw_title[:MAX_CONTENT], values)
-    return Head(" ".join(title.split()), tuple(_metas(raws, plain)), lang.strip())
+    named = zip(attributes, plain[::2], plain[1::2], strict=True)
+    metas = [Meta(attribute, bare.lower(), content) for attribute, name, content in named if (bare := name.strip())]
+    return Head(" ".join(title.split()), tuple(metas), lang.strip())
 
 
 def _read_plain(text: str) -> _Raw | None:
@@ -105,13 +121,17 @@ def _read_plain(text: str) -> _Raw | None:
     found = parts_of_plain_head(text)
     if found is None:
         return None
-    parts, rest = found
-    raws = [attributes_of(inside) for name, inside in parts if name == "meta"]
-    title = next((inside for name, inside in parts if name == "title" and inside.strip()), "")
-    langs = (attributes_of(inside).get("lang", "") for name, inside in parts if name == "html")
-    lang = next(filter(None, langs), "")
-    rest = rest.lower()
-    if "<meta" in rest or (not title and "<title" in rest) or (not lang and "<html" in rest):
+    parts, end = found
+    raws: list[dict[str, str]] = []
+    title = lang = ""
+    for name, inside in parts:
+        if name == "meta":
+            raws.append(attributes_of(inside))
+        elif name == "html":
+            lang = lang or attributes_of(inside).get("lang", "")
+        elif not title and inside.strip():
+            title = inside
+    if _ADDS[bool(title), bool(lang)].search(text, end):
         return None
     return raws[:MAX_METAS], title, lang
 
@@ -157,23 +177,13 @@ def _outside_templates(tags: Iterator[Tag]) -> Iterator[Tag]:
 
 def _decoded(title: str, values: list[str]) -> tuple[str, list[str]]:
     """The same texts with their entities decoded, by the rules for text and for attributes."""
-    if not any(_CODED.search(text) for text in (title, *values)):
+    if not _CODED.search(title) and not _CODED.search("".join(values)):
         return title, values  # as on most pages; making a parser takes longer than all else that is done with a head
     metas = "".join('<meta content="' + value.replace('"', "&quot;") + '">' for value in values)
     tree = LexborHTMLParser(f"<title>{title}</title>{metas}")
     first = tree.css_first("title")
     plain = [node.attributes.get("content") or "" for node in tree.css("meta")]
     return first.text() if first else "", plain
-
-
-def _metas(raws: list[dict[str, str]], plain: list[str]) -> Iterator[Meta]:
-    """A META that has both name= and property= counts as both."""
-    step = len(_ATTRIBUTES) + 1
-    for at, raw in enumerate(raws):
-        *names, content = plain[at * step : (at + 1) * step]
-        for attribute, name in zip(_ATTRIBUTES, names, strict=True):
-            if name.strip() and "content" in raw:
-                yield Meta(attribute, name.strip().lower(), content)
 
 
 class HeadScan:

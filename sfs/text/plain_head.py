@@ -58,15 +58,15 @@ def end_of_plain_head(text: str) -> int | None:
     return found.end() if found else None
 
 
-def parts_of_plain_head(text: str) -> tuple[list[tuple[str, str]], str] | None:
-    """(name, what its tag holds) of each html, meta and title of a plain head, in order, for a title its text; and what
-    follows the head. None where it is not plain or not over."""
+def parts_of_plain_head(text: str) -> tuple[list[tuple[str, str]], int] | None:
+    """(name, what its tag holds) of each html, meta and title of a plain head, in order, for a title its text; and
+    where it ends. None where it is not plain or not over."""
     found: list[tuple[str, str]] = []
     at = 0
     while part := _NEXT.match(text, at):
         at = part.end()
         if part[4]:
-            return found, text[at:]
+            return found, at
         found.append(("title", part[3]) if part[1] is None else (part[1].lower(), part[2]))
     return None
 
