@@ -7,9 +7,10 @@ only: where it is not sure the rows decide. tests/core/test_quick.py holds it ag
 from sfs.core.facts import Facts, Page
 from sfs.core.levels import Unrated
 from sfs.core.policy import Policy
-from sfs.core.ruleset import Ruleset
+from sfs.core.ruleset import MAX_HOSTS, Ruleset
 from sfs.match.words import Place
 from sfs.text.named import parts_of
+from sfs.text.url import Url
 
 
 def says_nothing(facts: Facts, policy: Policy, ruleset: Ruleset) -> bool:
@@ -23,11 +24,8 @@ def says_nothing(facts: Facts, policy: Policy, ruleset: Ruleset) -> bool:
     answer = facts.labels.get(url.text)
     if answer is None or answer.labels or answer.away:
         return False
-    if ruleset.mandatory and any(lst.index.match(url) for lst in ruleset.mandatory):
+    if not _is_unlisted(url, ruleset):
         return False
-    for lst in ruleset.lists:
-        if lst.index.match(url):
-            return False
     host, form = url.host, url.forms[0]
     if policy.addresses is Unrated.BLOCK and (host[-1].isdigit() or ":" in host):
         return False
@@ -37,6 +35,21 @@ def says_nothing(facts: Facts, policy: Policy, ruleset: Ruleset) -> bool:
         return False
     own, level = policy.words, policy.level
     return (own is None or own.is_quiet(text, level)) and ruleset.words.is_quiet(text, level)
+
+
+def _is_unlisted(url: Url, ruleset: Ruleset) -> bool:
+    """Whether no list speaks of a URL. That none speaks of any page of its host, as of nearly every host, rests on the
+    lists alone: it is remembered for as long as they are in force, whoever asks. No verdict is: those rest on the
+    address, the policy and the time, and with a browser's hundred addresses a page hardly one comes again."""
+    host, unlisted = url.host, ruleset.unlisted
+    known = unlisted.get(host)
+    if known is None:
+        named = not (host[-1].isdigit() or ":" in host)
+        known = named and all(index.of_host(host) is False for index in ruleset.list_indexes)
+        if len(unlisted) >= MAX_HOSTS:
+            unlisted.clear()
+        unlisted[host] = known
+    return known or not any(index.match(url) for index in ruleset.list_indexes)
 
 
 def page_says_nothing(page: Page, policy: Policy, ruleset: Ruleset) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
+from typing import Final
 
 from sfs.core.safesearch import Locks
 from sfs.match.index import EntryIndex
@@ -15,6 +16,7 @@ from sfs.text.unwrap import Wrappers
 _NO_ENTRIES = EntryIndex()
 _NO_WORDS = WordIndex()
 _NO_PHRASES = PhraseIndex()
+MAX_HOSTS: Final = 8192  # hosts that are remembered to stand on no list
 OWN_HOSTS = frozenset({"sfs.home.arpa", "check.sfs.home.arpa"})  # home.arpa: RFC 8375, never in the public DNS
 
 
@@ -66,9 +68,13 @@ class Ruleset:
     locks: Locks = field(default_factory=Locks)
     own_hosts: frozenset[str] = OWN_HOSTS
     names: NamedHosts = field(init=False, compare=False, repr=False)  # all hosts that the small tables may speak of
+    list_indexes: tuple[EntryIndex, ...] = field(init=False, compare=False, repr=False)  # of all lists, a law's first
+    unlisted: dict[str, bool] = field(init=False, compare=False, repr=False, default_factory=dict)  # see quick.py
 
     def __post_init__(self) -> None:
         tables = (self.engines.patterns, self.wrappers.patterns, self.locks.patterns)
         indexes = (self.help_hosts, self.system_hosts, *(lst.index for lst in self.own_lists))
         names = chain(self.own_hosts, *tables, *(index.names() for index in indexes))
         object.__setattr__(self, "names", NamedHosts(names))
+        listed = (*(lst.index for lst in self.mandatory), *(lst.index for lst in self.lists))
+        object.__setattr__(self, "list_indexes", listed)

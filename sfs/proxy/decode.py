@@ -6,6 +6,7 @@ as soon as the limit is reached, a coding turns out broken, or more input came t
 
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, Protocol
 
 import brotli  # type: ignore[import-untyped]  # ships no types
@@ -20,6 +21,7 @@ SLACK: Final = 64 << 10  # input allowed beyond the limit: headers, incompressib
 PIECE: Final = 1 << 10  # input handed over at once: where a body turns bad, the text of at most one piece is lost
 MAX_HEADER: Final = 256  # characters of a Content-Encoding value that are read
 
+_KNOWN: Final = frozenset({"x-gzip", "identity", *ACCEPTED.split(", ")})
 _ERRORS: Final = (zlib.error, brotli.error, zstandard.ZstdError)
 
 
@@ -160,9 +162,15 @@ class _Zstd:
 def accepted(value: str) -> str:
     """An Accept-Encoding for upstream: of what the browser takes that which can be decoded here, and never more: a
     browser without zstd would be shown rubbish."""
-    known = {"x-gzip", "identity", *ACCEPTED.split(", ")}
-    kept = [part.strip() for part in value.split(",") if part.partition(";")[0].strip().lower() in known]
+    return _kept_accepted(value) if len(value) <= MAX_HEADER else _accepted(value)
+
+
+def _accepted(value: str) -> str:
+    kept = [part.strip() for part in value.split(",") if part.partition(";")[0].strip().lower() in _KNOWN]
     return ", ".join(kept) or "identity"
+
+
+_kept_accepted = lru_cache(maxsize=256)(_accepted)  # the same of all browsers of a kind
 
 
 def _engine(coding: str) -> _Engine:

@@ -35,6 +35,7 @@ from sfs.sources.live import Live
 from sfs.sources.waiting import is_open, judged_later
 from sfs.text.fields import MAX_FORM
 
+_TO_US = ("proxy-authorization", "proxy-connection")  # said to us, not to the server
 MAX_UPLOAD = 65_536  # bytes of a request body that are buffered; longer ones stream
 
 
@@ -171,9 +172,10 @@ class Requests:
         flow.metadata[OPEN] = opened
         if isinstance(said, Verdict):
             self._verdicts.note(said, url, policy)
+        uploads = going.streams and _uploads(request)
         self._let_through(request, going.asked, opened.facts, asks_page=opened.asks_page)
         lock_request(request, url, policy, opened.filter.ruleset.locks)
-        if going.streams and _uploads(request):
+        if uploads:
             request.stream = True
 
     def _let_through(self, request: http.Request, asked: Asked, facts: Facts, *, asks_page: bool) -> None:
@@ -181,24 +183,28 @@ class Requests:
         if asked.went_on:
             request.data.path, _ = without_mark(request.data.path)
         settle_path(request, facts.url)
+        headers = request.headers
         hide_mark(request)
-        for name in ("proxy-authorization", "proxy-connection"):  # said to us, not to the server
-            request.headers.pop(name, None)
+        for name in _TO_US:
+            if name in headers:
+                del headers[name]
         if asks_page:
-            _ask_for_whole(request)
+            _ask_for_whole(headers)
         if request.scheme == "http":
-            request.headers.add("via", self._loop_guard.mark())
+            headers.fields += ((b"via", self._loop_guard.mark().encode("ascii")),)
 
     def _error(self, flow: http.HTTPFlow, problem: str, host: str = "") -> None:
         answer(flow, self._guard.made(lambda: self._pages.error(flow.request, problem, host)))
 
 
-def _ask_for_whole(request: http.Request) -> None:
+def _ask_for_whole(headers: http.Headers) -> None:
     # Part of a page, or none because the browser has it, is nothing to judge.
     for name in ("range", "if-range", "if-modified-since", "if-none-match"):
-        request.headers.pop(name, None)
-    if "accept-encoding" in request.headers:
-        request.headers["accept-encoding"] = accepted(request.headers["accept-encoding"])
+        if name in headers:
+            del headers[name]
+    codings = headers.get("accept-encoding")
+    if codings is not None and (kept := accepted(codings)) != codings:
+        headers["accept-encoding"] = kept
 
 
 def _searches(asked: Asked, filter_: Filter) -> bool:

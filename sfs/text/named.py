@@ -8,6 +8,7 @@ may stand in one, or not.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 # Parts that tell little, since half of all names have them: taken only where a name has no other.
@@ -54,17 +55,18 @@ class NamedHosts:
         both._any, both._parts = self._any or other._any, self._parts | other._parts
         return both
 
-    def may_name(self, parts: list[str]) -> bool:
+    def may_name(self, parts: tuple[str, ...]) -> bool:
         """Whether a table may speak of a host, given as `parts_of` it."""
         return self._any or not self._parts.isdisjoint(parts)
 
 
-def parts_of(host: str) -> list[str]:
+@lru_cache(maxsize=4096)  # each request asks several tables, and a host is asked for many times
+def parts_of(host: str) -> tuple[str, ...]:
     """What stands between the dots of a canonical host, and its last two parts as one."""
     parts = host.split(".")
     if len(parts) > 1:
         parts.append(f"{parts[-2]}.{parts[-1]}")
-    return parts
+    return tuple(parts)
 
 
 def telling_part(name: str) -> str:

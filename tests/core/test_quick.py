@@ -1,9 +1,11 @@
 """The short way for requests whose address says nothing gives what the walk gives; a trace is always walked."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sfs.core.decide import decide
 from sfs.core.facts import Facts, Https, Kind, Need, Page
@@ -41,7 +43,7 @@ def ruleset(request, tmp_path_factory) -> Ruleset:
     state = tmp_path_factory.mktemp("state")
     loaded = load_filter(load_config(None, {"level": "1", "profile": request.param}, state)).ruleset
     index = EntryIndex((parse_entry(line), number) for number, line in enumerate(listed(), 1))
-    values = {name: getattr(loaded, name) for name in loaded.__dataclass_fields__ if name != "names"}
+    values = {one.name: getattr(loaded, one.name) for one in fields(loaded) if one.init}
     return Ruleset(**{**values, "lists": (CategoryList("listed", index, rating=4),)})
 
 
@@ -112,6 +114,41 @@ def test_what_the_page_says_counts_all_the_same(level, page, page_asked):
     assert says_nothing(facts, policy, ruleset)
     short, walked = both(facts, policy, ruleset)
     assert short == walked
+
+
+LISTED = ("aaa.test", "=b.bbb.test", "ccc.test/x/", "|https://ddd.test", "192.0.2.7", "eee.test:8080", "test.example")
+LABELS = st.sampled_from(["aaa", "bbb", "b", "ccc", "ddd", "eee", "192", "0", "2", "7", "x"])
+HOSTS = st.lists(LABELS, max_size=3).flatmap(
+    lambda labels: st.sampled_from([".".join([*labels, "test"]), "192.0.2.7", "192.0.2.8", "test.example", "[::1]"])
+)
+
+
+@given(st.lists(st.tuples(HOSTS, st.sampled_from(["/", "/x/y", "/y"])), min_size=1, max_size=12), st.integers(0, 4))
+def test_what_is_remembered_of_a_host_changes_no_verdict(asked_for, level):
+    """One ruleset is asked all along; the other is made anew for each request and so remembers nothing. Policies of all
+    levels share what is remembered."""
+
+    def made() -> Ruleset:
+        index = EntryIndex((parse_entry(line), number) for number, line in enumerate(LISTED, 1))
+        mandatory = EntryIndex([(parse_entry("b.aaa.test"), 1)])
+        lists = (CategoryList("l", index, rating=3), CategoryList("s", mandatory, axis=Axis.SECURITY))
+        return Ruleset(words=WORDS, lists=lists, mandatory=(MandatoryList("m", "1", mandatory),))
+
+    kept = made()
+    for number, (host, path) in enumerate(asked_for):
+        facts = asked(parse_url(f"http://{host}{path}"))
+        policy = policy_of_level((level + number) % 5)
+        assert (
+            decide(facts, policy, kept) == decide(asked(facts.url), policy, made()) == decide(facts, policy, kept, [])
+        )
+
+
+def test_what_is_remembered_of_hosts_is_bounded(monkeypatch):
+    monkeypatch.setattr("sfs.core.quick.MAX_HOSTS", 10)
+    ruleset = Ruleset(lists=(CategoryList("l", EntryIndex([(parse_entry("aaa.test"), 1)]), rating=4),))
+    for number in range(100):
+        assert says_nothing(asked(parse_url(f"http://h{number}.test/")), policy_of_level(1), ruleset)
+    assert 0 < len(ruleset.unlisted) <= 10
 
 
 def test_by_name_nothing_is_quick():
