@@ -14,6 +14,7 @@ from time import perf_counter, perf_counter_ns
 
 import click
 
+from sfs.cli.bench_proxy import measure
 from sfs.cli.bench_sample import Asked, sample_names, sample_urls
 from sfs.cli.common import config_options, load
 from sfs.core.facts import Facts, Https
@@ -59,11 +60,21 @@ class Benches(click.Group):
 @config_options
 @click.option("--names", type=click.IntRange(1, 5_000_000), default=1_000_000, show_default=True, help="In the list.")
 @click.option("--urls", type=click.IntRange(100, 1_000_000), default=10_000, show_default=True, help="That are judged.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 60),
+    default=1.0,
+    show_default=True,
+    help="Of each measure through the proxy, of which there are 24; 0: none of them.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def command(ctx: click.Context, names: int, urls: int, as_json: bool, **config_arguments: object) -> None:
-    """Measure what a verdict costs here: parsing the URL, a list of a million names, search words and words.
+def command(
+    ctx: click.Context, names: int, urls: int, seconds: float, as_json: bool, **config_arguments: object
+) -> None:
+    """Measure what filtering costs here: a verdict (parsing the URL, a list of a million names, search words and
+    words), and the proxy beside mitmproxy without a filter.
 
-    Names and URLs are made up, and nothing leaves this machine. Level 2 where none is chosen."""
+    Names, URLs and pages are made up, and nothing leaves this machine. Level 2 where none is chosen."""
     if ctx.invoked_subcommand is not None:
         return
     if all(config_arguments.get(key) is None for key in ("level", "config")):
@@ -75,8 +86,10 @@ def command(ctx: click.Context, names: int, urls: int, as_json: bool, **config_a
     asked = sample_urls(urls, listed)
     with tempfile.TemporaryDirectory(prefix="sfs-bench-") as folder:
         figures = _measured(filter_, listed, asked, Path(folder))
+    options = {key: value for key, value in config_arguments.items() if value is not None}
+    cost = measure(options, seconds) if seconds else None
     if as_json:
-        click.echo(json.dumps(asdict(figures)))
+        click.echo(json.dumps(asdict(figures) | (asdict(cost) if cost else {})))
         return
     click.echo(f"a list of {figures.names:,} names: built in {figures.build:.1f} s, "
                f"{figures.bytes_per_name:.1f} bytes a name on disk")  # fmt: skip
@@ -84,11 +97,13 @@ def command(ctx: click.Context, names: int, urls: int, as_json: bool, **config_a
                f"{figures.blocked:,} blocked")  # fmt: skip
     click.echo(f"one verdict: median {figures.p50:.1f} us, 99 % under {figures.p99:.1f} us, "
                f"mean {figures.mean:.1f} us")  # fmt: skip
+    for line in cost.lines() if cost else ():
+        click.echo(line)
 
 
 def _measured(filter_: Filter, listed: Sequence[str], asked: Sequence[Asked], folder: Path) -> Figures:
     source = folder / "names.txt"
-    source.write_text("\n".join(listed) + "\n", encoding="ascii")
+    source.write_text("\n".join(sorted(listed)) + "\n", encoding="ascii")  # as public lists are
     begin = perf_counter()
     compiled = compile_list(source, "plain", folder / "compiled")
     build = perf_counter() - begin

@@ -2,14 +2,9 @@
 
 import json
 import lzma
-import os
-import re
-import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +19,7 @@ import psutil
 
 from sfs.cli.bench_load import run
 from sfs.cli.bench_sample import SEED, sample_names
+from sfs.cli.bench_server import cores, server
 from sfs.errors import SfsError
 from sfs.pics.safetyonline import CATEGORY, SERVICE
 from sfs.pics.stored import StoredLabel
@@ -34,8 +30,6 @@ SINGLES: Final = 40_000
 BATCHES: Final = 400
 ROUNDS: Final = 5
 CHUNK: Final = 10_000  # labels of one transaction
-START: Final = 120.0  # seconds until a server must be ready
-_READY: Final = re.compile(r"ready on \S*:(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +120,15 @@ def _fill(place: str, names: Sequence[str]) -> None:
 
 
 def _measured(place: str, names: Sequence[str], count: int, build: float) -> Figures:
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    ours, theirs = ({cores[-1]}, {cores[0]}) if len(cores) > 1 else (None, None)
-    if ours is not None:
-        os.sched_setaffinity(0, ours)
-    try:
+    with cores() as (_, theirs):
         urls = _urls(names, 3 * count + BATCHES * BATCH)
         batches = [_batch([next(urls) for _ in range(BATCH)]) for _ in range(min(BATCHES, max(4, count // 50)))]
         bureau_serve = ["sfs", "bureau", "serve", "--listen", "127.0.0.1:0", "--database", place]
-        with _server(["sfs.cli.bench_hello"], theirs) as (hello, _), _server(bureau_serve, theirs) as (port, pid):
+        with server(["sfs.cli.bench_hello"], theirs) as (hello, _), server(bureau_serve, theirs) as (port, pid):
             rounds = [_round(hello, port, urls, count // ROUNDS) for _ in range(ROUNDS + 1)][1:]  # the first warms up
             many = run(port, batches, connections=4)
             half = run(port, _singles(urls, count), rate=median(single for _, single in rounds) / 2)
             resident = psutil.Process(pid).memory_info().rss
-    finally:
-        if ours is not None:
-            os.sched_setaffinity(0, cores)
     return Figures(
         labels=len(names),
         build=build,
@@ -187,32 +174,3 @@ def _batch(urls: Sequence[str]) -> bytes:
     body = "&".join((f"s={_quoted(SERVICE)}", *(f"u={_quoted(url)}" for url in urls)))
     fields = f"Host: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}"
     return f"POST /ratings HTTP/1.1\r\n{fields}\r\n\r\n{body}".encode()
-
-
-@contextmanager
-def _server(module: Sequence[str], cores: set[int] | None) -> Iterator[tuple[int, int]]:
-    """A server as a child on these cores: its port and its process id."""
-    child = subprocess.Popen(  # noqa: S603 - ourselves
-        [sys.executable, "-m", *module],
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores),
-    )
-    try:
-        watch = threading.Timer(START, child.kill)
-        watch.start()
-        assert child.stdout is not None
-        found = next((found for line in child.stdout if (found := _READY.search(line))), None)
-        watch.cancel()
-        if found is None:
-            raise SfsError("the server did not start", mend=f"try {' '.join(module)}")
-        yield int(found[1]), child.pid
-    finally:
-        child.terminate()
-        try:
-            child.wait(15)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        if child.stdout is not None:
-            child.stdout.close()

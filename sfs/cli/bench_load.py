@@ -1,4 +1,4 @@
-"""A load generator for `sfs bench bureau`: requests that stand ready as bytes, many connections, one thread.
+"""A load generator for `sfs bench`: requests that stand ready as bytes, many connections, one thread.
 
 It costs a tenth of what the servers under it cost, so that one core of it keeps another one busy.
 """
@@ -15,15 +15,17 @@ from sfs.errors import SfsError
 
 CONNECTIONS: Final = 32
 WAIT: Final = 10.0  # seconds without any answer after which the server has failed
-_LENGTH: Final = b"content-length: "
+_LENGTH: Final = b"\r\ncontent-length:"
 
 
 @dataclass(slots=True)
 class Load:
-    """What came of a run: seconds in all, seconds of each answer from when its request was due, sorted."""
+    """What came of a run: seconds in all, seconds of each answer from when its request was due, sorted; to its end, and
+    to its first byte."""
 
     seconds: float
     times: list[float]
+    first: list[float]
 
     @property
     def rate(self) -> float:
@@ -32,7 +34,15 @@ class Load:
 
     def part(self, share: float) -> float:
         """The time, in seconds, that `share` (0 to 1) of the answers did not exceed."""
-        return self.times[min(len(self.times) - 1, int(len(self.times) * share))]
+        return _part(self.times, share)
+
+    def first_part(self, share: float) -> float:
+        """The same of their first bytes."""
+        return _part(self.first, share)
+
+
+def _part(times: Sequence[float], share: float) -> float:
+    return times[min(len(times) - 1, int(len(times) * share))]
 
 
 @dataclass(slots=True)
@@ -50,6 +60,7 @@ class _Run:
     requests: Iterator[bytes]
     idle: deque[_Line]
     times: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
 
 
 def run(port: int, requests: Sequence[bytes], connections: int = CONNECTIONS, rate: float | None = None) -> Load:
@@ -88,7 +99,7 @@ def _run(state: _Run, count: int, rate: float | None) -> Load:
                 _send(state, key.data, key.data.unsent)
             if events & selectors.EVENT_READ:
                 _receive(state, key.data)
-    return Load(perf_counter() - begin, sorted(state.times))
+    return Load(perf_counter() - begin, sorted(state.times), sorted(state.first))
 
 
 def _send(state: _Run, line: _Line, data: bytes) -> None:
@@ -105,14 +116,18 @@ def _receive(state: _Run, line: _Line) -> None:
     if not data:
         raise SfsError("the server closed a connection")
     if line.left < 0:
+        if not line.head:
+            state.first.append(perf_counter() - line.due)
         line.head += data
         head, end, body = line.head.partition(b"\r\n\r\n")
         if not end:
             return
         if not head.startswith(b"HTTP/1.1 200 "):
             raise SfsError(f"the server answered {head[:40]!r}")
-        at = head.index(_LENGTH) + len(_LENGTH)
-        line.left = int(head[at:].split(b"\r\n", 1)[0]) - len(body)
+        at = head.lower().find(_LENGTH)
+        if at < 0:
+            raise SfsError("the server did not say how long its answer is")
+        line.left = int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0]) - len(body)
     else:
         line.left -= len(data)
     if line.left == 0:
