@@ -9,18 +9,17 @@ import os
 import pwd
 import re
 import shutil
-import signal
 import socket
 import socketserver
 import subprocess
 import threading
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-WAIT = 60  # seconds for a program to take connections
+from tests.bench.programs import child, free_port, need
+
 PASSED = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n\r\npassed"
 BLOCKED = b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: 7\r\nConnection: close\r\n\r\nblocked"
 CLOSED = "blocked.invalid"  # where squidGuard sends what it blocks
@@ -113,7 +112,7 @@ def squidguard(folder: Path, lists: Lists, parent: int) -> Iterator[int]:
         "dest listed {\n domainlist listed/domains\n urllist listed/urls\n}\n"
         f"acl {{\n default {{\n  pass !listed all\n  redirect http://{CLOSED}/\n }}\n}}\n"
     )
-    port = _free_port()
+    port = free_port()
     config = base / "squid.conf"
     config.write_text(
         f"http_port 127.0.0.1:{port}\npid_filename {base}/squid.pid\ncache deny all\nnetdb_filename none\n"
@@ -124,25 +123,17 @@ def squidguard(folder: Path, lists: Lists, parent: int) -> Iterator[int]:
         "url_rewrite_bypass off\nshutdown_lifetime 0 seconds\npinger_enable off\n"
     )
     subprocess.run(["chown", "-R", user, str(base)], check=True)
-    build = [_need("squidGuard"), "-c", str(guard), "-C", "all"]
+    build = [need("squidGuard"), "-c", str(guard), "-C", "all"]
     subprocess.run(build, check=True, capture_output=True, timeout=120)
     subprocess.run(["chown", "-R", user, str(base)], check=True)
-    with _running([_need("squid"), "-N", "-f", str(config)], port):
+    with child([need("squid"), "-N", "-f", str(config)], port):
         yield port
 
 
 @contextmanager
 def e2guardian(folder: Path, lists: Lists, parent: int) -> Iterator[int]:
     """e2guardian with the same lists and without words; its port. Its deep look at URLs in URLs is on."""
-    user = _user("e2guardian", folder)
-    base = folder / "e2guardian"
-    shutil.copytree("/etc/e2guardian", base, ignore=shutil.ignore_patterns("private"))
-    port = _free_port()
-    for path in base.rglob("*"):
-        if path.is_file():
-            text = path.read_text("latin-1")
-            if "/etc/e2guardian" in text:
-                path.write_text(text.replace("/etc/e2guardian", str(base)), "latin-1")
+    base = _copy_of_e2guardian(folder)
     (base / "lists/bannedsitelist").write_text("".join(f"{name}\n" for name in lists.domains))
     (base / "lists/localbannedsitelist").write_text("")
     (base / "lists/bannedsiteiplist").write_text("".join(f"{n}\n" for n in lists.domains if _is_address(n)))
@@ -151,18 +142,45 @@ def e2guardian(folder: Path, lists: Lists, parent: int) -> Iterator[int]:
                  "bannedregexpurllist", "bannedphraselist", "weightedphraselist", "exceptionphraselist",
                  "urlregexplist", "bannedregexpheaderlist"):  # fmt: skip
         (base / "lists" / name).write_text("")
-    values = {
+    _settle(base / "e2guardianf1.conf", {"deepurlanalysis": "on", "reportinglevel": "3", "naughtynesslimit": "50000"})
+    with _e2guardian(base, parent, {"httpworkers": "20", "weightedphrasemode": "0"}) as (port, _):
+        yield port
+
+
+@contextmanager
+def e2guardian_with_phrases(folder: Path, parent: int, before: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """e2guardian as its package has it, phrase lists and limits too, but for the log; its port and process id.
+    `before`: words before its command."""
+    with _e2guardian(_copy_of_e2guardian(folder), parent, {}, before) as found:
+        yield found
+
+
+def _copy_of_e2guardian(folder: Path) -> Path:
+    base = folder / "e2guardian"
+    shutil.copytree("/etc/e2guardian", base, ignore=shutil.ignore_patterns("private"))
+    for path in base.rglob("*"):
+        if path.is_file():
+            text = path.read_text("latin-1")
+            if "/etc/e2guardian" in text:
+                path.write_text(text.replace("/etc/e2guardian", str(base)), "latin-1")
+    return base
+
+
+@contextmanager
+def _e2guardian(
+    base: Path, parent: int, values: dict[str, str], before: Sequence[str] = ()
+) -> Iterator[tuple[int, int]]:
+    user, port = _user("e2guardian", base), free_port()
+    values |= {
         "filterip": "127.0.0.1", "filterports": str(port), "proxyip": "127.0.0.1", "proxyport": str(parent),
-        "loglevel": "0", "httpworkers": "20", "nodaemon": "on", "nologger": "on",
-        "weightedphrasemode": "0", "daemonuser": f"'{user}'", "daemongroup": f"'{user}'",
+        "loglevel": "0", "nodaemon": "on", "nologger": "on", "daemonuser": f"'{user}'", "daemongroup": f"'{user}'",
         "pidfilename": f"'{base}/e2.pid'", "loglocation": f"'{base}/access.log'", "checkip": "127.0.0.1",
         "filecachedir": f"'{base}'",
     }  # fmt: skip
     _settle(base / "e2guardian.conf", values)
-    _settle(base / "e2guardianf1.conf", {"deepurlanalysis": "on", "reportinglevel": "3", "naughtynesslimit": "50000"})
     subprocess.run(["chown", "-R", user, str(base)], check=True)
-    with _running([_need("e2guardian"), "-N", "-c", str(base / "e2guardian.conf")], port):
-        yield port
+    with child([*before, need("e2guardian"), "-N", "-c", str(base / "e2guardian.conf")], port) as (pid, _):
+        yield port, pid
 
 
 def _settle(file: Path, values: dict[str, str]) -> None:
@@ -170,48 +188,6 @@ def _settle(file: Path, values: dict[str, str]) -> None:
         line for line in file.read_text("latin-1").splitlines() if line.partition("=")[0].strip(" #") not in values
     ]
     file.write_text("\n".join([*lines, *(f"{key} = {value}" for key, value in values.items())]) + "\n", "latin-1")
-
-
-@contextmanager
-def _running(command: list[str], port: int) -> Iterator[None]:
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        end = time.monotonic() + WAIT
-        while not _listens(port):
-            if child.poll() is not None or time.monotonic() > end:
-                child.kill()
-                said = child.stdout.read() if child.stdout else b""
-                raise RuntimeError(f"{command[0]} does not take connections: {said.decode(errors='replace')[-2000:]}")
-            time.sleep(0.05)
-        yield
-    finally:
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(20)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 2).close()
-    except OSError:
-        return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def _need(program: str) -> str:
-    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if found is None:
-        raise RuntimeError(f"{program} is not installed; Debian: squid-openssl, squidguard, e2guardian")
-    return found
 
 
 def _user(name: str, folder: Path) -> str:
@@ -227,8 +203,3 @@ def _user(name: str, folder: Path) -> str:
 
 def _is_address(name: str) -> bool:
     return bool(re.fullmatch(r"[0-9.]+", name))
-
-
-def ask_all(port: int, targets: Iterable[str]) -> list[str]:
-    """`ask` for each, in order."""
-    return [ask(port, target) for target in targets]

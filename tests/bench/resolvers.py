@@ -25,7 +25,7 @@ from sfs.export import resolving  # noqa: E402
 from sfs.export.resolving import Loading  # noqa: E402
 from sfs.export.transfer import bind_policy  # noqa: E402
 from sfs.lists.mandatory import Purpose  # noqa: E402
-from tests.bench.proxy import LOAD_CORE, PROXY_CORE  # noqa: E402
+from tests.bench.programs import LOAD_CORE, PROXY_CORE  # noqa: E402
 from tests.export.engines import programs  # noqa: E402
 from tests.export.engines.programs import Program  # noqa: E402
 
