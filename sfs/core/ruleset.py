@@ -43,11 +43,13 @@ class CategoryList:
 
 @dataclass(frozen=True, slots=True)
 class MandatoryList:
-    """A law's or an ISP's blocking list. Only its id and serial ever leave it."""
+    """A law's or an ISP's blocking list. Only its id and serial ever leave it, and to readers the reason for which it
+    exists (`purpose`, '' where it says none)."""
 
     id: str
     serial: str
     index: EntryIndex
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)

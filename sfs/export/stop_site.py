@@ -47,7 +47,7 @@ def outdated(stop: StopPage, helplines: Sequence[HelpLine], today: date) -> tupl
 
 
 def _page(language: Language, stop: StopPage, helplines: Sequence[HelpLine], today: date) -> PageAnswer:
-    lines = helplines_for(helplines, language, images_first=of_pictures(stop))
+    lines = helplines_for(helplines, language, images_first=of_pictures(stop.purpose))
     answer = stop_page(language, stop, lines, today=today, written=today)
     # Its type is the server's word, and twice the same field is one too many.
     return replace(answer, headers=tuple(field for field in answer.headers if field[0] != "Content-Type"))

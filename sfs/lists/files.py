@@ -36,7 +36,8 @@ _QUOTED: Final = re.compile(r"(['\"]).*\1 ")
 class ListFile:
     """A list that was read. `count`: its entries; `skipped`: the first of its bad lines, `skipped_count` all of them;
     `sha256` in hex, of the bytes that were read; `mtime`: when the file was changed, UTC; `passed_over`: lines that
-    are right in their format and say nothing that is judged here; `serial`: of a list that has one."""
+    are right in their format and say nothing that is judged here; `serial`, `purpose`: of a list that
+    says one (lists/mandatory.py)."""
 
     index: EntryIndex
     count: int
@@ -46,6 +47,7 @@ class ListFile:
     mtime: datetime
     passed_over: int = 0
     serial: str = ""
+    purpose: str = ""
 
 
 def read_list(path: Path, format: str) -> ListFile:

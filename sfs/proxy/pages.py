@@ -12,6 +12,7 @@ from mitmproxy import http
 
 from sfs.core.policy import Policy
 from sfs.core.verdict import Verdict
+from sfs.lists.mandatory import Purpose
 from sfs.proxy.facts import with_mark
 from sfs.proxy.refused import Refusal
 from sfs.proxy.reporting import Reporting
@@ -94,6 +95,7 @@ class Pages:
         # A code stands for a record, so for a verdict of which something may be kept.
         wrong = report_url("blocked", url.host, code) if code and self._reporting.takes_any else None
         mandatory, stop = verdict.check == "mandatory", self._live.filter.config.stop_page
+        purpose = self._purpose(verdict) if mandatory else None
         blocked = pages.Blocked(
             verdict.check, verdict.reason, url.host, verdict.rating, verdict.level, code, kind, wrong
         )
@@ -101,13 +103,21 @@ class Pages:
             pages.block_page(
                 self.language(request),
                 blocked,
-                self._lines(request, images_first=mandatory and of_pictures(stop)),
+                self._lines(request, images_first=mandatory and of_pictures(purpose)),
                 back_url=request.headers.get("referer"),
                 today=date.today(),
                 orange=kind == "page" and not mandatory and self._orange(),
                 stop=stop,
+                purpose=purpose,
             )
         )
+
+    def _purpose(self, verdict: Verdict) -> Purpose | None:
+        """Why the mandatory list of a verdict exists: as it says itself, else as the provider says of all of them."""
+        filter_ = self._live.filter
+        said = {f"{lst.id} {lst.serial}": lst.purpose for lst in filter_.ruleset.mandatory}.get(verdict.source or "")
+        stop = filter_.config.stop_page
+        return Purpose(said) if said else stop.purpose if stop else None
 
     def help_words(self, request: http.Request, url: Url) -> http.Response:
         """Help lines before a search with help words, and the way on."""

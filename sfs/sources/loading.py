@@ -60,10 +60,14 @@ def load_lists(config: Config, levels: Collection[int] = ALL_LEVELS, kept: Kept 
             continue
         loaded.files.append((source.name, file))
         if source.mandatory:
-            loaded.mandatory.append(MandatoryList(source.name, file.serial or file.sha256[:12], file.index))
+            loaded.mandatory.append(_mandatory(source, file))
         else:
             loaded.lists.append(_category_list(source, file))
     return loaded
+
+
+def _mandatory(source: ListSource, file: ListFile) -> MandatoryList:
+    return MandatoryList(source.name, file.serial or file.sha256[:12], file.index, file.purpose)
 
 
 def _stored(source: ListSource, config: Config, loaded: LoadedLists, kept: Kept) -> ListFile | None:

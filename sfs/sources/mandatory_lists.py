@@ -20,7 +20,8 @@ def read_mandatory_list(source: ListSource, path: Path) -> ListFile:
         sealed = open_sealed(path, read_list_key(source.key))
         head = sealed.head
         serial = str(head.serial) if head.serial else ""
-        return ListFile(sealed.index, head.entries, (), 0, sealed.checksum, sealed.changed, serial=serial)
+        file = ListFile(sealed.index, head.entries, (), 0, sealed.checksum, sealed.changed)
+        return replace(file, serial=serial, purpose=str(head.purpose))
     start = _start(path)
     if start.startswith(MAGIC):
         raise RuleError(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from sfs.lists.mandatory import Purpose
 from sfs.sources.stop_page import StopPage
 from sfs.web.answer import HELP_URL, PageAnswer, blocked_status, clean, link_url
 from sfs.web.device import DeviceState, certificate_answer, on_image, pac_file, proof_image
@@ -100,17 +101,20 @@ def block_page(
     blocked_by: str = HELP_URL,
     orange: bool = False,
     stop: StopPage | None = None,
+    purpose: Purpose | None = None,
 ) -> PageAnswer:
     """403 with the reason, or 451 for a mandatory list: then the same bytes for all its entries, since a page that
     differs would tell what is listed. For a picture, a script and so on the small answer of that kind.
     `back_url`: the Referer, for a way back without a script. `today`: to say that a help line's check is old;
     `country`: two letters, whose help lines are meant (see `shown_lines`); `orange`: say that lists are missing;
-    `stop`: of a mandatory list, see `stop_page`."""
+    `stop`, `purpose`: of a mandatory list, see `stop_page`."""
     mandatory = blocked.check == "mandatory"
     if blocked.kind != "page":
         return small_answer(blocked.kind, mandatory=mandatory, blocked_by=stop.about if stop else blocked_by)
     if mandatory:
-        return stop_page(language, stop, helplines, today=today, country=country, blocked_by=blocked_by)
+        return stop_page(
+            language, stop, helplines, today=today, country=country, blocked_by=blocked_by, purpose=purpose
+        )
     texts = texts_for(language)
     lines = shown_lines(helplines, texts, today, country)
     status, more = blocked_status(mandatory=False, blocked_by=blocked_by)

@@ -25,14 +25,16 @@ def stop_page(
     country: str | None = None,
     written: date | None = None,
     blocked_by: str = HELP_URL,
+    purpose: Purpose | None = None,
 ) -> PageAnswer:
     """451 with `Link: rel="blocked-by"` (RFC 7725): the same bytes whatever was asked for, since a page that differs
     would tell what is listed. `stop`: what the provider says of itself; None: the page says no more than that there is
-    a list, and `blocked_by` who shows it. `written`: the day of a page that is kept."""
+    a list, and `blocked_by` who shows it. `written`: the day of a page that is kept;
+    `purpose`: of the list, where it says one, else that of `stop`."""
     texts, other = texts_for(language), texts_for("en" if language == "ja" else "ja")
     lines = shown_lines(helplines, texts, today, country or (stop.country if stop else None))
     status, more = blocked_status(True, stop.about if stop else blocked_by)
-    purpose = stop.purpose if stop else None
+    purpose = purpose or (stop.purpose if stop else None)
     return page(
         "mandatory.html",
         status,
@@ -41,7 +43,7 @@ def stop_page(
         more,
         stop=stop,
         why=f"mandatory.what_{purpose}" if purpose else "mandatory.what",
-        pictures=of_pictures(stop),
+        pictures=of_pictures(purpose),
         name=_name(stop, texts),
         other=other,
         other_name=_name(stop, other),
@@ -49,9 +51,9 @@ def stop_page(
     )
 
 
-def of_pictures(stop: StopPage | None) -> bool:
-    """Whether the list may concern pictures of the reader: then who removes such stands first."""
-    return (stop.purpose if stop else None) in _OF_PICTURES
+def of_pictures(purpose: Purpose | None) -> bool:
+    """Whether a list may concern pictures of the reader: then who removes such stands first."""
+    return purpose in _OF_PICTURES
 
 
 def _name(stop: StopPage | None, texts: Texts) -> str:

@@ -269,7 +269,7 @@ def stop(purpose: Purpose) -> tuple[str, Open]:
     lines = helplines_from(load_plain(rules_dir() / "helplines.yaml"))
 
     def answer(language: Language) -> PageAnswer:
-        chosen = helplines_for(lines, language, images_first=of_pictures(said))
+        chosen = helplines_for(lines, language, images_first=of_pictures(purpose))
         return stop_page(language, said, chosen, today=day, written=day)
 
     return drawn(answer)

@@ -7,10 +7,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from click.testing import CliRunner
 from mitmproxy import http
 from mitmproxy.certs import CertStore
 from selectolax.lexbor import LexborHTMLParser
 
+from sfs.cli.main import cli
+from sfs.core.facts import Facts
 from sfs.core.policy import Policy
 from sfs.core.verdict import Action, Verdict
 from sfs.proxy.pages import Pages, common_name
@@ -338,3 +341,31 @@ def test_without_lists_the_pages_say_so(pages: Pages, live: Live) -> None:
     url = parse_url("http://listed.test/")
     request = http.Request.make("GET", url.text, headers={"accept": "text/html"})
     assert words in (pages.blocked(request, url, Verdict(Action.BLOCK, "entry", "own-block", 1), None).text or "")
+
+
+def test_a_mandatory_list_that_says_its_purpose_gives_that_reason(tmp_path: Path) -> None:
+    """Two lists of one provider: a sealed one that says why it exists, and a plain one, of which the provider does."""
+    header = '{"list": "court", "purpose": "court-order", "serial": 7}\n'
+    (tmp_path / "court.jsonl").write_text(header + '{"unit": "host", "host": "court.test"}\n')
+    (tmp_path / "plain.txt").write_text("plain.test\n")
+    runner = CliRunner()
+    for words in (
+        ("isp", "key", "-o", tmp_path / "key"),
+        ("lists", "seal", tmp_path / "court.jsonl", "-o", tmp_path / "court.sealed", "--key", tmp_path / "key"),
+    ):
+        done = runner.invoke(cli, [str(word) for word in words], standalone_mode=False)
+        assert done.exception is None, done.exception
+    sealed = f"{{name: court, url: {tmp_path}/court.sealed, mandatory: true, key: {tmp_path}/key}}"
+    plain = f"{{name: plain, url: {tmp_path}/plain.txt, mandatory: true}}"
+    stop = "{name: Net, about: 'https://net.example', contact: [a@net.example], purpose: security}"
+    (tmp_path / "c.yaml").write_text(
+        f"state: {tmp_path}\nprofile: isp\nlists: [{sealed}, {plain}]\nstop_page: {stop}\n"
+    )
+    filter_ = load_filter(load_config(tmp_path / "c.yaml"))
+    pages = Pages(Live(filter_, lambda old: old), lambda: None)
+    for host, words in (("court.test", "A court or a law"), ("plain.test", "may harm your computer")):
+        url = parse_url(f"http://{host}/")
+        verdict, _ = filter_.judge(Facts(url), filter_.policies.default)
+        assert isinstance(verdict, Verdict)
+        answer = pages.blocked(get("/", host, accept="text/html"), url, verdict, None)
+        assert (answer.status_code, words in answer.text) == (451, True), host

@@ -82,11 +82,19 @@ def test_each_purpose_says_its_own_reason():
     general = shown(stop=replace(STOP, purpose=None))[1].css_first(".why").text()
     assert len({*reasons.values(), general}) == len(Purpose) + 1
     assert [purpose for purpose, text in reasons.items() if "children being hurt" in text] == [Purpose.CHILD_PROTECTION]
-    pictures = {purpose: of_pictures(replace(STOP, purpose=purpose)) for purpose in Purpose}
+    pictures = {purpose: of_pictures(purpose) for purpose in Purpose}
     assert [purpose for purpose, found in pictures.items() if found] == [Purpose.CHILD_PROTECTION]
     assert of_pictures(None)
     for purpose, found in pictures.items():
         assert bool(shown(stop=replace(STOP, purpose=purpose))[1].css("#you")) is found
+
+
+def test_a_list_that_says_its_purpose_is_believed():
+    for said in (STOP, replace(STOP, purpose=None), None):
+        blocked = Blocked("mandatory", "mandatory")
+        page = LexborHTMLParser(block_page("en", blocked, LINES, stop=said, purpose=Purpose.COURT_ORDER).body)
+        assert page.css_first(".why").text() == "A court or a law says that this page must not be shown."
+        assert not page.css("#you")
 
 
 @each_language
