@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Final
 
 from sfs.core.facts import Page
 from sfs.pics.selflabels import read_self_labels
@@ -18,6 +19,7 @@ HTML_TYPES = frozenset(
 )
 # What a browser shows as text where it is opened by itself: no page, but read as one is where bodies are scanned.
 TEXT_TYPES = frozenset({"text/plain", "text/markdown", "text/csv", "application/json", "text/json"})
+CONTENT_TYPE: Final = "content-type"
 MAX_TYPE = 4096  # characters of Content-Type
 _TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")  # MIME Sniffing 4.4: what else is none
 _UNKNOWN = frozenset({"", "unknown/unknown", "application/unknown"})  # says nothing: browsers look at the bytes
@@ -75,7 +77,7 @@ def _read_essence(content_type: str) -> str:
 
 def content_type_of(headers: Headers) -> str | None:
     """The value of Content-Type; of several fields the first."""
-    return next((value for name, value in headers if name == "content-type"), None)
+    return next((value for name, value in headers if name == CONTENT_TYPE), None)
 
 
 def page_from(url: Url, headers: Headers, body: bytes | None, now: datetime, *, cut: bool = False) -> Page:

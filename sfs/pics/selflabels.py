@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Final
 
 from sfs.errors import LabelError, UrlError
 from sfs.pics.judge import judge_labels
@@ -172,6 +173,7 @@ _HEADER_READERS: Mapping[str, _Reader] = {
     "age-de-meta-label": _age_label,
     "age-meta-label": _age_label,
 }
+HEADER_NAMES: Final = frozenset(_HEADER_READERS)  # of the header fields that are read
 
 
 def _parsed(url: str | Url) -> Url | None:

@@ -8,8 +8,9 @@ from mitmproxy import http
 
 from sfs.core.body import body_from
 from sfs.core.facts import Facts, Need
-from sfs.core.page import Headers, may_be_html, may_be_text, page_from
+from sfs.core.page import CONTENT_TYPE, Headers, may_be_html, may_be_text, page_from
 from sfs.core.verdict import Verdict
+from sfs.pics.selflabels import HEADER_NAMES
 from sfs.proxy import stock
 from sfs.proxy.faults import Guard
 from sfs.proxy.held import HeldBody, HeldHead
@@ -21,6 +22,7 @@ from sfs.sources.waiting import is_open, judged, judged_later
 BUFFERED = 65_536  # bytes: shorter bodies cost less buffered than streamed (measured in mitmproxy: 849 to 1,091 us)
 AT_ONCE = 65_536  # bytes of a body that are searched on the loop; longer ones in a thread, so that nobody waits
 SEARCHES = 2  # long bodies that are searched at a time: each takes some ten times its size while it is
+_READ = frozenset(name.encode() for name in (CONTENT_TYPE, *HEADER_NAMES))
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})  # those a browser follows; of any other it shows the body
 
 
@@ -132,7 +134,9 @@ class Responses:
 
 
 def _headers(response: http.Response) -> Headers:
-    return tuple((name.lower(), value) for name, value in response.headers.items(multi=True))
+    """Those fields that anything of a page is read from."""
+    fields = [(name.lower(), value) for name, value in response.headers.fields]
+    return tuple((name.decode(), value.decode("utf-8", "surrogateescape")) for name, value in fields if name in _READ)
 
 
 def _stream(flow: http.HTTPFlow, response: http.Response) -> None:

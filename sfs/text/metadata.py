@@ -57,6 +57,7 @@ _ADDS: Final = {
 _CODED = re.compile(r"[&\0\r]")  # what a parser would change
 _STEP: Final = 512  # characters that are looked at in one go
 _FEW: Final = 64
+_MOST_HEADS: Final = 8192  # bytes in which most heads end
 _ESCAPE = re.compile(r"\x1b(?:\$[@B]|\([BIJ])")
 _PART_OF_ESCAPE = re.compile(r"\x1b[$(]?\Z")
 type _Raw = tuple[list[dict[str, str]], str, str]
@@ -268,7 +269,12 @@ class HeadScan:
 
 
 def _is_over_plainly(start: bytes) -> bool:
-    """Whether the first bytes of a page hold its whole head, plainly."""
-    text = start.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    """Whether the first bytes of a page hold its whole head, plainly. Most heads are short, and pages long."""
+    start = start.removeprefix(b"\xef\xbb\xbf")
+    return _holds_head(start[:_MOST_HEADS]) or (len(start) > _MOST_HEADS and _holds_head(start))
+
+
+def _holds_head(start: bytes) -> bool:
+    text = start.decode("latin-1")
     end = end_of_plain_head(text)
     return end is not None and "\x1b" not in text[:end]
