@@ -25,10 +25,12 @@ class Run:
 
 def ratio(runs: Mapping[str, list[Run]], ours: Running, theirs: Running, more: str = "") -> Found:
     """Requests a second, ours to theirs, round by round."""
-    pairs = zip(runs[ours.name], runs[theirs.name], strict=True)
+    pairs = list(zip(runs[ours.name], runs[theirs.name], strict=True))
     rates = [statistics.median(run.rate for run in runs[proxy.name]) for proxy in (ours, theirs)]
     times = [statistics.median(run.cpu for run in runs[proxy.name]) for proxy in (ours, theirs)]
-    beside = f"{rates[0]:,.0f} to {rates[1]:,.0f} a second{more}; {times[0]:,.0f} to {times[1]:,.0f} us of processor"
+    spent = statistics.median(other.cpu / one.cpu for one, other in pairs)
+    beside = f"{rates[0]:,.0f} to {rates[1]:,.0f} a second{more}; processor time {times[0]:,.0f} to {times[1]:,.0f} us"
+    beside += f" ({spent:.2f})"
     return Found([one.rate / other.rate for one, other in pairs], beside)
 
 
