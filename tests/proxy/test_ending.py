@@ -3,11 +3,17 @@
 import asyncio
 import os
 import signal
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
+from mitmproxy import connection, http
+from mitmproxy.options import Options
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http._events import ResponseHeaders
 
 from sfs.proxy.ending import DRAIN, LATELY, LEAVING, Stop, UnderWay, drain
+from sfs.proxy.stock import heads
 
 FOREVER = 1000.0  # seconds: a drain that waited for nothing would fail the test by its deadline
 DEADLINE = 20.0
@@ -152,3 +158,17 @@ def test_one_signal_asks_two_hurry_and_the_third_is_the_systems(number):
         asyncio.run(run())
     finally:
         signal.signal(number, before)
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "closes"),
+    [("GET", 200, True), ("GET", 403, True), ("GET", 101, False), ("CONNECT", 200, False), ("CONNECT", 403, True)],
+)
+def test_answers_of_a_drain_end_their_connection_but_for_what_they_open(method, status, closes):
+    server = heads.BoundedServer(Context(connection.Client(peername=("127.0.0.1", 1), sockname=("", 1)), Options()))
+    server.request = http.Request.make(method, "http://example.com/")
+    for draining in (False, True):
+        answer = http.Response.make(status, b"", {"connection": "keep-alive"})
+        with heads.closing_after_answers() if draining else nullcontext():
+            (sent,) = server.send(ResponseHeaders(1, answer))
+        assert (b"connection: close" in sent.data) is (closes and draining)

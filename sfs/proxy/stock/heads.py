@@ -83,9 +83,14 @@ class BoundedServer(_http1.Http1Server):
             yield self._timer
 
     def send(self, event: HttpEvent) -> Gen[None]:
-        if _closing and isinstance(event, ResponseHeaders) and event.response.status_code != 101:
+        if _closing and isinstance(event, ResponseHeaders) and not self._opens(event.response):
             event.response.headers["connection"] = "close"  # stock closes behind such an answer
-        yield from super().send(event)
+        return super().send(event)
+
+    def _opens(self, response: http.Response) -> bool:
+        """Whether a tunnel or a WebSocket begins behind this answer."""
+        connect = self.request is not None and self.request.method.upper() == "CONNECT"
+        return response.status_code == 101 or (connect and response.status_code == 200)
 
     def _refuse(self, status: int) -> Gen[None]:
         self._timer = None
