@@ -1,6 +1,7 @@
 """A sealed list in `sfs run`: it blocks, a new one holds without a restart, and neither the memory of a process nor a
 file of it ever holds an entry. What is asked for stands in memory itself, so those entries are marked otherwise."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sfs.export.selftest.plan import Engine, WebProxy
+from sfs.export.selftest.web import look_at_proxy
 from tests.e2e.proxy import ROOT, Proxy
 
 DEADLINE = 60  # seconds; a loaded machine takes long, and nothing is asserted by it
@@ -136,6 +139,9 @@ def test_no_entry_stands_in_memory_or_on_disk(tmp_path, workers):
             assert found_in_memory(processes(proxy)[0], marks) == set()
         until_blocked(proxy, ASKED[1])
         look()
+        probed = WebProxy("proxy", Engine.PROXY, "127.0.0.1", proxy.port, ("child-protection.rpz",))
+        asked, wrong = asyncio.run(look_at_proxy(probed, asyncio.Semaphore(4)))
+        assert asked > 4 and wrong == ()  # the canaries stand in it
         limits = [Path(f"/proc/{pid}/limits").read_text() for pid in processes(proxy)]
         assert all(re.search(r"Max core file size +0 ", text) for text in limits)
         said = "".join(proxy.lines)
