@@ -13,8 +13,8 @@ import click
 from sfs.cli.mandatory_source import read_source
 from sfs.errors import SfsError, Where
 from sfs.export import outputs
-from sfs.export.canary import canary_tree
 from sfs.export.transfer import check_zone
+from sfs.lists.canary import canary_tree
 from sfs.lists.list_key import NAME, ListKey, read_list_key
 from sfs.lists.mandatory import Purpose, in_force
 from sfs.lists.private import keep_no_core, write_private

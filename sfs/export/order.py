@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
-from sfs.export.canary import canary_tree
+from sfs.lists.canary import canary_tree, is_canary
 from sfs.lists.mandatory import CANARY, MandatoryEntry, Method, Purpose, Report
 from sfs.match.entry import Unit
 from sfs.text.url import is_address, parents
@@ -62,7 +62,7 @@ class Sifted:
     @property
     def empty(self) -> bool:
         """Whether there is nothing but the canaries."""
-        return not self.others and all(f".{name}".endswith(f".{CANARY}") for name in (*self.trees, *self.hosts))
+        return not self.others and all(map(is_canary, (*self.trees, *self.hosts)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sfs.errors import RuleError, SfsError, Where
+from sfs.lists.canary import is_canary
 from sfs.lists.files import too_many_bad
 from sfs.lists.formats import format_named
 from sfs.lists.formats.comma import Table, is_head
 from sfs.lists.lines import text_of
-from sfs.lists.mandatory import CANARY, MandatoryEntry, MandatoryList, Purpose, Report, methods_of
+from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, methods_of
 from sfs.lists.mandatory_file import MAX_ENTRIES, entry_from, entry_of
 from sfs.match.entry import MAX_LINE, Entry, Unit, parse_entry
 from sfs.text.url import is_address
@@ -249,12 +250,14 @@ def _read_names(lines: Iterable[tuple[int, bytes]], name: str, format: str, purp
 def _names(found: dict[Unit, dict[str, int]], zone: bool, name: str, body: Body) -> Iterator[tuple[Entry, int]]:
     trees, hosts = found[Unit.TREE], found[Unit.HOST]
     for host, number in trees.items():
+        if is_canary(host):
+            continue
         if zone and host not in hosts:
             body.refused.add("*.name without the name itself, which no unit says", f"{name}:{number}")
         else:
             yield Entry(Unit.TREE, host), number
     for host, number in hosts.items():
-        if host not in trees and host != CANARY:
+        if host not in trees and not is_canary(host):
             yield Entry(Unit.HOST, host), number
 
 

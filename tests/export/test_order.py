@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfs.export.canary import canary_tree, neighbours, serial_name, serial_of
 from sfs.export.engines import ENGINES
 from sfs.export.engines.rpz import client_name
 from sfs.export.engines.squid import expression
 from sfs.export.order import Order, sift
+from sfs.lists.canary import canary_tree, neighbours, serial_name, serial_of
 from sfs.lists.mandatory import CANARY, Purpose, Report
 from sfs.lists.mandatory_file import read_mandatory
 from sfs.match.entry import Unit

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfs.errors import RuleError, SfsError
+from sfs.export.engines import ENGINES
+from sfs.export.order import Order, sift
 from sfs.lists.bodies import FORMATS, guess, is_expression, read_body
-from sfs.lists.mandatory import Purpose
+from sfs.lists.mandatory import Purpose, Report
 
 MARK = "zqmarkqz"  # stands in a line, and in no word of a message
 
@@ -137,6 +139,15 @@ def test_no_report_holds_the_text_of_a_line():
 )  # fmt: skip
 def test_the_format_is_told_by_the_look(start, name, format):
     assert guess(start, name) == format
+
+
+def test_a_zone_that_sfs_wrote_comes_back_without_its_canaries():
+    found = read("a.example\n=b.example\n")
+    order = Order(Purpose.POLICY, "policy.rpz", 1, tuple(found.entries))
+    engine = ENGINES["rpz"]
+    zone = "".join(f"{line}\n" for line in engine.write(order, sift(engine, order, Report(), "body")))
+    assert "policy-rpz.canary.sfs.example" in zone
+    assert units(read(zone, "rpz")) == ["domain-tree a.example", "host =b.example"]
 
 
 @given(st.binary(max_size=200), st.sampled_from(["lines", "csv", "rpz"]))

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from sfs.export.canary import serial_name, serial_text
 from sfs.export.order import Engine, Order, Sifted, a_name
+from sfs.lists.canary import serial_name, serial_text
 from sfs.lists.mandatory import CANARY, MandatoryEntry, Method
 from sfs.match.entry import Unit
 

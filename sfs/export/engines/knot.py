@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from sfs.export.canary import serial_name, serial_text
 from sfs.export.order import TTL, Engine, Order, Sifted, a_name, lua_text
 from sfs.export.told import ERROR_CODES
+from sfs.lists.canary import serial_name, serial_text
 from sfs.lists.mandatory import CANARY, Method, Purpose
 
 # Whether who asks is of one of some networks; a question of the resolver's own has nobody who asks.

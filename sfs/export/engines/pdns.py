@@ -4,9 +4,9 @@ extended error (RFC 8914), and whom to ask."""
 from collections.abc import Iterator
 from typing import Final
 
-from sfs.export.canary import serial_name, serial_text
 from sfs.export.order import TTL, Engine, Order, Sifted, a_name, lua_text
 from sfs.export.told import ERROR_CODES
+from sfs.lists.canary import serial_name, serial_text
 from sfs.lists.mandatory import CANARY, Method
 
 _CODE: Final = """\

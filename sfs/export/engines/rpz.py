@@ -9,8 +9,8 @@ Spec: "DNS Response Policy Zones (RPZ)", draft-vixie-dnsop-dns-rpz.
 from collections.abc import Iterator
 from typing import Final
 
-from sfs.export.canary import canary_tree, serial_name, serial_text
 from sfs.export.order import TTL, Engine, Network, Order, Sifted, a_name
+from sfs.lists.canary import canary_tree, serial_name, serial_text
 from sfs.lists.mandatory import CANARY, MandatoryEntry, Method
 from sfs.match.entry import Unit
 

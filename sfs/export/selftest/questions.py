@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sfs.export.canary import canary_tree, neighbours, serial_name
 from sfs.export.selftest.plan import AskedList, Resolver, Transport, Way
+from sfs.lists.canary import canary_tree, neighbours, serial_name
 from sfs.text.address import Address
 
 ADDRESSES: Final = ("A", "AAAA")

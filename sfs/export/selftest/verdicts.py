@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sfs.export.canary import serial_of
 from sfs.export.selftest.asking import NOT_BLOCKED, Answer
 from sfs.export.selftest.plan import AskedList
 from sfs.export.selftest.questions import Question, Role
+from sfs.lists.canary import serial_of
 
 _WORLD: Final = frozenset({Role.NEIGHBOUR, Role.OPEN})
 

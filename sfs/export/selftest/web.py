@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sfs.export.canary import canary_tree, neighbours
 from sfs.export.selftest.fetching import Reply, fetch
 from sfs.export.selftest.findings import Finding, Kind
 from sfs.export.selftest.plan import StopPage, WebProxy
+from sfs.lists.canary import canary_tree, neighbours
 
 BLOCKED: Final = 451  # RFC 7725
 TRIES: Final = ((0.0, 5.0), (0.3, 8.0), (1.0, 12.0))  # seconds: the pause before, the time for an answer

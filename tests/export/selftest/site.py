@@ -16,10 +16,10 @@ from pathlib import Path
 
 import yaml
 
-from sfs.export.canary import canary_tree, neighbours
 from sfs.export.engines import ENGINES
 from sfs.export.order import Order, sift
 from sfs.export.transfer import bind_policy, bind_secondary
+from sfs.lists.canary import canary_tree, neighbours
 from sfs.lists.mandatory import Purpose, Report
 from sfs.lists.mandatory_file import read_mandatory
 from tests.e2e.proxy import Proxy

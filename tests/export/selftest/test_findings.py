@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfs.export.canary import canary_tree, serial_name
 from sfs.export.selftest.asking import Answer
 from sfs.export.selftest.findings import Kind, findings, stays_open
 from sfs.export.selftest.plan import AskedList, Engine, Resolver, Transport, Way
 from sfs.export.selftest.questions import Question, Role, questions
 from sfs.export.selftest.verdicts import Expected, Outcome, judge
+from sfs.lists.canary import canary_tree, serial_name
 
 ZONE, SERIAL = "policy.rpz", 2026112802
 TREE = canary_tree(ZONE)

@@ -31,6 +31,11 @@ def serial_text(serial: int) -> str:
     return f"serial {serial}"
 
 
+def is_canary(host: str) -> bool:
+    """Whether a name is a canary of some list: no entry of a list body."""
+    return f".{host}".endswith(f".{CANARY}")
+
+
 def serial_of(text: str) -> int | None:
     """The serial that a TXT record says; None where it says none."""
     found = _SERIAL.fullmatch(text)
