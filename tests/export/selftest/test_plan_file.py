@@ -1,6 +1,7 @@
 """The plan of a self-test: what it says, and every fault with its place."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -67,6 +68,12 @@ def test_a_whole_plan(tmp_path):
     assert (plan.stop_pages[0].address, plan.stop_pages[0].port) == ("192.0.2.80", 80)
     assert (plan.within, plan.at_once) == (timedelta(seconds=30), 8)
     assert resolver.lists == ("policy.rpz",) and plan.proxies[0].lists == ("policy.rpz", "court-order.rpz")
+
+
+def test_the_plan_of_the_readme_loads(tmp_path):
+    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    plan = read(tmp_path, text.partition("```text\n# selftest.yaml\n")[2].partition("```")[0])
+    assert [one.name for one in (*plan.resolvers, *plan.proxies)] == ["ns1", "cache", "proxy"]
 
 
 def test_ports_that_were_forgotten_are_looked_at(tmp_path):

@@ -4,6 +4,8 @@ import asyncio
 import ipaddress
 import json
 import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -103,6 +105,13 @@ def test_json_alone_and_the_ways_to_say_nothing(tmp_path):
     assert (code, found["result"], found["targets"][-1]["findings"][0]["kind"]) == (1, "faults", "page down")
     with pytest.raises(SfsError, match="no plan"):
         run("--state", tmp_path)
+
+
+def test_what_is_not_installed_is_named_with_what_installs_it(tmp_path):
+    code = "import sys; sys.modules['dns'] = None; from sfs.cli.main import main; main()"
+    words = [sys.executable, "-c", code, "isp", "selftest", str(plan(tmp_path)), "--state", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "pip install 'sfs-filter[isp]'" in done.stderr
 
 
 def of_file(folder, serial: int):
