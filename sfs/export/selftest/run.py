@@ -97,6 +97,7 @@ class _Asker:
             for one in plan.resolvers
             for way in one.ways
         }
+        self.quiet: set[Way] = set()  # where nobody answered at all
         self.end = asyncio.get_running_loop().time() + plan.within.total_seconds()
 
     async def resolver(self, one: Resolver, known: dict[str, Versions]) -> Target:
@@ -129,11 +130,18 @@ class _Asker:
         return [outcome for part in found for outcome in part]
 
     async def _way(self, asked: Sequence[Question], tested: AskedList, expected: Expected) -> list[Outcome]:
-        """First whether somebody is there at all: who is not costs time once, not for each question."""
+        """First whether somebody is there at all: who is not costs time once, not for each question and list."""
         doors = [one for one in asked if one.role is Role.SERIAL or (one.role is Role.APEX and one.type in ADDRESSES)]
-        first = await self._settled(doors, tested, expected)
+        way = doors[0].way
+        first = await self._settled(doors[:1], tested, expected)
+        if first[0].good is None:
+            self.quiet.add(way)
+        first += await self._settled(doors[1:], tested, expected)
         if all(one.good is None for one in first):
             return first
+        self.quiet.discard(way)
+        again = [one.question for one in first if one.good is None]  # it is there, and may only have been slow
+        first = [one for one in first if one.good is not None] + await self._settled(again, tested, expected)
         return first + await self._settled([one for one in asked if one not in doors], tested, expected)
 
     async def _settled(self, asked: Sequence[Question], tested: AskedList, expected: Expected) -> list[Outcome]:
@@ -143,7 +151,8 @@ class _Asker:
         """Ask until the answer is as it should be, or is not so for the third time, or nothing comes."""
         last = Outcome(question, None, Answer("", trouble="no time was left"))
         bad = 0
-        for pause, seconds in EXTRA_TRIES if question.way.extra else TRIES:
+        tries = TRIES[:1] if question.way in self.quiet else EXTRA_TRIES if question.way.extra else TRIES
+        for pause, seconds in tries:
             if self._left() <= pause:
                 break
             await asyncio.sleep(pause)

@@ -99,6 +99,16 @@ def test_what_is_no_sheet_is_refused(tmp_path, text):
         run("--verify", tmp_path / "sheet", "--signer", "x")
 
 
+def test_a_resolver_that_is_not_there_is_named_once_for_all_lists(tmp_path):
+    lists = [{"zone": zone, "answer": "nxdomain", "serial": 1} for zone in ("a.rpz", "b.rpz")]
+    gone = {"name": "gone", "engine": "bind", "at": "127.0.0.1", "port": free_port(), "look": free_port()}
+    code, text = run(
+        plan(tmp_path, lists=lists, resolvers=[gone], within="5 seconds"), "--json", "--state", tmp_path / "state"
+    )
+    found = {one["name"]: one["findings"] for one in json.loads(text)["targets"]}
+    assert (code, found["gone"]) == (1, [{"kind": "no answer", "what": "does not answer"}])
+
+
 def test_json_alone_and_the_ways_to_say_nothing(tmp_path):
     code, text = run(plan(tmp_path), "--json", "--quiet", "--state", tmp_path / "state")
     found = json.loads(text)
