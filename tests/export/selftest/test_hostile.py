@@ -17,7 +17,7 @@ from sfs.export.transfer import Key, Peer
 
 HERE = ipaddress.ip_address("127.0.0.1")
 KEY = Key("policy.rpz-key", "c2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2ZzMDE=")
-OTHER = dns.message.make_response(dns.message.make_query("other.example", "A")).to_wire()
+OTHER = dns.message.make_response(dns.message.make_query("other.example", "A", id=1)).to_wire()
 STREAMS = [b"", b"\0", b"\xff\xff", b"\0\x0cabc", b"\0\x0c" + b"\xff" * 12, struct.pack("!H", len(OTHER)) + OTHER]
 HTTP = [
     b"", b"x", b"HTTP/1.1 451\r\n", b"HTTP/1.1 999999 x\r\n\r\n", b"\r\n" * 9,
@@ -57,7 +57,7 @@ class Saying:
         self.thread.join(5)
 
 
-@pytest.mark.parametrize("data", STREAMS)
+@pytest.mark.parametrize("data", STREAMS, ids=range(len(STREAMS)))
 @pytest.mark.parametrize("how", [Transport.TCP, Transport.TLS, Transport.HTTPS])
 def test_no_bytes_of_a_resolver_are_an_error(data, how):
     with Saying(data) as port:
@@ -66,7 +66,7 @@ def test_no_bytes_of_a_resolver_are_an_error(data, how):
     assert answer.silent and answer.trouble and not answer.data
 
 
-@pytest.mark.parametrize("data", STREAMS)
+@pytest.mark.parametrize("data", STREAMS, ids=range(len(STREAMS)))
 def test_no_bytes_of_a_primary_are_a_serial(data):
     with Saying(data) as port:
         assert asyncio.run(ask_serial("policy.rpz", Peer(HERE, port), KEY, 10)) is None
