@@ -5,9 +5,7 @@ A fault is planted by starting one of them in another way (faults.py); the other
 """
 
 import ipaddress
-import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,7 +25,6 @@ from tests.export.engines import programs
 from tests.export.engines.programs import EXEMPT, STOP4, STOP6, Program, free_port
 from tests.squid.squids import Squid, listens
 
-ROOT = Path(__file__).parents[3]
 ZONE = "policy.rpz"
 SERIAL = 2026112802
 TREE = canary_tree(ZONE)
@@ -357,11 +354,3 @@ class Site:
         path = self.folder / "plan.yaml"
         path.write_text(yaml.safe_dump(plan))
         return path
-
-
-def selftest(plan: Path, state: Path, *more: str) -> tuple[int, dict]:
-    """`sfs isp selftest --json` as a child: its exit code and its sheet."""
-    words = [sys.executable, "-m", "sfs", "isp", "selftest", str(plan), "--json", "--state", str(state), *more]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=300)
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
