@@ -57,8 +57,8 @@ class Verdicts:
     def _recorded(self, verdict: Verdict, url: Url, policy: Policy) -> str | None:
         if verdict.fault is not None:
             self._faults.count_text(verdict.fault)
-        if self.journal is None:
-            return None
+        if self.journal is None or not (verdict.blocked or policy.record == "visits"):
+            return None  # nothing is kept of what is shown, as of nearly every page
         now = local_now()
         self.journal.count(verdict, now)
         if not self.journal.wants(verdict, policy.record):
