@@ -67,11 +67,12 @@ def stop_timer(stream: core.HttpStream, timer: commands.RequestWakeup | None) ->
 def let_go(stream: core.HttpStream) -> None:
     """Have a stream that is over hold nothing that holds it: else it stays in memory, with its page, until the garbage
     collector comes by."""
-    stream.client_state = stream.server_state = _over
+    stream.client_state = stream.server_state = over
     stream.context.layers.clear()
 
 
-def _over(_: events.Event) -> layer.CommandGenerator[None]:
+def over(_: events.Event) -> layer.CommandGenerator[None]:
+    """The state of a stream that was let go."""
     yield from ()
 
 

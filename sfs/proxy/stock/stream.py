@@ -275,6 +275,8 @@ class HeldStream(core.HttpStream):
             yield from super().state_done(event)
 
     def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Gen[None]:
+        if self.client_state is layers.over:
+            return  # a reset behind a whole answer
         if isinstance(event, ResponseProtocolError):
             if not self._replaced and self._held is not None:
                 # The server died while its page was held. What is here is judged; shown, the client gets it and a
