@@ -1,4 +1,4 @@
-"""Connections that stay, for minutes: 2,000 that wait and 200 that ask once a second, as those of a school's browsers.
+"""Connections that stay, for minutes: 2,000 that wait and 200 that ask every other second, as browsers of a school do.
 Is anything refused, does memory grow, is anything left when all of them have gone?
 
     python tests/bench/soak.py --minutes 10
@@ -29,8 +29,8 @@ from tests.bench.programs import Running
 from tests.bench.room import Room
 
 TIMEOUT = 30.0  # seconds for an answer
-EVERY = 1.0  # seconds between the requests of an active connection
-OPENING = 0.02  # seconds between two connections that are opened: the first minute of a lesson, not one moment
+EVERY = 2.0  # seconds between the requests of an active connection
+OPENING = 0.18  # of the time in which all are opened: a lesson begins, and minute 2 of 10 sees all of them
 SETTLE = 30.0  # seconds for the proxy to put away what has gone
 ANSWER = 180.0  # seconds for the proxy to say what it holds, while it closes thousands of connections
 STEADY = 5  # seconds without a change after which it has started
@@ -65,10 +65,11 @@ class Crowd:
     async def run(self, idle: int, active: int) -> None:
         """Until the end."""
         begin = time.monotonic()
+        pause = (self.end - begin) * OPENING / (idle + active)
         tasks = []
         for number in range(idle + active):
             tasks.append(asyncio.create_task(self._stay(number % 2 == 0, number >= idle)))
-            await asyncio.sleep(OPENING)
+            await asyncio.sleep(pause)
         tasks.append(asyncio.create_task(self._watch(begin)))
         await asyncio.gather(*tasks)
 
