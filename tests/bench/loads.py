@@ -80,6 +80,8 @@ def wrk(port: int, script: Path, seconds: int) -> Done:
     total, rate = re.search(r"(\d+) requests in", out), re.search(r"Requests/sec:\s+([\d.]+)", out)
     if total is None or rate is None:
         raise SystemExit(f"wrk said nothing of requests:\n{out}")
+    if not int(total[1]):
+        raise SystemExit(f"wrk: nothing was answered in {seconds} s:\n{out}")
     return Done(int(total[1]), float(rate[1]))
 
 
