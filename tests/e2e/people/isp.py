@@ -5,6 +5,7 @@ Unbound, in Squid and in `sfs run`; dig and curl look at what subscribers get. E
 list is confidential, and nothing that a command or a program says has a name of it. All names are reserved ones.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -17,7 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
+from sfs.export.canary import neighbours
 from sfs.export.outputs import in_memory
 from sfs.export.transfer import bind_policy
 from tests.e2e.origin import Names, Origin
@@ -111,6 +114,7 @@ class Network:
     squid: Squid
     proxy: Proxy
     origin: Origin
+    primary: str
 
     def names(self, name: str, kind: str = "A") -> list[tuple[str, ...]]:
         """What each resolver says of a name."""
@@ -149,7 +153,7 @@ def network(isp: Isp, origin: Origin, tmp_path: Path) -> Iterator[Network]:
     for folder in ("primary", "bind", "unbound", "squid", "world", "state"):
         (isp / folder).mkdir()
     (isp / "squid").chmod(0o777)
-    hosts = Names(isp / "hosts", {name: ["127.0.0.1"] for name in (LISTED, GONE, *NEIGHBOURS)})
+    hosts = Names(isp / "hosts", {name: ["127.0.0.1"] for name in (LISTED, GONE, *NEIGHBOURS, *neighbours(ZONE))})
     hosts.write()
     isp.take(STAYS + LEAVES)
     with ExitStack() as stack:
@@ -165,13 +169,15 @@ def network(isp: Isp, origin: Origin, tmp_path: Path) -> Iterator[Network]:
         mine = {"name": "body", "url": str(isp / "sealed"), "mandatory": True, "key": str(isp / "isp.key")}
         config = {"reach": ["127.0.0.0/8"], "lists": [mine]}
         proxy = stack.enter_context(Proxy(config, isp / "state", hosts.file, "--profile", "isp"))
-        yield Network(bind, unbound, squid, proxy, origin)
+        listen = (isp / "listen").read_text()
+        yield Network(bind, unbound, squid, proxy, origin, listen)
 
 
 def hidden_primary_and_bind(isp: Isp, world: Program, stack: ExitStack) -> Program:
     """BIND as a resolver, whose zone comes from a BIND that SFS configured; both made, the primary started."""
     port, key = programs.free_port(), isp / "transfer.key"
     listen = f"127.0.0.1@{port}"
+    (isp / "listen").write_text(listen)
     isp.sfs(
         *("lists", "export", "--format", "bind", isp / "list", "--primary", listen, "--key-file", key),
         *("-o", isp / "bind.lines"),
@@ -205,8 +211,9 @@ def test_a_list_is_enforced_changed_and_taken_back(isp: Isp, network: Network) -
     isp.sfs("lists", "rollback", isp / "zone", *isp.told("primary/named.pid", "unbound/unbound.pid"))
     isp.sfs("lists", "rollback", isp / "squid.lines", *isp.told("squid/squid.pid"))
     isp.sfs("lists", "rollback", isp / "sealed")
-    until(lambda: network.names(GONE) == [(STOP4,)] * 2 and network.pages(f"{SHARED}/b/old.html") == [451, 451])
-    assert network.names(SHARED) == [(programs.UPSTREAM4,)] * 2
+    until(lambda: network.closed(GONE, f"{GONE}/", f"{SHARED}/b/old.html"))
+    assert network.open(SHARED, f"{SHARED}/")
+    assert selftest(isp, network) == []
 
     said = "".join(isp.said)
     assert "expired, not in force" in said and "left out: a unit of pages, and names alone are seen" in said
@@ -218,6 +225,28 @@ def test_a_list_is_enforced_changed_and_taken_back(isp: Isp, network: Network) -
         network.squid.log(),
     ):
         assert not re.search("|".join(map(re.escape, (LISTED, GONE, OVER, SHARED))), text)
+
+
+def selftest(isp: Isp, network: Network) -> list[object]:
+    """What `sfs isp selftest` finds wrong with everybody who enforces the list."""
+    resolvers = [
+        {"name": name, "engine": name, "at": ["127.0.0.1", "::1"], "port": running.port, "look": []}
+        for name, running in (("bind", network.bind), ("unbound", network.unbound))
+    ]
+    mine = {"zone": ZONE, "answer": [STOP4, STOP6], "file": str(isp / "zone"), "key_file": str(isp / "transfer.key")}
+    plan = {
+        "lists": [mine | {"primary": network.primary}],
+        "resolvers": resolvers,
+        "squid": [{"name": "squid", "at": f"127.0.0.1:{network.squid.port}"}],
+        "proxies": [{"name": "proxy", "at": network.proxy.address}],
+    }
+    (isp / "plan.yaml").write_text(yaml.safe_dump(plan))
+    words = [sys.executable, "-m", "sfs", "isp", "selftest", isp / "plan.yaml", "--json", "--state", isp / "state"]
+    done = subprocess.run([str(one) for one in words], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.stdout, done.stderr
+    targets = json.loads(done.stdout)["targets"]
+    assert {"bind", "unbound", "squid", "proxy"} <= {one["name"] for one in targets if one["asked"]}
+    return [found for one in targets for found in one["findings"]]
 
 
 def serial(isp: Isp) -> int:
