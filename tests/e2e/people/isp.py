@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sfs.export.canary import neighbours
 from sfs.export.outputs import in_memory
 from sfs.export.transfer import bind_policy
+from sfs.lists.canary import neighbours
 from tests.e2e.origin import Names, Origin
 from tests.e2e.proxy import ROOT, WRAPPER, Proxy
 from tests.export.engines import programs
