@@ -191,10 +191,11 @@ def found(room: Room, scale: Scale) -> dict[str, Found]:
         more = left_over(room, proxy, before)
     tenths = crowd.memory
     beside = f"{crowd.requests:,} requests, {crowd.closed:,} closed while idle and opened again"
+    minutes = ", ".join(f"{tenths[tenth]:.0f}" for tenth in sorted(tenths))
     faults = [f"{kind}: {count}" for kind, count in crowd.faults.items()]
     return {
         "soak-errors": Found([float(sum(crowd.faults.values()))], "; ".join((beside, *faults))),
-        "soak-memory": Found([tenths[10] - tenths[2]], f"{tenths[2]:.1f} to {tenths[10]:.1f} MB"),
+        "soak-memory": Found([tenths[10] - tenths[2]], f"MB by the minute: {minutes}"),
         "soak-left": Found(
             [float(max(more["tasks"], more["flows"], more["sockets"], more["connections"], 0))],
             ", ".join(f"{key} {before[key]} before, {before[key] + count} after" for key, count in more.items()),

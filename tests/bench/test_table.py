@@ -54,6 +54,7 @@ def test_the_readme_shows_the_measures_of_the_command():
     rows = [line.split(" | ") for line in shown[1].splitlines()]
     made = [line.split(" | ") for line in Report().section().splitlines() if line.startswith("|")]
     assert [row[:2] for row in rows] == [row[:2] for row in made], "put in what `table.py --readme` prints"
+    assert not [row for row in rows if "not measured" in row]
 
 
 def test_figures_of_several_runs_are_joined(tmp_path):
