@@ -38,7 +38,7 @@ def found(room: Room, scale: Scale) -> dict[str, Found]:
         gave = in_turn({**ways, ours.name: with_memory}, scale.pairs)
     medians = [statistics.median(gave[proxy.name]) / 1e6 for proxy in (ours, theirs)]
     pairs = zip(gave[ours.name], gave[theirs.name], strict=True)
-    beside = f"{medians[0]:,.0f} to {medians[1]:,.0f} MB/s"
+    beside = f"{scale.size / 1e9:.2f} GB: {medians[0]:,.0f} to {medians[1]:,.0f} MB/s"
     return {
         "download": Found([one / other for one, other in pairs], beside),
         "download-memory": Found(added),

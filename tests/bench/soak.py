@@ -190,7 +190,8 @@ def found(room: Room, scale: Scale) -> dict[str, Found]:
         asyncio.run(crowd.run(scale.idle, scale.active))
         more = left_over(room, proxy, before)
     tenths = crowd.memory
-    beside = f"{crowd.requests:,} requests, {crowd.closed:,} closed while idle and opened again"
+    beside = f"{scale.idle:,} and {scale.active}, {scale.minutes:g} minutes: {crowd.requests:,} requests, "
+    beside += f"{crowd.closed:,} closed while idle and opened again"
     minutes = ", ".join(f"{tenths[tenth]:.0f}" for tenth in sorted(tenths))
     faults = [f"{kind}: {count}" for kind, count in crowd.faults.items()]
     return {
