@@ -21,6 +21,7 @@ from mitmproxy.connection import Client
 from mitmproxy.options import Options
 from mitmproxy.proxy.layers import http as core
 from mitmproxy.tls import ClientHelloData
+from OpenSSL import SSL
 
 from sfs.proxy import stock
 
@@ -1373,6 +1374,101 @@ def test_http2_with_a_host_field_unlike_authority_is_refused(proxy: Proxy, tls: 
 
 
 # The names it stands on
+
+
+# What is over
+
+
+@contextmanager
+def nothing_left(proxy: Proxy) -> Iterator[None]:
+    """Hold that no handler and nothing of TLS that was made within is there after the connections have gone, though
+    no collector came by."""
+    left: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def noting(kind: type) -> Callable[..., None]:
+        made = kind.__init__
+
+        def note(self: Any, *args: Any, **named: Any) -> None:
+            made(self, *args, **named)
+            left.add(self)
+
+        return note
+
+    async def ended() -> None:
+        async with asyncio.timeout(LONG):
+            while left:  # noqa: ASYNC110  # the last step of a task tells nobody
+                await asyncio.sleep(0.01)
+
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for kind in (handler.BoundedHandler, SSL.Connection):
+                patch.setattr(kind, "__init__", noting(kind))
+            yield
+            proxy.addon.settle()
+            asyncio.run_coroutine_threadsafe(ended(), proxy.loop).result()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("running", ["lean"], indirect=True)  # stock's own layers stay
+@pytest.mark.parametrize("way", ["inspected", "by name", "http2"])
+def test_nothing_of_a_tunnel_is_kept_until_the_collector_comes(
+    proxy: Proxy, tls: Callable[..., socket.socket], way: str
+) -> None:
+    def serve(peer: Peer) -> None:
+        while peer.until(b"\r\n\r\n"):
+            peer.send(b"".join(framed("length", HEAD + REST)))
+
+    def serve_http2(peer: Peer) -> None:
+        side = H2(peer.sock, client=False)
+        stream_id = side.until(h2.events.RequestReceived).stream_id
+        side.conn.send_headers(stream_id, [(":status", "200"), ("content-type", "text/html")])
+        side.conn.send_data(stream_id, HEAD + REST, end_stream=True)
+        side.flush()
+
+    if way == "by name":
+        proxy.addon.on["tls_clienthello"] = lambda data: setattr(data, "ignore_connection", True)
+    else:
+        proxy.addon.hold()
+    with nothing_left(proxy):
+        if way == "http2":
+            with origin(serve_http2, tls) as server, closing(tunnel(proxy, server, "h2")) as sock:
+                http2 = H2(sock, client=True)
+                assert http2.answer(ask(http2, server, "/")) == ("200", HEAD + REST)
+        else:
+            with (
+                origin(serve, lambda sock: tls(sock, "http/1.1")) as server,
+                closing(Peer(tunnel(proxy, server, "http/1.1"))) as client,
+            ):
+                client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.port)
+                assert client.response() == (200, HEAD + REST)
+
+
+@pytest.mark.parametrize("running", ["lean"], indirect=True)
+def test_a_hook_that_outlasts_its_client_ends_in_peace(proxy: Proxy, caplog: pytest.LogCaptureFixture) -> None:
+    waiting = threading.Event()
+    left: list[asyncio.Event] = []
+
+    async def judge(flow: http.HTTPFlow) -> None:
+        left.append(asyncio.Event())
+        waiting.set()
+        await left[0].wait()
+
+    proxy.addon.hold()
+    proxy.addon.on["html_head"] = judge
+    with (
+        nothing_left(proxy),
+        origin(lambda peer: peer.send(framed("length", HEAD + REST)[0] + HEAD) or peer.closed()) as server,
+    ):
+        client = proxy.get(server)
+        assert waiting.wait(LONG)
+        client.close()
+        with proxy.addon.changed:
+            assert proxy.addon.changed.wait_for(lambda: proxy.addon.clients == 0, LONG)
+        proxy.loop.call_soon_threadsafe(left[0].set)
+        proxy.addon.wait("error")
+    assert not caplog.records
 
 
 def test_no_name_is_missing() -> None:

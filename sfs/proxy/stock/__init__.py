@@ -7,6 +7,7 @@
     front.py     the client that a load balancer names
     layers.py    what each request goes through on its way between the layers, with less work
     short.py     what passes through a tunnel goes past the layers that look at none of it
+    ended.py     a connection that is over leaves memory at once
     tls.py       bytes through TLS without an exception for each
     lines.py     the first line of a request, read in one match
     ids.py       names of flows and connections

@@ -42,6 +42,7 @@ class BoundedHandler(LeanHandler):
         finally:
             if self._check:
                 self._check.cancel()
+            self.end()
 
     async def _take_client(self) -> bool:
         """Put the client that the balancer names in the place of its own address; False where it names none."""
@@ -83,6 +84,8 @@ class BoundedHandler(LeanHandler):
             await asyncio.sleep(0)
         try:
             await super().handle_connection(connection)
+        except asyncio.CancelledError as fault:
+            raise fault.with_traceback(None)  # noqa: B904  # stock's frame keeps it, and it that frame with all it has
         finally:
             # Closed by command while its task queues for server_event (a peer that sends fast: nearly always), stock's
             # ends there with the socket open: a blocked server would go on, a refused client would wait.

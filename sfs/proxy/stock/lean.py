@@ -31,7 +31,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import tls
 from mitmproxy.proxy.server import ConnectionIO
 
-from sfs.proxy.stock import short
+from sfs.proxy.stock import ended, short
 
 if TYPE_CHECKING:
     from mitmproxy.master import Master
@@ -73,6 +73,8 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
         self._unsent: dict[Connection, list[bytes]] = {}
         self._tunnel: Context | None = None  # where a handshake began
         self._short: short.Way | None = None  # how bytes go through it
+        self._late = 0  # hooks that are waited for
+        self._over = False
         if self._hooks is not None:
             self.wakeup_timer = WeakSet()  # type: ignore[assignment]  # timers, where stock has tasks; it cancels both
 
@@ -98,6 +100,15 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
             if io.writer is not None and _is_full(io.writer):
                 await super().drain_writers()  # type: ignore[no-untyped-call]  # mitmproxy's
                 return
+
+    def end(self) -> None:
+        """The client is gone, and so is all that was connected for it. What is left is a hook that waits, at most."""
+        self._over = True
+        if self._hooks is not None and not self._late:
+            ended.forget(self.layer)
+            self.layer = ended.Over()  # type: ignore[assignment]
+            self.timeout_watchdog.callback = ended.nothing
+            self._tunnel = self._short = None
 
     def _take(self, event: events.Event) -> None:
         """Handle an event; one that comes up meanwhile is handled after it, by whoever is at it."""
@@ -186,6 +197,7 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
     def _finish_later(self, hook: commands.StartHook, task: "asyncio.Task[None]") -> None:
         disarmed = self.timeout_watchdog.disarm()
         disarmed.__enter__()
+        self._late += 1
         _waiting.add(task)
         task.add_done_callback(partial(self._finished, hook, disarmed))
 
@@ -194,8 +206,11 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
     ) -> None:
         _waiting.discard(task)
         disarmed.__exit__(None, None, None)
+        self._late -= 1
         if not task.cancelled() and hook.blocking:
             self._take(events.HookCompleted(hook))
+        if self._over:
+            self.end()
 
 
 async def _call(functions: Iterable[Callable[[Any], Any]], argument: Any, first: Awaitable[Any] | None = None) -> None:
