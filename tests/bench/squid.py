@@ -20,6 +20,7 @@ from tests.bench.room import Room, made_name
 from tests.squid.squids import Squid, printed
 
 WALKED, SITES = 20_000, 200
+WARM = 5  # seconds
 _PEER, _NONE = "squidGuard", "none"
 _WAYS = {
     "acl": ("lists only, as external ACL", "lists", ()),
@@ -39,9 +40,9 @@ def found(room: Room, scale: Scale) -> dict[str, Found]:
         running = {
             name: stack.enter_context(_squid(room, name, lines)) for name, lines in _configurations(programs).items()
         }
+        for squid in running.values():  # connections, helpers that still load
+            wrk(squid.port, script, WARM)
         ways = {name: partial(wrk, squid.port, script, max(1, round(scale.seconds))) for name, squid in running.items()}
-        for way in ways.values():  # connections, helpers that still load
-            way()
         runs = {name: [done.rate for done in of] for name, of in in_turn(ways, scale.pairs).items()}
     theirs, without = runs[_PEER], statistics.median(runs[_NONE])
     return {

@@ -16,6 +16,7 @@ from sfs.export.order import Order, sift
 from sfs.export.resolving import Loading, exempt_zone
 from sfs.export.told import told
 from sfs.export.transfer import bind_policy
+from sfs.lists.canary import canary_tree
 from sfs.lists.mandatory import Purpose, Report
 from sfs.lists.mandatory_file import read_mandatory
 from tests.export.engines import programs
@@ -94,7 +95,8 @@ def knot_rpz(folder: Path, world: Program, **how: object) -> Program:
 
 
 def unbound_lines(folder: Path, world: Program, **how: object) -> Program:
-    return programs.unbound(folder, world, f'include: "{written(folder, "unbound", exempt=True, **how)}"\n').with_list()
+    lines = f'include: "{written(folder, "unbound", exempt=True, **how)}"\n'
+    return programs.unbound(folder, world, lines).with_list(canary_tree("policy.rpz"))
 
 
 def knot_lua(folder: Path, world: Program, **how: object) -> Program:

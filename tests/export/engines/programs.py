@@ -134,9 +134,9 @@ class Program:
             return False
         return not (self.listing and found[0].upstream)
 
-    def with_list(self) -> "Program":
+    def with_list(self, canary: str = CANARY) -> "Program":
         """The same, ready when the list is in force, which its canary shows."""
-        self.listing, self.ready = True, CANARY
+        self.listing, self.ready = True, canary
         return self
 
 
