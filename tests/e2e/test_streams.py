@@ -4,6 +4,7 @@ Requests of random kinds are sent on one connection before any answer is read, c
 each with what it got (a digest of the body) and a body of its own kind. What comes back is held against what must."""
 
 import hashlib
+import itertools
 import random
 import socket
 import threading
@@ -25,7 +26,9 @@ AHEAD = 100_000  # bytes; the proxy ends a connection on which 256 KiB are sent 
 class Echo:
     """An origin that answers each request by its digest, in the framing and in the pieces that the request asks for."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        """`most`: after so many answers a connection is closed, without a word, when the next request has come."""
+        self._most = most
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=50)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -47,7 +50,9 @@ class Echo:
     def _serve(self, connection: socket.socket) -> None:
         try:
             with connection, connection.makefile("rb") as stream:
-                while head := _head(stream):
+                for number in itertools.count():
+                    if not (head := _head(stream)) or number == self._most:
+                        return
                     got = _digest(_body(stream, head))
                     seed = int(head.split(b" ")[1].rpartition(b"/")[2])
                     asked = Asked.of(seed)
@@ -190,3 +195,17 @@ def test_what_is_sent_arrives_whole_and_in_order(proxy, echo, count):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda seed: _connection(proxy, echo, seed), range(count)))
     assert not any(found), [line for lines in found for line in lines][:5]
+
+
+def test_a_server_that_closes_a_kept_connection_when_it_is_used_is_asked_once_more(proxy):
+    pages = [one for one in map(Asked.of, range(200)) if not one.body and one.framing != "close"][:20]
+    with (
+        Echo(most=3) as closes,
+        socket.create_connection(("127.0.0.1", proxy.port), LONG) as connection,
+        connection.makefile("rb") as stream,
+    ):
+        for one in pages:
+            connection.sendall(one.request(f"site.test:{closes.port}"))
+            head = _head(stream)
+            assert head.startswith(b"HTTP/1.1 200")
+            assert _body(stream, head) == one.page + _digest(b"")

@@ -1028,6 +1028,33 @@ def test_a_client_that_waits_for_a_server_is_not_dropped(proxy: Proxy, monkeypat
         assert client.response() == (200, HEAD)
 
 
+@pytest.mark.parametrize("clock", ["timeout", "silence"])
+def test_a_client_whose_request_waits_in_its_socket_is_answered_though_its_time_is_up(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, clock: str
+) -> None:
+    proxy.addon.on["request"] = lambda flow: setattr(flow, "response", PAGE.copy())
+    ask = b"GET http://example.test/ HTTP/1.1\r\nHost: example.test\r\n\r\n"
+
+    async def behind(client: Peer) -> None:
+        """What the loop finds after something that took long: first that time is up, then what was asked meanwhile."""
+        (mine,) = [one for one in handler._by_client.values() if one.client.peername == client.sock.getsockname()]
+        client.send(ask)
+        if clock == "silence":
+            mine._drop_silent()
+        else:
+            mine.timeout_watchdog.timeout = 0.5
+            mine.timeout_watchdog.last_activity -= 1
+            mine.watching = asyncio.ensure_future(mine.timeout_watchdog.watch())
+
+    with closing(proxy.connect()) as client:
+        client.send(ask)
+        assert client.response() == (403, b"blocked")
+        monkeypatch.setattr(handler, "SILENT_SECONDS", 0.05)
+        asyncio.run_coroutine_threadsafe(behind(client), proxy.loop).result(LONG)
+        assert client.response() == (403, b"blocked")
+        assert client.closed()  # now nothing waits
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -1053,6 +1080,87 @@ def test_a_response_head_that_stops_is_a_bad_gateway(proxy: Proxy, monkeypatch: 
     with origin(serve) as server, closing(proxy.get(server)) as client:
         assert client.head()[0] == 502
     assert proxy.addon.calls[-1] == "error"
+
+
+# A kept connection that the server closes in the moment when it is used
+
+
+@contextmanager
+def closing_server(answers: int, wrap: Callable[[socket.socket], socket.socket] | None = None) -> Iterator[Origin]:
+    """A server that answers so many requests on each connection, and closes when the next one has come."""
+
+    def serve(peer: Peer) -> None:
+        for number in range(answers + 1):
+            if number or wrap:  # Origin has read the first
+                server.heads.append(peer.until(b"\r\n\r\n"))
+            if number < answers and server.heads[-1]:
+                head = server.heads[-1].startswith(b"HEAD")
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + (b"" if head else b"page"))
+
+    with origin(serve, wrap) as server:
+        yield server
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_a_request_that_a_kept_connection_took_down_with_it_is_sent_once_more(proxy: Proxy, method: str) -> None:
+    with closing_server(2) as server, closing(proxy.connect()) as client:
+        for _ in range(5):
+            client.send(f"{method} http://127.0.0.1:{server.port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            assert client.head()[0] == 200
+            assert method == "HEAD" or client.take(4) == b"page"
+    heads = [head for head in server.heads if head]
+    assert len(heads) == 7  # the third and the fifth twice
+    assert len(set(heads)) == 1
+    assert proxy.addon.calls.count("request") == 5
+    assert "error" not in proxy.addon.calls
+
+
+def test_it_is_sent_once_more_in_a_tunnel_too(
+    proxy: Proxy, tls: Callable[..., socket.socket], ways: list[bool]
+) -> None:
+    with (
+        closing_server(1, lambda sock: tls(sock, "http/1.1")) as server,
+        closing(Peer(tunnel(proxy, server, "http/1.1"))) as client,
+    ):
+        for _ in range(3):
+            client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.port)
+            assert client.response() == (200, b"page")
+    assert len([head for head in server.heads if head]) == 5  # all but the first twice
+    assert gone_short(proxy, ways)
+
+
+@pytest.mark.parametrize(
+    ("answers", "request_", "asked"),
+    [
+        (0, b"GET /%d HTTP/1.1\r\n\r\n", 1),  # a first request: perhaps it closes each time
+        (1, b"POST /%d HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 2),  # may have been done
+        (1, b"PUT /%d HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", 2),
+        (1, b"GET /%d HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", 2),
+    ],
+)
+def test_what_may_not_be_sent_twice_is_not(proxy: Proxy, answers: int, request_: bytes, asked: int) -> None:
+    with closing_server(answers) as server, closing(proxy.connect()) as client:
+        ask = request_.replace(b"/%d HTTP/1.1", b"http://127.0.0.1:%d/ HTTP/1.1\r\nHost: a.test" % server.port)
+        for _ in range(answers):
+            client.send(ask)
+            assert client.response() == (200, b"page")
+        client.send(ask)
+        assert client.response()[0] == 502
+    assert len(server.heads) == asked
+
+
+def test_a_request_is_not_sent_a_third_time(proxy: Proxy) -> None:
+    def serve(peer: Peer) -> None:
+        if len(server.heads) == 1:
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            server.heads.append(peer.until(b"\r\n\r\n"))
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == (200, b"")
+        client.send(f"GET http://127.0.0.1:{server.port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert client.response()[0] == 502
+    assert len(server.heads) == 3
+    assert proxy.addon.calls.count("error") == 1
 
 
 def test_folded_fields_are_unfolded(proxy: Proxy) -> None:

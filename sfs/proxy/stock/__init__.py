@@ -1,8 +1,10 @@
 """Where SFS reaches into mitmproxy: the only place that touches its private names. Read against mitmproxy 12.2.3.
 
     stream.py    holds a response until its head is judged, then releases or replaces it
+    again.py     a request that a server closed a kept connection on is sent once more
     heads.py     bounds message heads in size and time; what stock crashes on
     handler.py   bounds what waits and who is silent, for each client connection
+    silence.py   whether a connection is silent, though the loop may be behind
     lean.py      events and hooks of a connection with less work between them
     front.py     the client that a load balancer names
     layers.py    what each request goes through on its way between the layers, with less work
@@ -105,11 +107,12 @@ def install() -> list[str]:
         _log.warning("mitmproxy has changed: pages are judged only when they are complete; gone: %s", ", ".join(gone))
         return gone
     # Only now: these subclass what was just looked for.
-    from sfs.proxy.stock import errors, fields, handler, heads, ids, layers, lean, lines, stream, tls
+    from sfs.proxy.stock import errors, fields, handler, heads, ids, layers, lean, lines, silence, stream, tls
 
     stream.install()
     heads.install()
     errors.install()
+    silence.install()
     handler.install()
     lean.install()
     fields.install()

@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events, mode_servers
 
+from sfs.proxy.stock import silence
 from sfs.proxy.stock.front import client_behind, is_front
 from sfs.proxy.stock.lean import LeanHandler
 from sfs.proxy.stock.stream import HeldStream
@@ -27,7 +28,7 @@ class BoundedHandler(LeanHandler):
     moved = 0.0  # when bytes last came, or the client did, by the loop's clock
     _heard = 0  # bytes from the client
     _heard_before = 0
-    _check: asyncio.TimerHandle | None = None
+    _check: asyncio.Handle | None = None
 
     async def handle_client(self) -> None:
         self.moved = asyncio.get_running_loop().time()
@@ -65,14 +66,27 @@ class BoundedHandler(LeanHandler):
         self._check = asyncio.get_running_loop().call_later(SILENT_SECONDS, self._drop_silent)
 
     def _drop_silent(self) -> None:
+        self._drop_unless_heard(self._heard, silence.TURNS if silence.unread(self.transports.values()) else 0)
+
+    def _drop_unless_heard(self, heard: int, turns: int) -> None:
         # Stock's tcp_timeout takes any byte for life: a handshake or a head sent byte by byte never ends.
         alone = all(connection is self.client for connection in self.transports)
         quiet = self._heard - self._heard_before < SILENT_BYTES and not self.timeout_watchdog.blocker
         io = self.transports.get(self.client)
-        if alone and quiet and io and io.handler:
-            io.handler.cancel("silent client")
-        else:
+        if not (alone and quiet and io and io.handler) or self._heard != heard:
             self._check_later()
+        elif turns:
+            self._check = asyncio.get_running_loop().call_soon(self._drop_unless_heard, heard, turns - 1)
+        else:
+            io.handler.cancel("silent client")
+
+    async def on_timeout(self) -> None:
+        watchdog = self.timeout_watchdog
+        heard = watchdog.last_activity
+        for _ in range(silence.TURNS if silence.unread(self.transports.values()) else 0):
+            await asyncio.sleep(0)
+        if watchdog.last_activity == heard and not watchdog.blocker:
+            await super().on_timeout()
 
     async def handle_connection(self, connection: Connection) -> None:
         io = self.transports.get(connection)

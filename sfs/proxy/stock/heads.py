@@ -12,6 +12,7 @@ import h11
 from h11._readers import ChunkedReader
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http
+from mitmproxy.connection import ConnectionState
 from mitmproxy.net.http import validate
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http as core
@@ -25,6 +26,8 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
     ResponseProtocolError,
 )
+
+from sfs.proxy.stock.again import unanswered
 
 MAX_LINE: Final = (64 << 10) + 256  # request line: a URL of 64 KiB and what stands around it
 MAX_FIELDS: Final = 64 << 10  # all header fields together; HTTP/2 has the same bound in hpack
@@ -108,6 +111,7 @@ class BoundedServer(_http1.Http1Server):
 class BoundedClient(_http1.Http1Client):
     """Our HTTP/1 side towards the server. No limit on when a head begins: some servers answer when they have news."""
 
+    served = 0  # requests that the server has answered here
     _timer: commands.RequestWakeup | None = None
 
     def _handle_event(self, event: events.Event) -> Gen[None]:
@@ -134,6 +138,12 @@ class BoundedClient(_http1.Http1Client):
             if head_fault(self.buf):
                 yield from self._refuse("The head of the server's answer is too long.")
                 return
+        elif (told := unanswered(self)) is not None:
+            self.state = self.done
+            if self.conn.state & ConnectionState.CAN_WRITE:
+                yield commands.CloseConnection(self.conn)
+            yield ReceiveHttp(told)
+            return
         for command in super().read_headers(event):
             if isinstance(command, ReceiveHttp):
                 self._timer = None
@@ -154,6 +164,7 @@ class BoundedClient(_http1.Http1Client):
             if command is not end:
                 yield command
         if end is not None:
+            self.served += 1
             yield end
 
     def _refuse(self, message: str) -> Gen[None]:

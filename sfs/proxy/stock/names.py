@@ -61,11 +61,15 @@ METHODS: Final[tuple[tuple[str, str, str], ...]] = (
     ("mitmproxy.proxy.layers.tls", "TLSLayer.send_data", "self data"),
     ("mitmproxy.proxy.layers.tls", "TLSLayer.tls_interact", "self"),
     ("mitmproxy.proxy.tunnel", "TunnelLayer._handle_command", "self command"),
+    ("mitmproxy.proxy.server", "TimeoutWatchdog", "timeout callback"),
+    ("mitmproxy.proxy.server", "TimeoutWatchdog.watch", "self"),
+    ("mitmproxy.proxy.server", "TimeoutWatchdog.register_activity", "self"),
     (_MODES, "AsyncioServerInstance.listen", "self host port"),
     (_MODES, "ProxyConnectionHandler.handle_client", "self"),
     (_MODES, "ProxyConnectionHandler.handle_connection", "self connection"),
     (_MODES, "ProxyConnectionHandler.server_event", "self event"),
     (_MODES, "ProxyConnectionHandler.drain_writers", "self"),
+    (_MODES, "ProxyConnectionHandler.on_timeout", "self"),
 )
 
 # Attributes, and globals that we replace: (module, a function of stock's that uses the name, the name).
@@ -88,6 +92,11 @@ USED: Final[tuple[tuple[str, str, str], ...]] = (
     (_HTTP1, "Http1Server.mark_done", "wait"),
     (_HTTP1, "Http1Client.read_headers", "make_body_reader"),
     (_HTTP1, "Http1Client.read_headers", "read_body"),
+    (_HTTP1, "Http1Connection.mark_done", "request_done"),
+    ("mitmproxy.proxy.server", "ConnectionHandler.__init__", "TimeoutWatchdog"),
+    ("mitmproxy.proxy.server", "TimeoutWatchdog.watch", "can_timeout"),
+    ("mitmproxy.proxy.server", "TimeoutWatchdog.watch", "last_activity"),
+    ("mitmproxy.proxy.server", "TimeoutWatchdog.disarm", "blocker"),
     ("OpenSSL.SSL", "Connection.bio_read", "_from_ssl"),
     ("OpenSSL.SSL", "Connection.bio_write", "_into_ssl"),
     ("h11._receivebuffer", "ReceiveBuffer.__bytes__", "_data"),

@@ -33,6 +33,7 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from sfs.proxy.stock import ANSWER, ENDED, FORM, HOLD, ORIGIN_FORM, OWN_HOST, FormHeadHook, Hold, HtmlHeadHook, layers
+from sfs.proxy.stock.again import go_again, may_go_again
 
 HOLD_SECONDS: Final = 10.0
 HOLD_BYTES: Final = 512 << 10  # as sent, so compressed. Twice what is ever decoded: stops endless empty blocks
@@ -50,6 +51,7 @@ class HeldStream(core.HttpStream):
     _held: Hold | None = None
     _timer: commands.RequestWakeup | None = None
     _replaced = False
+    _went_again = False
 
     def handle_event(self, event: events.Event) -> Gen[None]:
         if self._paused is not None and isinstance(event, (RequestData, ResponseData)):
@@ -277,6 +279,10 @@ class HeldStream(core.HttpStream):
     def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Gen[None]:
         if self.client_state is layers.over:
             return  # a reset behind a whole answer
+        if not self._went_again and may_go_again(self, event):
+            self._went_again = True
+            yield from go_again(self)
+            return
         if isinstance(event, ResponseProtocolError):
             if not self._replaced and self._held is not None:
                 # The server died while its page was held. What is here is judged; shown, the client gets it and a
