@@ -131,9 +131,10 @@ class Helper:
                 channel += " "
             url, _, who = rest.partition(" ")
             lane = lanes.get(who)
-            if lane is not None and lane.plain and not odd and "%" not in url and "#" not in url:
+            end = url.find("/", 8)
+            if lane is not None and lane.plain and not odd and end > 0 and "%" not in url and "#" not in url:
                 # Most lines: the reader is known, and the origin alone tells the answer.
-                origin = url[: url.find("/", 8)]
+                origin = url[:end]
                 found = lane.memory.origins.new.get(origin)
                 if found is None:
                     found = self._looked(origin, lane.memory)
@@ -179,9 +180,10 @@ class Helper:
 
     def _fast(self, url: str, lane: Lane) -> str:
         """The answer by the origin, where that is enough."""
-        if "%" in url or "#" in url:
+        end = url.find("/", 8)
+        if end < 0 or "%" in url or "#" in url:
             return self._kept(url, lane)
-        origin = url[: url.find("/", 8)]
+        origin = url[:end]
         found = lane.memory.origins.new.get(origin)
         if found is None:
             found = self._looked(origin, lane.memory)
@@ -189,7 +191,7 @@ class Helper:
             return found
         if isinstance(found, Answer):
             return with_code(found, self._codes)
-        if found and lane.memory.hosts.silent(parse_url(url)):
+        if found and _is_silent(url, lane.memory):
             return self._answers.shown
         return self._kept(url, lane)
 
@@ -253,7 +255,7 @@ class Helper:
         keep = verdict.fault is None and verdict.valid_until in (None, policy.valid_until)
         keep = keep and (self._steady or policy.checks is not None)
         whole_host = keep and verdict.blocked and verdict.scope is Scope.HOST and lane.plain
-        origin = url[: url.find("/", 8)]
+        origin = url[: max(url.find("/", 8), 0)]
         if whole_host and _ORIGIN.fullmatch(origin) and host == origin.partition("://")[2]:
             memory.origins.put(origin, answer if answer.behind is not None else answer.text)
         return answer, keep
@@ -314,6 +316,14 @@ class Helper:
         if text not in self._said and len(self._said) < MAX_SAID:
             self._said.add(text)
             self._say(f"sfs squid: {text}")
+
+
+def _is_silent(url: str, memory: Memory) -> bool:
+    """Whether a URL of a quiet host is shown; False for one that cannot be read, which its row says better."""
+    try:
+        return memory.hosts.silent(parse_url(url))
+    except Exception:
+        return False
 
 
 def _is_channel(text: str) -> bool:

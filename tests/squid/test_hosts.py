@@ -20,7 +20,7 @@ from sfs.squid.asked import Who, judge
 from sfs.squid.format import ACL, parse_format
 from sfs.squid.helper import Helper
 from sfs.squid.hosts import Hosts
-from sfs.text.url import parse_url
+from sfs.text.url import MAX_URL, parse_url
 from tests.evasions import evasion_cases, neighbour_cases
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -112,6 +112,20 @@ def test_the_helper_says_of_every_url_what_the_rows_say(tmp_path, name):
         said = [line.split()[1] == "ERR" for line in helper.answer(lines).splitlines()]
         who = Who("192.0.2.9", kind=kind)
         assert said == [judge(url, who, filter_, NOON)[0].blocked for url in urls]
+
+
+@pytest.mark.parametrize("name", [*SETTINGS, "level 3"])
+def test_a_url_without_a_path_or_without_an_end_is_judged_as_it_stands(tmp_path, name):
+    """A name that is cut is another one, and what is too long to be read is shown to nobody."""
+    filter_ = filter_of(tmp_path, SETTINGS.get(name, "level: 3\n"))
+    hosts = ("listed.test", "listed.testx", "own.test", "example.test")
+    urls = [f"{scheme}://{host}{end}" for scheme in ("http", "https") for host in hosts for end in ("", "?q")]
+    if name != "mandatory":  # which shows whatever stands on no list, and reads no path
+        urls.append(f"http://example.test/{'a' * MAX_URL}")
+    helper = Helper(Live(filter_, lambda old: old), AclAnswers(), parse_format(ACL), now=lambda: NOON)
+    lines = [f"1 {url} 192.0.2.9 - GET - document - -" for url in urls] * 2
+    said = [line.split()[1] == "ERR" for line in helper.answer(lines, odd=False).splitlines()]
+    assert said == [judge(url, Who("192.0.2.9"), filter_, NOON)[0].blocked for url in urls] * 2
 
 
 def test_most_hosts_are_told_in_a_few_looks(tmp_path):
