@@ -116,6 +116,8 @@ class SfsAddon:
     async def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         """Keep a closed tunnel closed; where its SNI names another host than CONNECT did, judge that name too."""
         await self._tunnels.clienthello(data)
+        if (tunnel := self._tunnels.of(data.context.client.id)) is not None and tunnel.closed:
+            self._quietly(lambda: self._recheck.began(tunnel))
 
     def tls_established_client(self, data: tls.TlsData) -> None:
         """A client took our certificate."""

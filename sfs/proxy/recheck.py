@@ -74,8 +74,8 @@ class Recheck:
 
     def answered(self, flow: http.HTTPFlow) -> None:
         """A response begins; where it opens a WebSocket, that is kept in mind."""
-        opened = flow.metadata.get(OPEN)
-        if flow.response is not None and flow.response.status_code == 101 and isinstance(opened, Open):
+        opened, gone = flow.metadata.get(OPEN), flow.client_conn.timestamp_end is not None
+        if flow.response is not None and flow.response.status_code == 101 and isinstance(opened, Open) and not gone:
             self._sockets[flow.client_conn.id] = opened.facts
             self.at_end(opened.policy)
             if opened.filter is not self._live.filter:

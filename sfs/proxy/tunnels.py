@@ -8,7 +8,7 @@ server_connect       the last lock: what may be connected to at all
 
 from dataclasses import dataclass, replace
 
-from mitmproxy import http, tls
+from mitmproxy import connection, http, tls
 from mitmproxy.proxy import server_hooks
 
 from sfs.core.facts import Https
@@ -120,7 +120,12 @@ class Tunnels:
             return
         if tunnel.closed and await self._refused_by_name(flow, filter_, url, policy):
             return
-        self._open[flow.client_conn.id] = tunnel
+        self._keep(flow.client_conn, tunnel)
+
+    def _keep(self, client: connection.Client, tunnel: Tunnel) -> None:
+        """A tunnel is open, unless its client left while it was judged: nobody would end it any more."""
+        if client.timestamp_end is None:
+            self._open[client.id] = tunnel
 
     def _probe(self, flow: http.HTTPFlow, tunnel: Tunnel) -> None:
         """A name of the self-check: judged like any other, but no name server hears of it, nothing is connected to,
@@ -136,7 +141,7 @@ class Tunnels:
                 answer(flow, self._guard.made(lambda: self._pages.blocked(flow.request, url, verdict, None)))
                 return
         ours = tunnel.url.host == FRONT and self._fronting.server(flow.client_conn.id) is not None
-        self._open[flow.client_conn.id] = replace(tunnel, learns=False, refused=None if ours else "self-check")
+        self._keep(flow.client_conn, replace(tunnel, learns=False, refused=None if ours else "self-check"))
 
     def _tunnel(self, flow: http.HTTPFlow, filter_: Filter, url: Url, policy: Policy) -> Tunnel:
         address, front = client_of(flow), behind_front(flow.request.headers)
@@ -187,7 +192,7 @@ class Tunnels:
             self._faults.count(fault)
             if tunnel.policy.on_error is Unrated.BLOCK:
                 tunnel = replace(tunnel, refused="error")
-        self._open[client.id] = tunnel
+        self._keep(client, tunnel)
         data.ignore_connection = tunnel.closed
 
     async def _at_handshake(self, tunnel: Tunnel, sni: str | None) -> Tunnel:

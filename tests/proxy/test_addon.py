@@ -198,3 +198,13 @@ def test_any_fault_text_names_type_and_place_only(filters, monkeypatch):
     monkeypatch.setattr(type(filters[2]), "judge", broken)
     asked(addon, flow_to("http://site.test/"))
     assert [text.startswith("ValueError at test_addon.py:") for text in addon.faults.counts] == [True]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_websocket_whose_client_left_meanwhile_is_not_kept_in_mind(filters, gone):
+    addon = addon_of(filters[2])
+    flow = asked(addon, flow_to("http://site.test/live", Sec_Fetch_Dest="websocket"))
+    flow.client_conn.timestamp_end = 1.0 if gone else None
+    flow.response = http.Response.make(101)
+    asyncio.run(ran(addon.responseheaders, flow))
+    assert len(addon._recheck._sockets) == (0 if gone else 1)

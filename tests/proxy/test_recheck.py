@@ -16,13 +16,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from mitmproxy import connection
 
 from sfs.core.identity import PolicyTable
 from sfs.proxy import stock
 from sfs.proxy.addon import SfsAddon
 from sfs.proxy.pages import Pages
 from sfs.proxy.recheck import AT_ONCE
-from sfs.proxy.resolver import Resolver
+from sfs.proxy.resolver import Info, Resolver
 from sfs.proxy.setup import reach_of
 from sfs.sources.config import load_config
 from sfs.sources.filter import Filter, load_filter
@@ -85,6 +86,8 @@ class Running:
         self._next = self.live.filter
         self.port = 0
         self.socks: list[socket.socket] = []
+        self.looking, self.found = threading.Event(), threading.Event()
+        self.left: set[int] = set()  # the ports of clients that are gone
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
         self._thread.start()
@@ -103,9 +106,7 @@ class Running:
 
         options = Options(confdir=str(self.folder), listen_host="127.0.0.1", listen_port=0, rawtcp=False)
         self._master = Master(options, with_termlog=False)
-        resolver = Resolver(
-            reach_of(self.live.filter.config), lookup=lambda *_: [(2, 1, 6, "", ("127.0.0.1", self.origin.port))]
-        )
+        resolver = Resolver(reach_of(self.live.filter.config), lookup=self._look_up)
         self.addon = SfsAddon(self.live, Pages(self.live, lambda: None), None, resolver)
         server = Proxyserver()
         self._master.addons.add(server, NextLayer(), TlsConfig(), DisableH2C(), self.addon, self)
@@ -113,6 +114,15 @@ class Running:
         resolver.install()
         self._server, self._loop = server, asyncio.get_running_loop()
         await self._master.run()
+
+    def _look_up(self, host: str, *_: object) -> list[Info]:
+        if host == "slow.test":
+            self.looking.set()
+            assert self.found.wait(LONG)
+        return [(2, 1, 6, "", ("127.0.0.1", self.origin.port))]
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self.left.add(client.peername[1])
 
     def running(self) -> None:
         self.port = self._server.listen_addrs()[0][1]
@@ -278,6 +288,31 @@ def test_a_tunnel_that_was_judged_by_the_filter_of_before_is_looked_at_again(pro
     proxy.live.filter = fresh
     proxy._loop.call_soon_threadsafe(proxy.addon._recheck.began, tunnel)
     assert ended(sock)
+
+
+def test_so_is_one_whose_handshake_was_judged_by_it(proxy: Running) -> None:
+    old = proxy.live.filter
+    proxy.hold("block: [listed.test]\n")
+    fresh, proxy.live.filter = proxy.live.filter, old
+    sock = proxy.connect("front.test")
+    proxy.live.filter = fresh
+    sock.sendall(client_hello("listed.test"))
+    assert ended(sock)
+
+
+def test_who_leaves_while_his_tunnel_is_judged_leaves_nothing_behind(proxy: Running) -> None:
+    """A browser gives up while a name is looked up: nobody would end the tunnel any more."""
+    with socket.create_connection(("127.0.0.1", proxy.port), LONG) as sock:
+        sock.sendall(f"CONNECT slow.test:{proxy.origin.port} HTTP/1.1\r\n\r\n".encode())
+        assert proxy.looking.wait(LONG)
+        port = sock.getsockname()[1]
+    end = time.monotonic() + LONG
+    while port not in proxy.left:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    proxy.found.set()
+    proxy.connect("slow.test")  # it waits for the same answer, behind the other
+    assert [tunnel.url.host for _, tunnel in proxy.addon._tunnels.closed()].count("slow.test") == 1
 
 
 def test_many_tunnels_are_looked_at_at_once(proxy: Running) -> None:
