@@ -99,9 +99,12 @@ class Workers:
         live = self._run.live
         try:
             live.filter = self._run.said.filter(live.filter.offline())
+            self._rest()
         except SfsError:
             return False  # the worker reads it itself
-        self._rest()
+        except Exception as fault:  # a fault of ours, or of the system: with this process all of them would end
+            log.error("the filter for workers to come stays as it was: %s", type(fault).__name__)
+            return False
         return True
 
     def _rest(self) -> None:

@@ -1,7 +1,9 @@
 """A hub and two workers in one process: what one learns the others know, and what is no message ends a connection."""
 
 import asyncio
+import os
 import socket
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sfs.cli.run_workers import Workers
 from sfs.core.probes import BY_NAME
 from sfs.core.verdict import Action, Verdict
 from sfs.errors import SfsError
@@ -19,6 +22,7 @@ from sfs.proxy.shared import Shared
 from sfs.proxy.workers.hub import Hub
 from sfs.proxy.workers.member import Member
 from sfs.proxy.workers.records import record_of, report_of, said_of_record, said_of_report
+from sfs.proxy.workers.supervisor import PAUSE, Supervisor
 from sfs.proxy.workers.wire import Peer
 from sfs.sources.config import Config, load_config
 from sfs.sources.journal import Record
@@ -199,6 +203,57 @@ def test_a_new_filter_holds_everywhere_before_the_page_answers(tmp_path):
         await asyncio.wait_for(_until(lambda: team.pages.count((Listen("127.0.0.1", 8081),)) == 4), 10)
 
     in_team(tmp_path, scene)
+
+
+def test_a_reload_that_fails_is_not_the_last_one(tmp_path, caplog):
+    async def scene(team: Team) -> None:
+        member = team.member()
+        await member.settled()
+        load, faults = member._live.reload, [OSError("no descriptor left"), SfsError("a fault of the configuration")]
+
+        def reload() -> Any:
+            if faults:
+                raise faults.pop()
+            return load()
+
+        member._live.reload = reload
+        for _ in range(3):
+            await asyncio.to_thread(team.hub.changed, None)
+        assert team.reloads == 1
+
+    in_team(tmp_path, scene)
+    assert "a worker keeps the filter that it has: OSError" in caplog.text
+    assert "descriptor" not in caplog.text
+
+
+def test_a_process_that_cannot_be_forked_is_tried_again(monkeypatch, caplog):
+    def nothing(*_: object) -> Any:
+        raise AssertionError
+
+    supervisor = Supervisor(nothing, nothing, 1, (), nothing, nothing, nothing, nothing)
+    (worker,) = supervisor._workers
+    supervisor._due[worker] = 0.0
+    monkeypatch.setattr(os, "fork", lambda: os.open("/nowhere/at/all", os.O_RDONLY))  # an OSError of the system
+    before = time.monotonic()
+    supervisor._start_due()
+    assert worker.pid == 0
+    assert supervisor._due[worker] >= before + PAUSE
+    assert "worker 1 cannot be started again yet" in caplog.text
+    supervisor._woken.close()
+    supervisor._wake.close()
+    supervisor._selector.close()
+
+
+def test_a_filter_that_cannot_be_read_leaves_the_one_for_workers_to_come(caplog):
+    def broken(_: object) -> Any:
+        raise MemoryError
+
+    live = SimpleNamespace(filter=SimpleNamespace(offline=lambda: None))
+    workers = Workers(SimpleNamespace(live=live, said=SimpleNamespace(filter=broken)), 2)  # type: ignore[arg-type]
+    before = live.filter
+    assert workers._warm() is False
+    assert live.filter is before
+    assert "MemoryError" in caplog.text
 
 
 @pytest.mark.parametrize(

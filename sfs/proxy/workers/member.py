@@ -146,6 +146,8 @@ class Member(Shared):
                 await asyncio.to_thread(self._live.reload)
             except SfsError as fault:  # changed once more meanwhile: the hub finds it as well and says so
                 log.warning("a worker keeps the filter that it has: %s", fault)
+            except Exception as fault:  # a fault of ours; the next change is read all the same
+                log.error("a worker keeps the filter that it has: %s", type(fault).__name__)
             self.tell("reloaded", self._generation)
         self._reloads = None
         self.met.set()

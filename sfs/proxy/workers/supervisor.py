@@ -124,11 +124,16 @@ class Supervisor:
     # Children
 
     def _start(self, child: _Child) -> None:
-        """Fork a child, and have it meet the others."""
+        """Fork a child, and have it meet the others. OSError where the system has no process for it."""
         ours, its = socket.socketpair()
         if child is self._hub:
             self._reloads = self._generation  # it goes on counting from here
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            its.close()
+            raise
         if pid == 0:
             ours.close()
             self._become(child, its)
@@ -232,7 +237,13 @@ class Supervisor:
         now = time.monotonic()
         for child in [child for child, at in self._due.items() if at <= now]:
             del self._due[child]
-            self._start(child)
+            try:
+                self._start(child)
+            except OSError as fault:  # no memory, or too many processes: the others serve, and this one comes later
+                if child.pid:
+                    raise
+                log.error("%s cannot be started again yet: %s", child.name, fault.strerror)
+                self._due[child] = now + PAUSE
 
     # The end
 
