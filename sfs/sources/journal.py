@@ -23,7 +23,7 @@ from pathlib import Path
 from sfs.core.verdict import Verdict
 from sfs.sources import decisions
 from sfs.sources.decisions import Decision
-from sfs.sources.hourly import Hourly
+from sfs.sources.hourly import Hourly, Row
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ MAX_WAITING = 10_000  # records; a disk slower than that loses the newest, the p
 FLUSH_EVERY = 0.25  # seconds without a new record; a crash may lose the last second (design, section 8)
 BATCH = 100  # records written at once, so that a steady stream is written too
 COUNTS_EVERY = 60.0  # seconds between looks whether an hour is over
+MAX_UNWRITTEN = 10_000  # counts that wait for a disk that is full: a list and an hour each
 MAX_TAIL = 500  # blocked requests whose reason and source are kept in memory, so that a code can be explained
 
 
@@ -67,6 +68,7 @@ class Journal:
         self._hourly = Hourly()
         self._lock = threading.Lock()
         self._lost = 0
+        self._unwritten: tuple[Row, ...] = ()  # counts that the disk did not take
         self._tail: deque[Record] = deque(maxlen=MAX_TAIL)
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -144,7 +146,10 @@ class Journal:
         """Write what waits and end the thread."""
         self._queue.put(None)
         self._thread.join(timeout=5)
-        self._write_counts(all_hours=True)
+        try:
+            self._write_counts(all_hours=True)
+        except OSError as fault:
+            log.error("counts: %s", fault.strerror)
 
     def _run(self) -> None:
         swept: date | None = None
@@ -180,11 +185,18 @@ class Journal:
 
     def _write_counts(self, *, all_hours: bool) -> None:
         with self._lock:
-            rows = self._hourly.take(datetime.now(UTC), all_hours=all_hours)
-        if rows:
+            rows = self._unwritten + self._hourly.take(datetime.now(UTC), all_hours=all_hours)
+            self._unwritten = ()
+        if not rows:
+            return
+        lines = [{"hour": hour, "list": name, "blocked": count} for hour, name, count in rows]
+        try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lines = [{"hour": hour, "list": name, "blocked": count} for hour, name, count in rows]
             _append(self._folder / "counts.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+        except OSError:
+            with self._lock:
+                self._unwritten = (*rows, *self._unwritten)[-MAX_UNWRITTEN:]
+            raise
 
     def _forget(self) -> None:
         """Remove the files of days past the retention."""

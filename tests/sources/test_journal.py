@@ -185,3 +185,28 @@ def test_a_code_is_found_in_the_files_of_earlier_days_but_not_past_the_retention
     short = Journal(folder, timedelta(days=7))
     assert short.find("DAY9AAAAAA") is None
     short.close()
+
+
+def test_counts_that_the_disk_does_not_take_are_written_as_soon_as_it_does(tmp_path, caplog):
+    folder = tmp_path / "log"
+    folder.write_text("in the way")
+    journal = Journal(folder, timedelta(days=7))
+    for _ in range(25):
+        journal.count(Verdict(Action.BLOCK, "mandatory", "mandatory", 2, source="law 7"), NOW)
+    for _ in range(2):
+        journal.last_hour(["law"])
+    folder.unlink()
+    journal.last_hour(["law"])
+    assert lines(folder, "counts.jsonl") == [{"hour": "2026-04-01T12", "list": "law", "blocked": 20}]
+    journal.close()
+    assert len(lines(folder, "counts.jsonl")) == 1
+    assert "counts: File exists" in caplog.text
+
+
+def test_a_log_that_cannot_be_written_hinders_no_end(tmp_path, caplog):
+    (tmp_path / "log").write_text("in the way")
+    journal = Journal(tmp_path / "log", timedelta(days=7))
+    for _ in range(25):
+        journal.count(Verdict(Action.BLOCK, "mandatory", "mandatory", 2, source="law 7"), datetime.now(UTC))
+    journal.close()  # else what else is to be written at the end is lost as well
+    assert "counts: File exists" in caplog.text
