@@ -262,9 +262,14 @@ def _names(found: dict[Unit, dict[str, int]], zone: bool, name: str, body: Body)
 
 
 def _refuse(body: Body, fault: SfsError, where: Where) -> None:
-    # Without the text of the line, which stands in quotes: the report may be read by others than the list.
-    reason = re.sub(r"(['\"]).*\1", "...", fault.what).partition(": ")[0][:120]
-    body.refused.add(reason, f"{where.file}:{where.line}")
+    body.refused.add(_reason(fault.what), f"{where.file}:{where.line}")
+
+
+def _reason(what: str) -> str:
+    """What is wrong, without the text of the line, which stands in quotes: the report may be read by others than the
+    list. Quotes that nobody closes take the rest along."""
+    rest = re.sub(r"(?s)(['\"]).*\1|['\"].*", "...", what)
+    return rest.removeprefix("... ").removeprefix("is ").partition(": ")[0].strip()[:120] or "no entry"
 
 
 def _take(body: Body, one: MandatoryEntry, text: str, where: Where) -> None:

@@ -21,6 +21,7 @@ from sfs.text.suffix import is_public_suffix
 from sfs.text.url import DEFAULT_PORTS, Form, Url, is_address, parse_url
 
 MAX_LINE = 8192  # characters; a longer line is no entry anybody wrote
+_MAX_SHOWN = 200  # characters of a line in a message
 
 
 class Unit(IntEnum):
@@ -93,11 +94,13 @@ def parse_entry(line: str, where: Where | None = None) -> Entry | None:
     body = body.removeprefix("|")
     scheme, body = _scheme(body, pinned, where, column)
     if exact_host and "/" in body.rstrip("/"):
-        raise _error(f"{text!r} has both = and a path", where, column, "leave = out: a path stands on its host alone")
+        raise _error(
+            f"{_shown(text)} has both = and a path", where, column, "leave = out: a path stands on its host alone"
+        )
     blank = next((i for i, c in enumerate(body) if c.isspace()), None)
     if blank is not None:
         raise _error(
-            f"{text!r} is not an entry: it has a space",
+            f"{_shown(text)} is not an entry: it has a space",
             where,
             line.index(body) + blank + 1,
             "delete the space, or start the line with # to keep it as a note",
@@ -113,24 +116,26 @@ def _scheme(body: str, pinned: bool, where: Where | None, column: int) -> tuple[
         return None, body.removeprefix("//")
     scheme = match[0][:-3].lower()
     if scheme not in DEFAULT_PORTS:
-        raise _error(f"scheme {scheme!r} is not filtered", where, column, "use http or https, or no scheme")
+        raise _error(f"scheme {_shown(scheme)} is not filtered", where, column, "use http or https, or no scheme")
     return (scheme if pinned else None), body[match.end() :]
 
 
 def _entry(text: str, body: str, scheme: str | None, exact_host: bool, where: Where | None, column: int) -> Entry:
     if body.startswith(("/", "\\", "?", "#")):
         # A URL parser would take http:///name for http://name.
-        raise _error(f"{text!r} has no host", where, column, "write the host first, as example.jp/kids/")
+        raise _error(f"{_shown(text)} has no host", where, column, "write the host first, as example.jp/kids/")
     if "*" in body.split("/", 1)[0]:
         mend = "a name alone covers all below it: write example.jp for *.example.jp"
-        raise _error(f"{text!r} has a wildcard", where, column, mend)
+        raise _error(f"{_shown(text)} has a wildcard", where, column, mend)
     try:
         url = parse_url(f"{scheme or 'http'}://{_bracketed(body)}")
     except UrlError as fault:
-        raise _error(f"{text!r} is not an entry: {fault.what}", where, column, fault.mend or "") from None
+        raise _error(f"{_shown(text)} is not an entry: {fault.what}", where, column, fault.mend or "") from None
     if not _HOST.fullmatch(url.host):
         # Browsers take other characters too, but no name in the DNS that anybody lists has them: it is a slip.
-        raise _error(f"{text!r} is not an entry: no host name", where, column, "write the host first, as example.jp")
+        raise _error(
+            f"{_shown(text)} is not an entry: no host name", where, column, "write the host first, as example.jp"
+        )
     port = _written_port(body, url, scheme)
     if url.sent == Form("/", None):
         unit = Unit.HOST if exact_host or is_address(url.host) else Unit.TREE
@@ -170,7 +175,12 @@ def _written_port(body: str, url: Url, scheme: str | None) -> int | None:
 
 def _error(what: str, where: Where | None, column: int, mend: str) -> RuleError:
     place = None if where is None else Where(where.file, where.line, column)
-    return RuleError(what[:300], place, mend)
+    return RuleError(what, place, mend)
+
+
+def _shown(text: str) -> str:
+    """A text in quotes, which are closed however long it is: who may not show it can tell where it ends."""
+    return repr(text[:_MAX_SHOWN])
 
 
 def is_bare_name(text: str) -> bool:

@@ -130,6 +130,27 @@ def test_no_report_holds_the_text_of_a_line():
     assert len(body.refused) == 5 and not [line for line in said if "secret" in line]
 
 
+@pytest.mark.parametrize("format", ["lines", "plain"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{MARK} {'x' * 400}.example", f"{MARK}.example/{'x' * 400} y", f"={MARK}.example/{'x' * 400}",
+        f"http://{MARK}.{'y' * 400}.example/", f"*.{MARK}.{'x' * 400}.example", f"{MARK}'\"{'x' * 400}.example z",
+        f"{MARK}{'x' * 400}://a.example/",
+    ],
+)  # fmt: skip
+def test_no_report_holds_the_text_of_a_long_line(line, format):
+    body = read(f"a.example\n{line}\n", format)
+    assert len(body.refused) == 1 and MARK not in "".join(body.refused.text())
+
+
+def test_a_reason_reads_as_one():
+    body = read("a b.example\n*.example\ncom\nfoo://a.example/\n")
+    assert sorted(body.refused.counts) == [
+        "a public suffix", "a scheme that is neither http nor https", "has a wildcard", "not an entry",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("start", "name", "format"),
     [
