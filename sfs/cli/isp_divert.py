@@ -29,7 +29,7 @@ from sfs.lists.mandatory import Purpose, Report, in_force, one_purpose
 from sfs.lists.private import keep_no_core, make_private
 from sfs.sources.large import load_large
 from sfs.sources.never_divert import load_never_divert
-from sfs.text.address import Address, Network, parse_address
+from sfs.text.address import Address, Network, written_address
 from sfs.text.url import is_address
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _ask(
 
 
 def _hops(texts: tuple[str, ...]) -> tuple[Address, ...]:
-    found = [parse_address(text) for text in texts]
+    found = [written_address(text) for text in texts]
     hops = tuple(one for one in found if one is not None)
     if len(hops) < len(texts) or len({one.version for one in hops}) < len(hops):
         raise SfsError("--next-hop takes addresses", mend="name one IPv4 and one IPv6 address at most")

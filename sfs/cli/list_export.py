@@ -27,7 +27,7 @@ from sfs.lists.mandatory_file import read_mandatory
 from sfs.lists.private import keep_no_core
 from sfs.sources.config import load_config
 from sfs.sources.large import load_large
-from sfs.text.address import parse_address
+from sfs.text.address import written_address
 
 MOST: Final = 1_000_000  # entries of one output, unless more is asked for
 MAX_STOP: Final = 8
@@ -253,7 +253,7 @@ def _check_secret(engine: Engine, purpose: Purpose, out: Path | None, diff: bool
 
 
 def _addresses(texts: Iterable[str]) -> Iterable[Address]:
-    found = [parse_address(text) for text in texts]
+    found = [written_address(text) for text in texts]
     if None in found or len(found) > MAX_STOP:
         raise SfsError("--stop takes addresses", mend=f"write up to {MAX_STOP} IPv4 and IPv6 addresses")
     return (one for one in found if one is not None)

@@ -14,6 +14,7 @@ from sfs.match.entry import Unit
 from sfs.text.url import is_address, parents
 
 CANARY_ADDRESSES: Final = ("192.0.2.254", "2001:db8::fe")  # of the canary, where there are no names
+MAX_LABEL: Final = 63  # characters between two dots of a name (RFC 1035)
 TTL: Final = 60  # seconds; an entry that is withdrawn is open again after so long
 
 type Address = IPv4Address | IPv6Address
@@ -152,7 +153,11 @@ def a_name(one: MandatoryEntry, order: Order) -> str:
     """Why a resolver cannot be told of an entry; '' where it is a bare name."""
     if is_address(one.entry.host):
         return "an address, and names alone are seen"
-    return a_host(one, order)
+    if reason := a_host(one, order):
+        return reason
+    # Browsers open such a URL, and no resolver is ever asked: one line of it has most of them refuse the whole file.
+    parts = one.entry.host.split(".")
+    return "" if all(0 < len(part) <= MAX_LABEL for part in parts) else "a name that cannot stand in the DNS"
 
 
 def a_host(one: MandatoryEntry, order: Order) -> str:

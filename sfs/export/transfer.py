@@ -15,7 +15,7 @@ from typing import Final
 
 from sfs.errors import SfsError, Where
 from sfs.lists.private import write_private
-from sfs.text.address import Address, parse_address
+from sfs.text.address import Address, written_address
 
 ALGORITHM: Final = "hmac-sha256"
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
@@ -70,7 +70,7 @@ def read_key(path: Path, name: str) -> Key:
 def parse_peer(text: str) -> Peer:
     """ADDRESS or ADDRESS@PORT. SfsError for anything else."""
     host, _, port = text.partition("@")
-    address = parse_address(host)
+    address = written_address(host)
     if address is None or (port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536)):
         raise SfsError(f"{text[:80]!r} is no server", mend="write ADDRESS or ADDRESS@PORT")
     return Peer(address, int(port) if port else 53)

@@ -115,6 +115,16 @@ def parse_address(text: str) -> Address | None:
     return _parse_ipv4(text)
 
 
+def written_address(text: str) -> Address | None:
+    """The address in `text` where it is written as people write one, in full, else None. For what a person configures:
+    192.0.2 is a slip there, and no 192.0.0.2."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return None if "%" in text else found
+
+
 @lru_cache(MEMO)
 def readings(ip: Address) -> tuple[Address, ...]:
     """Every plain address that a packet to `ip` may end at, `ip` itself included where it is an address of its own.

@@ -51,7 +51,15 @@ def test_it_is_printed_and_what_is_left_out_is_said(listed):
 
 
 @pytest.mark.parametrize(
-    "how", [(), ("--nxdomain", "--stop", "192.0.2.80"), ("--stop", "here"), ("--nxdomain", "--exempt", "x")]
+    "how",
+    [
+        (),
+        ("--nxdomain", "--stop", "192.0.2.80"),
+        ("--stop", "here"),
+        ("--stop", "192.0.2"),
+        ("--stop", "fe80::1%eth0"),
+        ("--nxdomain", "--exempt", "x"),
+    ],
 )
 def test_an_answer_has_to_be_chosen(listed, how):
     with pytest.raises(SfsError):

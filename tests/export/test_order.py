@@ -13,7 +13,7 @@ from sfs.export.engines.rpz import client_name
 from sfs.export.engines.squid import expression
 from sfs.export.order import Order, sift
 from sfs.lists.canary import canary_tree, neighbours, serial_name, serial_of
-from sfs.lists.mandatory import CANARY, Purpose, Report
+from sfs.lists.mandatory import CANARY, Method, Purpose, Report
 from sfs.lists.mandatory_file import read_mandatory
 from sfs.match.entry import Unit
 from sfs.text.url import parents
@@ -93,6 +93,23 @@ def test_a_name_too_long_for_the_zone_is_reported():
 )
 def test_clients_in_a_zone(network, name):
     assert client_name(ipaddress.ip_network(network)) == name
+
+
+@pytest.mark.parametrize("name", [name for name, engine in ENGINES.items() if engine.method is Method.DNS])
+def test_a_name_that_no_resolver_can_load_is_left_out(name):
+    rows = [{"unit": "domain-tree", "host": host} for host in ("a" * 64 + ".example", "a..example", "b.example")]
+    found = read_mandatory([json.dumps(row).encode() for row in ({"purpose": "policy"}, *rows)], "list.txt")
+    report = Report()
+    told = sift(ENGINES[name], Order(Purpose.POLICY, "policy.rpz", 1, found.entries, STOP), report, "list.txt")
+    assert report.text()[0] == "2 left out: a name that cannot stand in the DNS (list.txt:2, list.txt:3)"
+    assert "b.example" in told.trees
+
+
+@pytest.mark.parametrize("host", ["8.0.0.0.10.rpz-client-ip", "32.1.2.0.192.rpz-ip", "ns.example.rpz-nsdname"])
+def test_a_name_that_means_something_else_in_a_zone_is_left_out(host):
+    told, report, _ = sifted("rpz", host, f"={host}")
+    assert report.counts == {"left out: a name that means something else in a zone": 2}
+    assert host not in (*told.trees, *told.hosts)
 
 
 def test_keys_stand_in_any_order():

@@ -78,8 +78,9 @@ def write(order: Order, sifted: Sifted) -> Iterator[str]:
     yield from because(order.purpose, order.told)
     yield f"local canary = kres.str2dname('{CANARY}')"
     yield f"local versioned = kres.str2dname('{serial_name(order.zone)}')"
-    text = serial_text(order.serial)
-    txt = f"[kres.type.TXT] = {{ ttl = {TTL}, rdata = string.char({len(text)}) .. '{text}' }}"
+    yield f"local text = '{serial_text(order.serial)}'"
+    # Its length is counted here: another serial is put into a version that comes back.
+    txt = f"[kres.type.TXT] = {{ ttl = {TTL}, rdata = string.char(#text) .. text }}"
     yield f"local version = policy.ANSWER({{ {txt} }}, true)"
     if order.stop:
         records = [_record("A", order.stop4), _record("AAAA", order.stop6)]

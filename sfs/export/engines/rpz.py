@@ -56,6 +56,9 @@ def client_name(network: Network) -> str:
 def _left_out(one: MandatoryEntry, order: Order) -> str:
     if reason := a_name(one, order):
         return reason
+    if one.entry.host.rpartition(".")[2].startswith("rpz-"):
+        # As rpz-client-ip: no name then, but what the answer, or who asks, has to be.
+        return "a name that means something else in a zone"
     room = MAX_NAME - len(order.zone) - 1 - 2 * (one.entry.unit is Unit.TREE)
     return "a name too long to stand below the zone" if len(one.entry.host) > room else ""
 

@@ -23,7 +23,7 @@ from sfs.sources.values import (
     text_of,
 )
 from sfs.sources.yaml_nodes import MapNode, Node, read_yaml
-from sfs.text.address import Address, parse_address
+from sfs.text.address import Address, written_address
 from sfs.text.url import is_address, parse_url
 
 MOST: Final = 64  # resolvers, proxies or stop pages of one plan
@@ -202,7 +202,7 @@ def _few(node: Node, what: str) -> tuple[Node, ...]:
 
 def _address(node: Node) -> Address:
     text = text_of(node, "an address")
-    found = parse_address(text)
+    found = written_address(text)
     if found is None:
         raise SfsError(f"{text[:80]!r} is no address", node.where, "write it as 192.0.2.53 or 2001:db8::53")
     return found
