@@ -24,7 +24,7 @@ from sfs.export.told import told_by
 from sfs.export.transfer import check_zone
 from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, in_force, one_purpose
 from sfs.lists.mandatory_file import read_mandatory
-from sfs.lists.private import keep_no_core
+from sfs.lists.private import alone_in, keep_no_core
 from sfs.sources.config import load_config
 from sfs.sources.large import load_large
 from sfs.text.address import written_address
@@ -88,6 +88,8 @@ def export(lists: tuple[str, ...], engine: str | None, **arguments: Any) -> int:
                 click.echo(line)
         return 0
     keep_no_core()  # before anything is read: the purpose stands in the list
+    if own["pid_files"] and own["out"] is None:
+        raise SfsError("--reload without a file that is new", mend="say -o too")
     found = [_read(name, arguments, own["purpose"]) for name in lists]
     purpose = one_purpose(found)
     own["told"] = told_by(load_config(arguments["config"])) if arguments["config"] else ""
@@ -96,7 +98,11 @@ def export(lists: tuple[str, ...], engine: str | None, **arguments: Any) -> int:
         zone = check_zone(own["zone"] or f"{purpose}.rpz")
         write_loading(engine, purpose, zone, source, tuple(_networks(own["exempt"])), own["told"], own["out"])
         return 0
-    return _write(ENGINES[engine], purpose, found, own)
+    out: Path | None = own["out"]
+    if out is None:
+        return _write(ENGINES[engine], purpose, found, own)
+    with alone_in(out.absolute().parent):
+        return _write(ENGINES[engine], purpose, found, own)
 
 
 @click.command("rollback")
@@ -110,12 +116,13 @@ def rollback(out: Path, pid_files: tuple[Path, ...]) -> None:
     if sealed is not None:
         click.echo(f"{out}: the version of before is back, serial {sealed}", err=True)
         return
-    version = outputs.read_version(out)
-    if version is not None:
-        check_output(Purpose(version.purpose), out)
-    for pid_file in pid_files:
-        check_server(pid_file)
-    serial = outputs.roll_back(out, datetime.now(UTC))
+    with alone_in(out.absolute().parent):
+        version = outputs.read_version(out)
+        if version is not None:
+            check_output(Purpose(version.purpose), out)
+        for pid_file in pid_files:
+            check_server(pid_file)
+        serial = outputs.roll_back(out, datetime.now(UTC))
     click.echo(f"{out}: the version of before is back, serial {serial}", err=True)
     for pid_file in pid_files:
         reload(pid_file)
@@ -125,14 +132,15 @@ def _write(engine: Engine, purpose: Purpose, found: list[MandatoryList], own: Ma
     now = datetime.now(UTC)
     out: Path | None = own["out"]
     _check_secret(engine, purpose, out, own["diff"])
-    before = _before(own["against"] or out, purpose)
+    there = _before(out, purpose)
+    before = there if own["against"] is None else _before(own["against"], purpose)
     report = Report()
     kept = [_in_force(one, now.date(), report) for one in found]
-    if sum(map(len, kept)) > own["most"]:
-        raise SfsError(f"{sum(map(len, kept)):,} entries", mend="is it the right list? then say --most")
-    serial = own["serial"] or outputs.next_serial(
-        max([one.serial for one in found] + ([before.serial] if before else [])), now
-    )
+    outputs.check_count(sum(map(len, kept)), own["most"])
+    had = [one.serial for one in (there, before) if one is not None]
+    serial = own["serial"] or outputs.next_serial(max([*had, *(one.serial for one in found)]), now)
+    if had:
+        outputs.check_serial(serial, had[0])
     if len(kept) > 1:
         kept = [tuple(replace(one, list=of.name) for one in part) for of, part in zip(found, kept, strict=True)]
     order = _order(engine, purpose, tuple(one for part in kept for one in part), serial, own)
@@ -158,9 +166,9 @@ def _deliver(
     empty: bool,
     own: Mapping[str, Any],
 ) -> int:
+    if empty:
+        click.echo("nothing of the list stands in this output", err=True)
     if before is not None:
-        if serial <= before.serial:
-            raise SfsError(f"serial {serial} is not above {before.serial}", mend="leave --serial out")
         change = outputs.difference(before, text)
         if own["diff"]:
             return _say_difference(change, purpose)
@@ -274,6 +282,7 @@ def _networks(texts: tuple[str, ...]) -> Iterable[Network]:
 
 def _proxy(text: str) -> str:
     host, _, port = text.rpartition(":")
-    if text and not (host and all(c.isalnum() or c in "-.[]:" for c in host) and port.isdigit() and len(port) < 6):
+    right = host and all(c.isalnum() or c in "-.[]:" for c in host) and port.isascii() and port.isdigit()
+    if text and not (right and 0 < int(port[:6]) < 65536):
         raise SfsError(f"--proxy {text[:80]!r} is no proxy", mend="write it as 192.0.2.1:8080")
     return text

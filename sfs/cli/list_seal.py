@@ -1,9 +1,7 @@
 """`sfs lists seal`: a mandatory list as keyed digests, which is all that a proxy needs of it."""
 
 import gc
-import os
 import secrets
-from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
@@ -16,8 +14,8 @@ from sfs.export import outputs
 from sfs.export.transfer import check_zone
 from sfs.lists.canary import canary_tree
 from sfs.lists.list_key import NAME, ListKey, read_list_key
-from sfs.lists.mandatory import Purpose, in_force
-from sfs.lists.private import keep_no_core, write_private
+from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, in_force
+from sfs.lists.private import alone_in, keep_no_core, make_private, write_atomically
 from sfs.lists.sealed_file import SealedList, look_at, open_sealed, write_sealed
 from sfs.lists.sealing import Sealing, changed_rows
 from sfs.match.sealed import SALT, Digests, Table
@@ -44,49 +42,53 @@ def seal(
     zone: str | None,
     most: int,
     accept_change: bool,
-) -> int:
+) -> None:
     """Make a mandatory list (a file, - for standard input) into one that holds no entry: only what the proxy needs to
     tell whether a URL is listed. A confidential list comes from a pipe or a tmpfs."""
     keep_no_core()
     gc.disable()  # a hundred thousand entries are kept until the end; looking for those that are not costs a third
     key = read_list_key(key_file or default_state_dir() / NAME)
     found = read_source(file, None if purpose is None else Purpose(purpose))
+    canaries = canary_tree(check_zone(zone or f"{found.purpose}.rpz"))
+    kept, report = in_force(found, datetime.now(UTC).date(), load_large().__contains__)
+    outputs.check_count(len(kept), most)
+    for line in report.text():
+        click.echo(line, err=True)
+    with alone_in(out.absolute().parent):
+        _write(out, key, found, kept, canaries, accept_change)
+
+
+def _write(
+    out: Path, key: ListKey, found: MandatoryList, kept: tuple[MandatoryEntry, ...], canaries: str, accept_change: bool
+) -> None:
     before = _before(out, key, found.purpose)
-    today = datetime.now(UTC).date()
-    kept, report = in_force(found, today, load_large().__contains__)
-    if len(kept) > most:
-        raise SfsError(f"{len(kept):,} entries", mend="is it the right list? then say --most")
     # The salt stays while the list does, so that versions can be compared.
     salt = secrets.token_bytes(SALT) if before is None else before.head.salt
     sealing = Sealing(Digests(key.secret, salt))
+    report = Report()
     sealing.add(kept, report, found.name)
-    sealing.add_canaries(canary_tree(check_zone(zone or f"{found.purpose}.rpz")))
+    sealing.add_canaries(canaries)
     table = sealing.table()
     for line in report.text():
         click.echo(line, err=True)
     if before is not None and table == before.table:
         click.echo(f"{out}: nothing changed", err=True)
-        return 0
-    serial = _serial(found.serial, before, today)
+        return
+    serial = _serial(found.serial, before, datetime.now(UTC).date())
     if before is not None and not accept_change:
         _check_change(before, table, sealing.count)
     put_sealed(out, write_sealed(found.name, found.purpose, serial, sealing.count, table, key, salt))
     click.echo(f"{out}: {sealing.count:,} entries, serial {serial}; back with `sfs lists rollback {out}`", err=True)
-    return 0
 
 
 def put_sealed(out: Path, data: bytes) -> None:
     """Put a sealed list in the place of `out`, 0600, whole or not at all; what was there stands beside it then."""
-    previous = outputs.previous_of(out)
     try:
-        if out.exists():
-            with suppress(FileNotFoundError):
-                previous.unlink()
-            os.link(out, previous)
+        make_private(out.absolute().parent)
+        write_atomically(out, data, lambda new: outputs.keep_previous(out))
     except OSError as fault:
-        what = f"the version of before cannot be kept: {fault.strerror}"
-        raise SfsError(what, Where(str(previous)), "check the folder") from None
-    write_private(out, data)
+        what = f"cannot be written: {fault.strerror}"
+        raise SfsError(what, Where(str(out)), "check the folder and the free space") from None
 
 
 def roll_back_sealed(out: Path) -> int | None:
@@ -94,7 +96,11 @@ def roll_back_sealed(out: Path) -> int | None:
     without the key, so it comes back as it was."""
     if look_at(out) is None:
         return None
-    previous = outputs.previous_of(out)
+    with alone_in(out.absolute().parent):
+        return _back(out, outputs.previous_of(out))
+
+
+def _back(out: Path, previous: Path) -> int:
     before = look_at(previous)
     if before is None:
         raise SfsError(

@@ -21,6 +21,7 @@ from sfs.lists.private import write_atomically
 
 MAX_OUTPUT: Final = 2_000_000_000  # bytes
 MAX_SERIAL: Final = 4_294_967_295  # RFC 1982, 32 bits
+FURTHEST: Final = 2_147_483_647  # RFC 1982: what is further above is older, to whoever fetches a zone
 FREE_CHANGES: Final = 100  # lines that may always change, however short a list is
 MOST_CHANGED: Final = 0.2  # of the lines; more is a list that went wrong until somebody looked
 _MEMORY: Final = frozenset({"tmpfs", "ramfs"})
@@ -92,6 +93,15 @@ def next_serial(before: int, at: date) -> int:
     return max(int(f"{at:%Y%m%d}01") + quarter, before + 1)
 
 
+def check_serial(serial: int, before: int) -> None:
+    """SfsError where those who have a version with the serial `before` would not take one with `serial`."""
+    if serial <= before:
+        raise SfsError(f"serial {serial} is not above {before}", mend="leave --serial out")
+    if serial - before > FURTHEST:
+        what = f"serial {serial} is so far above {before} that resolvers take it for an older one"
+        raise SfsError(what, mend=f"{before + FURTHEST} is the highest that they take next")
+
+
 def difference(before: Version, text: str) -> Difference:
     """What of the lines changes from a version to a text."""
     old, new = before.lines, Counter(_SERIAL.sub("", text).splitlines())
@@ -107,20 +117,39 @@ def check_change(found: Difference, *, empty: bool = False) -> None:
         raise SfsError(what, mend="look at it with --diff, then say --accept-change")
 
 
+def check_count(count: int, most: int) -> None:
+    """SfsError where a list has more entries than it is thought to have."""
+    if count > most:
+        mend = f"is it the right list? then say --most {count}"
+        raise SfsError(f"{count:,} entries, where {most:,} are the most", mend=mend)
+
+
 def put(path: Path, text: str) -> None:
     """Put `text` in the place of `path`, whole or not at all, and what was there beside it. The group of the folder may
     read it: resolvers run as users of their own."""
-    previous = previous_of(path)
+
+    def ready(new: Path) -> None:
+        _let_group_read(new)
+        keep_previous(path)
+
     try:
-        if path.exists():
-            with suppress(FileNotFoundError):
-                previous.unlink()
-            os.link(path, previous)
-        write_atomically(path, text.encode("utf-8", "surrogateescape"))
-        _let_group_read(path)
+        write_atomically(path, text.encode("utf-8", "surrogateescape"), ready)
     except OSError as fault:
         what = f"cannot be written: {fault.strerror}"
         raise SfsError(what, Where(str(path)), "check the folder and the free space") from None
+
+
+def keep_previous(path: Path) -> None:
+    """Let the version at `path` stand beside it too. The one of before goes in the same step, so that a command that is
+    ended, or a disk that is full, leaves one to go back to."""
+    if not path.exists():
+        return
+    previous = previous_of(path)
+    link = previous.with_name(f".{previous.name}.new")
+    link.unlink(missing_ok=True)
+    os.link(path, link)
+    os.replace(link, previous)
+    link.unlink(missing_ok=True)  # it stays where both are one file already
 
 
 def touch(path: Path) -> None:

@@ -4,7 +4,8 @@ import ctypes
 import os
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,14 +33,16 @@ def write_private(path: Path, data: str | bytes) -> None:
         raise SfsError(what, Where(str(path)), "check the folder and the free space") from None
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """As `write_private`, into a folder that is there; OSError where it fails."""
+def write_atomically(path: Path, data: bytes, ready: Callable[[Path], None] = lambda new: None) -> None:
+    """As `write_private`, into a folder that is there; OSError where it fails. `ready` is called with the new file when
+    it is whole, just before it takes the place."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        ready(Path(name))
         os.replace(name, path)
     except BaseException:
         with suppress(OSError):
@@ -51,6 +54,23 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other command of ours writes into a folder that is there, and keep others waiting. Two that read
+    one version and write the next would give two lists one serial, and nobody could tell them apart."""
+    descriptor = -1
+    try:
+        with suppress(ImportError, OSError):  # another system, or a folder that cannot be opened: writing says why
+            import fcntl
+
+            descriptor = os.open(folder, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def keep_no_core() -> None:

@@ -105,6 +105,49 @@ def test_size_and_change_have_bounds(listed, tmp_path):
     assert "n2.example" not in out.read_text()
 
 
+def test_two_commands_at_once_give_two_versions_two_serials(tmp_path):
+    out, running = tmp_path / "policy.zone", []
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_text(f"n{number}.example\n")
+        words = ["export", "--format", "rpz", "--nxdomain", tmp_path / f"{number}.txt", "-o", out]
+        command_ = [sys.executable, "-m", "sfs", "lists", *map(str, words)]
+        running.append(subprocess.Popen(command_, stderr=subprocess.PIPE, text=True))
+    said = [one.communicate(timeout=60)[1] for one in running]
+    serials = [line.split("serial ")[1].split(";")[0] for line in said if "serial" in line]
+    assert len(set(serials)) == 3, said
+
+
+def test_another_file_to_compare_with_lets_no_serial_fall_and_no_purpose_mix(listed, secret, tmp_path):
+    out, other = tmp_path / "policy.zone", tmp_path / "other.zone"
+    how = ("export", "--format", "rpz", listed, "--nxdomain", "-o", out)
+    run(*how, "--serial", "4000000000")
+    run("export", "--format", "rpz", listed, "--nxdomain", "-o", other, "--serial", "1")
+    listed.write_text("tree.example\nnew.example\n")
+    _, said, _ = run(*how, "--against", other)
+    assert "serial 4000000001" in said
+    with pytest.raises(SfsError, match="cannot become security"):
+        run(*how, "--against", tmp_path / "none", "--purpose", "security")
+
+
+@pytest.mark.parametrize(
+    ("how", "what"),
+    [
+        (("--format", "rpz", "--nxdomain", "--most", "2"), "3 entries, where 2 are the most"),
+        (("--format", "rpz", "--nxdomain", "--reload", "named.pid"), "--reload without a file"),
+        (("--format", "pac", "--proxy", "filter.example:99999"), "is no proxy"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(listed, how, what):
+    with pytest.raises(SfsError, match=what):
+        run("export", listed, *how)
+
+
+def test_an_output_with_nothing_of_the_list_says_so(tmp_path):
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    _, said, code = run("export", "--format", "rpz", "--nxdomain", tmp_path / "empty.txt")
+    assert said == "nothing of the list stands in this output\n" and code == 0
+
+
 def test_purposes_never_mix_and_never_change(listed, secret, tmp_path):
     with pytest.raises(SfsError, match="child-protection and policy"):
         run("export", "--format", "rpz", listed, secret, "--nxdomain")

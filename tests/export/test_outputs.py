@@ -42,6 +42,38 @@ def test_a_version_of_before_comes_back_under_a_new_serial(tmp_path):
     assert out.read_text() == text(2026112804, "b.example")
 
 
+def test_a_serial_that_secondaries_take_for_an_older_one_is_refused():
+    outputs.check_serial(2026112801 + 2**31 - 1, 2026112801)
+    for serial in (2026112801 + 2**31, 4294967295, 2026112801, 5):
+        with pytest.raises(SfsError, match="above 2026112801"):
+            outputs.check_serial(serial, 2026112801)
+
+
+def test_a_full_disk_leaves_the_version_in_force_and_that_of_before(tmp_path):
+    resource = pytest.importorskip("resource", reason="limits of files are of Unix")
+    out, previous = tmp_path / "policy.zone", tmp_path / "policy.zone.previous"
+    outputs.put(out, text(1, "a.example"))
+    outputs.put(out, text(2, "b.example"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(SfsError, match="cannot be written"):
+            outputs.put(out, text(3, *(f"n{number}.example" for number in range(500))))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (out.read_text(), previous.read_text()) == (text(2, "b.example"), text(1, "a.example"))
+    assert sorted(tmp_path.iterdir()) == [out, previous]
+
+
+def test_a_command_that_was_ended_before_the_last_step_does_no_harm(tmp_path):
+    out, previous = tmp_path / "policy.zone", tmp_path / "policy.zone.previous"
+    outputs.put(out, text(1, "a.example"))
+    outputs.keep_previous(out)  # and then it was ended
+    outputs.put(out, text(2, "b.example"))
+    assert (out.read_text(), previous.read_text()) == (text(2, "b.example"), text(1, "a.example"))
+    assert sorted(tmp_path.iterdir()) == [out, previous]
+
+
 def test_nothing_of_before_is_no_way_back(tmp_path):
     outputs.put(tmp_path / "out", text(1, "a.example"))
     with pytest.raises(SfsError, match="no version of before"):
