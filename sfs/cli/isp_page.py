@@ -1,6 +1,7 @@
 """`sfs isp page`: the page where resolvers send readers of listed names, as files for a web server."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Final
 import click
 
 from sfs.errors import SfsError, Where
-from sfs.export.stop_site import outdated, site
+from sfs.export.stop_site import HEAD, outdated, site
 from sfs.lists.mandatory import Purpose
 from sfs.lists.private import write_atomically
 from sfs.sources.config import load_config
@@ -43,7 +44,10 @@ def page(out: Path, config: Path | None, purpose: str | None, listen: tuple[str,
     today = datetime.now(UTC).date()
     if purpose is not None:
         stop = replace(stop, purpose=Purpose(purpose))
-    for name, data in site(stop, lines, places, today).items():
+    files = site(stop, lines, places, today)
+    _check_ours(out, files)
+    # The one by which the folder is known as ours is the first.
+    for name, data in sorted(files.items(), key=lambda one: one[0] != "nginx.conf"):
         _put(out, name, data)
     click.echo(f"{out}: ja.html, en.html, nginx.conf, haproxy.cfg")
     count, unchecked, old = outdated(stop, lines, today)
@@ -51,6 +55,17 @@ def page(out: Path, config: Path | None, purpose: str | None, listen: tuple[str,
         what = f"of {count} help lines {unchecked} were never checked, and {old} not for {OLD_AFTER_DAYS} days"
         mend = "the page says so of each; look them up, and write the date as `checked` in rules/helplines.yaml"
         click.echo(f"warning: {SfsError(what, mend=mend)}", err=True)
+
+
+def _check_ours(folder: Path, names: Iterable[str]) -> None:
+    """SfsError where a file would be replaced that is somebody else's: /etc/nginx has an nginx.conf, too."""
+    there = [folder / name for name in names if (folder / name).exists()]
+    try:
+        ours = not there or (folder / "nginx.conf").read_bytes().startswith(HEAD.encode())
+    except OSError:
+        ours = False
+    if not ours:
+        raise SfsError("a file that `sfs isp page` did not write", Where(str(there[-1])), "name a folder of its own")
 
 
 def _put(folder: Path, name: str, data: bytes) -> None:

@@ -25,6 +25,7 @@ from sfs.export.transfer import check_zone
 from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, in_force, one_purpose
 from sfs.lists.mandatory_file import read_mandatory
 from sfs.lists.private import alone_in, keep_no_core
+from sfs.lists.sealed_file import look_at
 from sfs.sources.config import load_config
 from sfs.sources.large import load_large
 from sfs.text.address import written_address
@@ -232,7 +233,11 @@ def _read(name: str, arguments: Mapping[str, object], purpose: str | None) -> Ma
     if path.is_file():
         return _read_file(path, said)
     config = config_of(arguments)
-    source = source_named(config, name, shown=False)
+    try:
+        source = source_named(config, name, shown=False)
+    except SfsError:
+        what = f"there is no file {name!r}, and no list of that name in use"
+        raise SfsError(what, mend="`sfs lists stats` prints their names") from None
     if source.key is not None:
         raise SfsError(f"the list {name!r} is sealed", mend="export from the list that it was made of")
     if source.path is not None and source.format == "entries":
@@ -245,6 +250,8 @@ def _read(name: str, arguments: Mapping[str, object], purpose: str | None) -> Ma
 
 
 def _read_file(path: Path, purpose: Purpose | None) -> MandatoryList:
+    if look_at(path) is not None:
+        raise SfsError("a sealed list, which has no entries", Where(str(path)), "export from the list it was made of")
     try:
         with path.open("rb") as file:
             return read_mandatory(file, str(path), purpose)

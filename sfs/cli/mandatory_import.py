@@ -49,6 +49,8 @@ def import_mandatory(
 
 def _read(file: BinaryIO, name: str, format_: str | None, purpose: Purpose, any_query: bool) -> Body:
     start = file.readlines(_START)
+    if start and start[0].lstrip(b"\xef\xbb\xbf \t").startswith(b'{"'):
+        raise SfsError("a list in the form of SFS already", Where(name), "`sfs lists export` takes it as it is")
     lines = [*start, *file]
     return read_body(lines, name, format_ or guess(b"".join(start), name), purpose, any_query)
 
@@ -57,8 +59,11 @@ def _serial_at(out: Path | None, purpose: Purpose) -> int:
     """The serial of the list that `out` holds. SfsError where it has another purpose, which never changes."""
     if out is None or not out.exists():
         return 0
-    with out.open("rb") as file:
-        before = read_mandatory(file, str(out))
+    try:
+        with out.open("rb") as file:
+            before = read_mandatory(file, str(out))
+    except SfsError:
+        raise SfsError("a file that is no mandatory list", Where(str(out)), "name another one for -o") from None
     if before.purpose is not purpose:
         what = f"the list there has the purpose {before.purpose}, which cannot become {purpose}"
         raise SfsError(what, Where(str(out)), "write it to another place, as another list")

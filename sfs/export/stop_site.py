@@ -22,7 +22,7 @@ from sfs.web.helplines import EVERYWHERE, OLD_AFTER_DAYS
 from sfs.web.stop import of_pictures, stop_page
 from sfs.web.texts import LANGUAGES, Language
 
-_HEAD: Final = "# Written by `sfs isp page`; write it again rather than change it."
+HEAD: Final = "# Written by `sfs isp page`; write it again rather than change it."
 
 _JAPANESE: Final = "(^|,) *ja"
 _ENGLISH_FIRST: Final = "(^|,) *en.*, *ja"
@@ -54,7 +54,7 @@ def _page(language: Language, stop: StopPage, helplines: Sequence[HelpLine], tod
 
 
 def _nginx(pages: Mapping[Language, PageAnswer], listen: Sequence[Listen]) -> Iterator[str]:
-    yield _HEAD
+    yield HEAD
     yield "# The whole configuration of an nginx of its own: `nginx -p FOLDER -c nginx.conf`, FOLDER being this one."
     yield "# Nothing listens on port 443: no certificate for the names of others may exist."
     # A line of an error log names the client, the host and the path.
@@ -96,7 +96,7 @@ def _nginx(pages: Mapping[Language, PageAnswer], listen: Sequence[Listen]) -> It
 
 
 def _haproxy(pages: Mapping[Language, PageAnswer], listen: Sequence[Listen]) -> Iterator[str]:
-    yield _HEAD
+    yield HEAD
     yield "# The whole configuration of a HAProxy of its own: `haproxy -f haproxy.cfg`; its service needs LimitCORE=0."
     yield "# Nothing listens on port 443: no certificate for the names of others may exist."
     yield "global"

@@ -69,8 +69,10 @@ class Body:
         if len(self.exceptions):
             mend = "a mandatory list closes and opens nothing; have the hosts listed in place of the tree"
             raise RuleError(f"exceptions, which would be lost: {'; '.join(self.exceptions.text())}", Where(name), mend)
-        if too_many_bad(len(self.refused), self.lines):
-            raise RuleError(f"mostly no such list: {'; '.join(self.refused.text())}", Where(name), "say its --format")
+        refused = "; ".join(self.refused.text())
+        # Where most of a short one is refused, it is no list either, and would take the place of one.
+        if too_many_bad(len(self.refused), self.lines) or 2 * len(self.refused) > self.lines:
+            raise RuleError(f"mostly no such list: {refused}", Where(name), "say its --format, or mend these lines")
         if not self.entries:
             raise RuleError("no entry", Where(name), "look whether it is the right file and format")
         return MandatoryList(name, purpose, tuple(self.entries), serial)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from sfs.cli.lists import command
 from sfs.errors import SfsError
 from sfs.export.outputs import in_memory
+from sfs.lists.sealed_file import MAGIC
 
 SHM = Path("/dev/shm")
 SECRET = "name-of-a-secret.example"
@@ -235,6 +236,31 @@ def test_what_is_imported_keeps_its_purpose(tmp_path):
     first = json.loads(out.read_text().splitlines()[0])["serial"]
     run("import", tmp_path / "body.txt", "--purpose", "court-order", "-o", out)
     assert json.loads(out.read_text().splitlines()[0])["serial"] == first + 1
+
+
+def test_a_list_of_which_most_is_refused_takes_no_place(tmp_path):
+    out, body = tmp_path / "list.jsonl", tmp_path / "body.txt"
+    body.write_text("http://a.example/x\nhttp://b.example/\n")
+    run("import", body, "--purpose", "policy", "-o", out)
+    before = out.read_text()
+    body.write_text("http://a.example/x\n<html>\n/regex.*/\n")
+    with pytest.raises(SfsError, match="mostly no such list: 1 a regular expression"):
+        run("import", body, "--purpose", "policy", "-o", out)
+    assert out.read_text() == before
+
+
+def test_files_that_are_something_else_are_named_as_that(listed, tmp_path):
+    (tmp_path / "list.jsonl").write_text('{"list": "a", "purpose": "policy"}\n')
+    with pytest.raises(SfsError, match="in the form of SFS already"):
+        run("import", tmp_path / "list.jsonl", "--purpose", "policy", "-o", tmp_path / "new.jsonl")
+    (tmp_path / "other").write_text("a b c\n")
+    with pytest.raises(SfsError, match="a file that is no mandatory list"):
+        run("import", listed, "--purpose", "policy", "-o", tmp_path / "other")
+    with pytest.raises(SfsError, match="there is no file"):
+        run("export", "--format", "rpz", tmp_path / "none", "--nxdomain")
+    (tmp_path / "body.sealed").write_bytes(MAGIC + b'{"list": "a", "purpose": "policy", "serial": 1, "entries": 1, ')
+    with pytest.raises(SfsError, match="sealed list"):
+        run("export", "--format", "rpz", tmp_path / "body.sealed", "--nxdomain")
 
 
 def test_entries_are_named_by_the_list_in_which_they_stand(listed, tmp_path):

@@ -223,6 +223,19 @@ def test_the_command_writes_it_and_warns_of_lines_that_nobody_checked(tmp_path):
     assert {oct(path.stat().st_mode & 0o777) for path in (tmp_path / "site").iterdir()} == {"0o644"}
 
 
+def test_the_configuration_of_somebody_else_is_not_replaced(tmp_path):
+    config, etc = tmp_path / "isp.yaml", tmp_path / "nginx"
+    config.write_text("stop_page: {name: Example Net, about: 'https://net.example/', contact: [a@net.example]}\n")
+    etc.mkdir()
+    (etc / "nginx.conf").write_text("events {}\n")
+    words = ["page", "--config", str(config), "-o"]
+    done = CliRunner().invoke(command, [*words, str(etc)], standalone_mode=False)
+    assert isinstance(done.exception, SfsError) and done.exception.mend == "name a folder of its own"
+    assert {path.name: path.read_text() for path in etc.iterdir()} == {"nginx.conf": "events {}\n"}
+    for _ in range(2):  # and our own are
+        assert CliRunner().invoke(command, [*words, str(tmp_path / "stop")], standalone_mode=False).exception is None
+
+
 def test_without_a_name_there_is_no_page(tmp_path):
     config = tmp_path / "none.json"
     config.write_text(json.dumps({"level": 2}))

@@ -10,7 +10,6 @@ from sfs.export.selftest.plan import RESOLVERS, AskedList, Engine, Plan, Resolve
 from sfs.export.transfer import Peer, check_zone, parse_peer
 from sfs.sources.values import (
     Reader,
-    choice_of,
     duration_of,
     each,
     fields_of,
@@ -133,9 +132,11 @@ def _answer(node: Node) -> tuple[Address, ...]:
 
 def _resolver(node: Node, reader: Reader, zones: tuple[str, ...]) -> Resolver:
     fields = _mapping(node, reader, _RESOLVER, ("name", "engine", "at"), "a resolver")
-    engine = choice_of(fields["engine"], Engine)
-    if engine not in RESOLVERS:
-        raise SfsError(f"{engine} is no resolver", fields["engine"].where, f"write {', '.join(RESOLVERS)}")
+    word, known = text_of(fields["engine"], "a program"), ", ".join(RESOLVERS)
+    if word not in RESOLVERS:
+        what = f"{word} is no resolver" if word in list(Engine) else f"{word[:80]!r} is not one of {known}"
+        raise SfsError(what, fields["engine"].where, f"write {known}")
+    engine = Engine(word)
     addresses = tuple(_address(one) for one in _few(fields["at"], "addresses"))
     if not addresses:
         raise SfsError("no address", fields["at"].where, "write those where it answers")
