@@ -12,8 +12,8 @@ CHILD = """
 import asyncio, os, signal, sys
 from sfs.cli.hangup import on_hangup
 
-if sys.argv[1] == "nohup":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+# Set either way: who runs the tests may have been started with nohup, and children inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[1] == "nohup" else signal.SIG_DFL)
 if sys.argv[2]:
     os.open(sys.argv[2], os.O_RDWR)  # the first terminal that the leader of a session opens is its own
 
