@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -153,11 +154,9 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @contextlib.contextmanager
-def started(
-    command: str, folder: Path, environment: dict[str, str], timeout: float = 60, more: int = 1
-) -> Iterator[tuple[str, int]]:
-    """Run a line that starts the filter, in a process group of its own: (what it printed until it was ready and `more`
-    lines, port). Ended with SIGTERM, which has to end all of it."""
+def started(command: str, folder: Path, environment: dict[str, str], timeout: float = 60) -> Iterator[tuple[str, int]]:
+    """Run a line that starts the filter, in a process group of its own: (what it printed until it was ready and one
+    line more, port). Ended with SIGTERM, which has to end all of it."""
     child = subprocess.Popen(
         ["bash", "-c", command],
         cwd=folder,
@@ -177,7 +176,7 @@ def started(
             while not (ready := READY.search(printed)) and (line := child.stdout.readline()):
                 printed += line
             assert ready, f"not ready:\n{printed}"
-            yield printed + "".join(child.stdout.readline() for _ in range(more)), int(ready[2])
+            yield printed + child.stdout.readline(), int(ready[2])
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGTERM)
@@ -230,10 +229,33 @@ def test_the_ready_line_shown_is_the_one_printed(folder, tmp_path):
     first = BLOCKS[0].text.splitlines()[0]
     command = first.partition("#")[0].partition("uv run ")[2].strip()
     assert command == "sfs run --level 2"
-    more = shown.count("\n") - 1
     # A state of its own: a line of the page imports a list into that of the reader.
-    with started(on_free_port(command), folder, environment_of(tmp_path), more=more) as (printed, _):
-        assert without_figures(printed) == without_figures(shown)
+    environment = environment_of(tmp_path) | {"LC_ALL": "C.UTF-8"}
+    last = shown.splitlines()[-1]
+    assert without_figures(on_terminal(on_free_port(command), folder, environment, last)) == without_figures(shown)
+
+
+def on_terminal(command: str, folder: Path, environment: dict[str, str], last: str) -> str:
+    """What a command prints on a terminal, up to its line `last`; nobody types."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        ["bash", "-c", f"exec {command}"], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+        stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    late = threading.Timer(60, child.kill)
+    late.start()
+    printed = b""
+    try:
+        while not printed.endswith(f"{last}\r\n".encode()):
+            printed += os.read(ours, 65536)  # OSError once it has ended
+    finally:
+        late.cancel()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
+        child.wait(20)
+        os.close(ours)
+    return printed.decode().replace("\r\n", "\n")
 
 
 def test_the_page_shown_is_not_shown_for_its_text(folder):

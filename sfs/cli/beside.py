@@ -107,11 +107,15 @@ def page_places(admin: Listen, lan: Sequence[Listen]) -> tuple[Listen, ...]:
     return (admin, *more)
 
 
-def page_lines(page: AdminPage) -> list[str]:
-    """What `sfs run` prints of the page once it is there. Asks the database."""
+def page_address(page: AdminPage) -> tuple[str, bool]:
+    """The address of the page once it is there, and whether it is a link that sets the first password. Asks the
+    database."""
     here = page.listening[0]
-    url = base_url(here.host, here.port)
     link = page.setup_link()
-    if link is None:
-        return [f"     set the filter at {url}/"]
-    return [f"     set the filter at {url}/{link}", "     (this link sets the password; it works once, for 30 minutes)"]
+    return f"{base_url(here.host, here.port)}/{link or ''}", link is not None
+
+
+def page_lines(address: str, first: bool) -> list[str]:
+    """What `sfs run` prints of the page where nobody sits at a terminal."""
+    lines = [f"     set the filter at {address}"]
+    return [*lines, "     (this link sets the password; it works once, for 30 minutes)"] if first else lines

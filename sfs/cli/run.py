@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from sfs.cli.beside import AdminPage, page_lines, page_places
+from sfs.cli.beside import AdminPage, page_address, page_lines, page_places
 from sfs.cli.common import Chosen, chosen, config_options, print_warnings
 from sfs.cli.lan import lan_lines
 from sfs.cli.levels import rows
@@ -23,6 +23,7 @@ from sfs.sources.control import Control
 from sfs.sources.filter import Filter
 from sfs.sources.journal import Journal
 from sfs.sources.machine import check_listen, lan_listen
+from sfs.sources.protection import protection
 from sfs.sources.refresh import Refresher, update_command
 from sfs.sources.reports import Reports
 from sfs.sources.trust import Trust
@@ -120,8 +121,9 @@ class Run:
         """Print where the proxy is."""
         from sfs.proxy.run import ready_line
 
-        click.echo(ready_line(self.live.filter, self.listening[0]))
-        click.echo("     set it as the browser's proxy for HTTP and HTTPS, then open http://sfs.home.arpa/")
+        click.echo(ready_line(self.live.filter, self.listening[0], short=sys.stdout.isatty()))
+        if not sys.stdout.isatty():
+            click.echo("     set it as the browser's proxy for HTTP and HTTPS, then open http://sfs.home.arpa/")
         sys.stdout.flush()
         tell_systemd("READY=1")
 
@@ -148,19 +150,30 @@ class Run:
         self.watcher.start()
         if self.fetch:
             self.refresher.update_now()
-        lines: list[str] = []
+        page: tuple[str, bool] | None = None
         if self.page.places:
             try:
                 self.page.start(self._control(self.refresher, journal, trust, reports))
-                lines = page_lines(self.page)
+                page = page_address(self.page)
             except SfsError as fault:
                 click.echo(f"warning: no page to set the filter: {fault}", err=True)
             except Exception as fault:  # a locked database, for one: the filter goes on without its page
                 click.echo(f"warning: no page to set the filter: {type(fault).__name__}", err=True)
+        lines = [] if page is None else page_lines(*page)
+        if sys.stdout.isatty():
+            lines = self._greeting(page)
         admin = next((f"https://{place}/" for place in self.page.listening[1:]), None)
         for line in (*lines, *(lan_lines(self.listening, admin) if self.lan else ())):
             click.echo(line)
         sys.stdout.flush()
+
+    def _greeting(self, page: tuple[str, bool] | None) -> list[str]:
+        from sfs.cli.greeting import greeting, language_here
+
+        address, first = page or (None, False)
+        language = language_here(self.live.filter.config.language)
+        warnings = protection(self.live.filter).warnings
+        return [*greeting(language, self.listening[0], address, first=first, warnings=warnings)]
 
     def stop_beside(self) -> None:
         """End it, in a thread."""

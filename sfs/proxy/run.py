@@ -240,6 +240,7 @@ def limits() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def ready_line(filter_: Filter, listening: Listen) -> str:
-    """`sfs: ready ...`: where the proxy is and what protects now."""
-    return f"sfs: ready on {listening}, {protection(filter_).ready}"
+def ready_line(filter_: Filter, listening: Listen, *, short: bool = False) -> str:
+    """`sfs: ready ...`: where the proxy is and what protects now. `short`: the level, and what should be mended."""
+    found = protection(filter_)
+    return f"sfs: ready on {listening}, {found.short if short else found.ready}"

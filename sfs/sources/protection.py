@@ -21,11 +21,13 @@ type Line = tuple[str, int, int]
 @dataclass(frozen=True, slots=True)
 class Protection:
     """`lines`: a key of the catalogues' `protects` with its count and total; `ready`: one line for a terminal.
+    `short`: the same, of the level and of what should be mended alone.
     `state`: "orange" where something should be mended, which `warnings` name (keys of `protects` too)."""
 
     https: Literal["sni", "inspect", "auto"]
     lines: tuple[Line, ...]
     ready: str
+    short: str
     state: Literal["green", "orange"] = "green"
     warnings: tuple[Line, ...] = ()
 
@@ -43,7 +45,8 @@ def protection(filter_: Filter, policy: Policy | None = None, now: datetime | No
         lines.append(("mandatory", len(filter_.ruleset.mandatory), 0))
     warnings = _warnings(filter_, policy, now)
     ready = _ready(policy, lines, warnings, mode)
-    return Protection(mode.value, tuple(lines), ready, "orange" if warnings else "green", warnings)
+    short = f"{_head(policy)}: {', '.join(_warned(warnings)) or 'all is well'}"
+    return Protection(mode.value, tuple(lines), ready, short, "orange" if warnings else "green", warnings)
 
 
 def _lines(filter_: Filter, policy: Policy, now: datetime) -> list[Line]:
@@ -160,12 +163,17 @@ def _ready(policy: Policy, lines: list[Line], warnings: tuple[Line, ...], mode: 
         for key, count, total in lines
         if key in _READY
     ]
+    return f"{_head(policy)}: {', '.join((*parts, *_warned(warnings), _HTTPS[mode]))}"
+
+
+def _head(policy: Policy) -> str:
+    return "mandatory lists only" if policy.checks is not None else f"level {policy.level}"
+
+
+def _warned(warnings: tuple[Line, ...]) -> list[str]:
     bare = any(key == "no_lists" for key, _, _ in warnings)  # that says it all
     said = [line for line in warnings if not (bare and line[0] == "missing_lists")]
-    parts += [_WARNED[key].format(count, total) for key, count, total in said]
-    parts.append(_HTTPS[mode])
-    head = "mandatory lists only" if policy.checks is not None else f"level {policy.level}"
-    return f"{head}: {', '.join(parts)}"
+    return [_WARNED[key].format(count, total) for key, count, total in said]
 
 
 def _short(number: int) -> str:
