@@ -132,7 +132,7 @@ def _targets(lists: tuple[Path, ...], today: date, report: Report) -> tuple[Purp
     for one in found:
         kept, said = in_force(one, today, load_large().__contains__)
         report.join(said)
-        for host, lines in targets_of(kept, one.name, report).items():
+        for host, lines in targets_of(kept, one.place, report).items():
             targets.setdefault(host, []).extend(lines)
     return purpose, targets
 

@@ -143,9 +143,9 @@ def _write(engine: Engine, purpose: Purpose, found: list[MandatoryList], own: Ma
     if had:
         outputs.check_serial(serial, had[0])
     if len(kept) > 1:
-        kept = [tuple(replace(one, list=of.name) for one in part) for of, part in zip(found, kept, strict=True)]
+        kept = [tuple(replace(one, list=of.place) for one in part) for of, part in zip(found, kept, strict=True)]
     order = _order(engine, purpose, tuple(one for part in kept for one in part), serial, own)
-    sifted = sift(engine, order, report, found[0].name)
+    sifted = sift(engine, order, report, found[0].place)
     text = "".join(f"{line}\n" for line in engine.write(order, sifted))
     for line in report.text():
         click.echo(line, err=True)

@@ -53,6 +53,7 @@ def write_loading(
     if resolver == "unbound" and exempt and beside is not None:
         outputs.put(beside, _text(exempt_zone(loading)))
     outputs.put(out, text)
+    click.echo(f"{out}: {resolver} loads {zone} so", err=True)
 
 
 def _text(lines: Iterator[str]) -> str:

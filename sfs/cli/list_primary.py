@@ -54,3 +54,4 @@ def primary(
         click.echo(text, nl=False)
     else:
         outputs.put(out, text)
+        click.echo(f"{out}: {engine} hands {version.zone} out at {listen}", err=True)

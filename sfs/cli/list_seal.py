@@ -66,7 +66,7 @@ def _write(
     salt = secrets.token_bytes(SALT) if before is None else before.head.salt
     sealing = Sealing(Digests(key.secret, salt))
     report = Report()
-    sealing.add(kept, report, found.name)
+    sealing.add(kept, report, found.place)
     sealing.add_canaries(canaries)
     table = sealing.table()
     for line in report.text():

@@ -143,12 +143,19 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class MandatoryList:
-    """A list as it was read. `name`: of its file or its header; `serial`: of its header, 0 where it has none."""
+    """A list as it was read. `name`: of its file or its header; `serial`: of its header, 0 where it has none; `file`:
+    where its lines stand, '' where it was made and not read."""
 
     name: str
     purpose: Purpose
     entries: tuple[MandatoryEntry, ...] = field(repr=False)
     serial: int = 0
+    file: str = field(default="", compare=False)
+
+    @property
+    def place(self) -> str:
+        """What reports name beside a line: a list is called as the file of its body, and has other lines."""
+        return self.file or self.name
 
 
 def methods_of(entry: Entry) -> frozenset[Method]:
@@ -181,7 +188,7 @@ def in_force(
     leaves the entry in force. `is_large`: whether an entry closes a very large site or a part of one."""
     kept, report = [], Report()
     for one in found.entries:
-        place = f"{found.name}:{one.line}"
+        place = f"{found.place}:{one.line}"
         reason = _not_in_force(one, today, is_large)
         if reason:
             report.add(reason, place)

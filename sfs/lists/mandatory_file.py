@@ -53,7 +53,7 @@ def read_mandatory(lines: Iterable[bytes], name: str, purpose: Purpose | None = 
     if first[1].lstrip().startswith(b"{"):
         return _with_header(first[1], rows, name, purpose)
     said = purpose or Purpose.POLICY
-    return MandatoryList(name, said, tuple(_plain([first, *rows], name, said)))
+    return MandatoryList(name, said, tuple(_plain([first, *rows], name, said)), file=name)
 
 
 def _plain(rows: Iterable[tuple[int, bytes]], name: str, purpose: Purpose) -> Iterator[MandatoryEntry]:
@@ -88,7 +88,7 @@ def _with_header(header: bytes, rows: Iterable[tuple[int, bytes]], name: str, pu
             entries.append(entry_of(_object(line, place), own, number, place))
     title = head.get("list")
     shown = title[:80] if isinstance(title, str) and title.isprintable() else ""  # on terminals, in reports
-    return MandatoryList(shown or name, own, tuple(entries), serial)
+    return MandatoryList(shown or name, own, tuple(entries), serial, name)
 
 
 def entry_of(row: Mapping[str, Any], purpose: Purpose, line: int, where: Where) -> MandatoryEntry:

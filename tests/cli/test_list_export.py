@@ -270,6 +270,13 @@ def test_entries_are_named_by_the_list_in_which_they_stand(listed, tmp_path):
     assert f"({listed}:3, {other}:2)" in said
 
 
+def test_a_line_is_one_of_the_file_and_not_of_what_the_body_sent(tmp_path):
+    body, listed = tmp_path / "body.txt", tmp_path / "list.jsonl"
+    body.write_text("a.example\n\n# two lines that are no entries\nhttp://b.example/x\n")
+    run("import", body, "--purpose", "policy", "-o", listed)
+    assert f"({listed}:3)" in run("export", "--format", "rpz", listed, "--nxdomain")[1]
+
+
 def test_a_list_that_would_be_empty_waits_for_somebody(listed, tmp_path):
     out = tmp_path / "policy.zone"
     export = ("export", "--format", "rpz", listed, "--nxdomain", "-o", out)
@@ -298,7 +305,7 @@ def test_no_process_is_told_that_is_no_server(listed, tmp_path):
 def test_resolvers_are_told_how_a_zone_is_loaded(listed, tmp_path, resolver, word):
     out, zone = tmp_path / "lines", tmp_path / "policy.zone"
     load = ("export", "--format", resolver, listed, "--zone-file", zone, "--exempt", "2001:db8::/32")
-    run(*load, "-o", out)
+    assert run(*load, "-o", out)[1] == f"{out}: {resolver} loads policy.rpz so\n"
     assert word in out.read_text() and str(zone) in out.read_text() and "tree.example" not in out.read_text()
     beside = tmp_path / "lines.exempt"
     assert beside.exists() == (resolver == "unbound")
@@ -346,6 +353,10 @@ def test_a_primary_is_configured_for_a_zone(listed, tmp_path, engine):
     text, _, _ = run("primary", zone, "--engine", engine, *how)
     assert "policy.rpz" in text and "192.0.2.53" in text and "tree.example" not in text
     listed.write_text("tree.example\n")
+    out = tmp_path / "primary.conf"
+    assert run("primary", zone, "--engine", engine, *how, "-o", out)[1] == (
+        f"{out}: {engine} hands policy.rpz out at 192.0.2.1@54\n"
+    )
     with pytest.raises(SfsError, match="no zone"):
         run("export", "--format", "hosts", listed, "--nxdomain", "-o", tmp_path / "hosts")
         run("primary", tmp_path / "hosts", "--engine", engine, *how)

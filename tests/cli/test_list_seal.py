@@ -156,9 +156,9 @@ def test_what_is_left_out_is_said_by_its_line(tmp_path, key, source):
         + '{"unit": "url-query-keys", "url": "http://marked.example/a?q", "keys": ["q", "p"]}\n'
     )
     said, _ = run(lists, "seal", source, "-o", tmp_path / "list.sealed", "--key", key)
-    assert "1 expired, not in force (body:3)\n" in said and ": 1 entries, serial 7;" in said
-    assert "1 left out: its methods leave this out (body:4)\n" in said
-    assert "1 left out: a key that stands not once in the query (body:5)\n" in said and MARK not in said
+    assert f"1 expired, not in force ({source}:3)\n" in said and ": 1 entries, serial 7;" in said
+    assert f"1 left out: its methods leave this out ({source}:4)\n" in said
+    assert f"1 left out: a key that stands not once in the query ({source}:5)\n" in said and MARK not in said
 
 
 def test_no_command_says_what_stands_in_a_list(tmp_path, key, source, sealed):
