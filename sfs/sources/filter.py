@@ -12,6 +12,7 @@ from sfs.core.levels import Unrated
 from sfs.core.policy import Policy
 from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Verdict
+from sfs.errors import SfsError
 from sfs.match.index import ALL_FORMS
 from sfs.pics.safetyonline import MAX_RATING
 from sfs.sources.bureaus import BureauAnswer, Bureaus, bureaus_for
@@ -85,6 +86,9 @@ class Filter:
 def load_filter(config: Config, before: Filter | None = None) -> Filter:
     """The filter that a configuration means. `before`: the one that it takes the place of, whose bureaus and
     lists go on where they stay the same. ConfigError or SfsError where a list or rule file cannot be used."""
+    if config.state.exists() and not config.state.is_dir():
+        # Said once: every list would say that it cannot be read there.
+        raise SfsError(f"state {str(config.state)!r}: not a folder", mend="name another one, with --state or state:")
     policies = policies_from(config)
     scans = any(policy.scan_body for policy in policies.policies())
     kept = None if before is None else before.report.kept

@@ -31,6 +31,12 @@ def verdict(filter_, url: str, **more) -> Verdict:
     return answer
 
 
+def test_a_file_in_the_place_of_the_state_folder_is_said_once(make, tmp_path):
+    (tmp_path / "state").write_text("")
+    with pytest.raises(SfsError, match="not a folder"):
+        make("level: 2\n")
+
+
 def test_lists_of_every_meaning_act(make, tmp_path):
     (tmp_path / "a.txt").write_text("rated.test\nexa mple\n")
     (tmp_path / "b.txt").write_text("0.0.0.0 virus.test\n")
