@@ -119,6 +119,10 @@ class Crowd:
                             raise ValueError("a byte that nobody asked for")
                         self.closed += 1
                         return
+                if not active:
+                    # Not once more: it was silent for so long that the proxy may close it in this very moment, and
+                    # what a browser then asks again by itself would count as a fault here.
+                    return
         finally:
             writer.close()
             with contextlib.suppress(OSError):

@@ -1553,6 +1553,31 @@ def test_nothing_of_a_tunnel_is_kept_until_the_collector_comes(
                 assert client.response() == (200, HEAD + REST)
 
 
+@pytest.mark.parametrize("running", ["lean"], indirect=True)  # stock keeps the last piece of each
+def test_nothing_that_was_read_is_kept_while_more_is_waited_for(proxy: Proxy) -> None:
+    async def kept() -> tuple[int, list[bytes]]:
+        looked, found = 0, []
+        for one in handler._by_client.values():
+            for io in one.transports.values():
+                step: Any = io.handler and io.handler.get_coro()
+                while hasattr(step, "cr_frame"):
+                    looked += 1
+                    found += [here for here in step.cr_frame.f_locals.values() if isinstance(here, bytes)]
+                    step = step.cr_await
+        return looked, found
+
+    def serve(peer: Peer) -> None:
+        peer.send(b"".join(framed("length", HEAD + REST)))
+        peer.closed()
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == (200, HEAD + REST)
+        looked, found = asyncio.run_coroutine_threadsafe(kept(), proxy.loop).result(LONG)
+        client.close()
+    assert looked > 6  # two connections, each some calls deep
+    assert found == []
+
+
 @pytest.mark.parametrize("running", ["lean"], indirect=True)
 def test_a_hook_that_outlasts_its_client_ends_in_peace(proxy: Proxy, caplog: pytest.LogCaptureFixture) -> None:
     waiting = threading.Event()

@@ -6,11 +6,13 @@
     handler.py   bounds what waits and who is silent, for each client connection
     silence.py   whether a connection is silent, though the loop may be behind
     lean.py      events and hooks of a connection with less work between them
+    reading.py   what a connection says, until its end
     front.py     the client that a load balancer names
     layers.py    what each request goes through on its way between the layers, with less work
     short.py     what passes through a tunnel goes past the layers that look at none of it
     ended.py     a connection that is over leaves memory at once
     tls.py       bytes through TLS without an exception for each
+    spare.py     memory that TLS keeps for a connection that waits, given back
     lines.py     the first line of a request, read in one match
     ids.py       names of flows and connections
     fields.py    header fields looked up in a table

@@ -10,12 +10,12 @@ from mitmproxy.proxy import events, mode_servers
 from sfs.proxy.stock import silence
 from sfs.proxy.stock.front import client_behind, is_front
 from sfs.proxy.stock.lean import LeanHandler
+from sfs.proxy.stock.reading import READ_BYTES
 from sfs.proxy.stock.stream import HeldStream
 
 MAX_BACKLOG: Final = 1 << 20  # body bytes that may wait for a hook before reading stops
 SILENT_SECONDS: Final = 60.0  # a client with nothing open upstream...
 SILENT_BYTES: Final = 1 << 10  # ...that sends less than this in that time is dropped
-READ_BYTES: Final = 65535  # as many as stock takes at once. asyncio asks for 256 KiB, which it then has to give back
 _POLL: Final = 0.02  # seconds
 
 
@@ -89,24 +89,31 @@ class BoundedHandler(LeanHandler):
             await super().on_timeout()
 
     async def handle_connection(self, connection: Connection) -> None:
-        io = self.transports.get(connection)
-        if isinstance(transport := getattr(io and io.writer, "transport", None), asyncio.Transport):
-            transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio's own; what else has it ignores it
-        if connection is self.client and io is not None and io.handler is None:
+        if self._prepare(connection):
             # Tasks begin at once here, and stock notes this one only when it first waits: what a balancer sent together
             # with its line would be answered, and the connection could not be closed yet.
             await asyncio.sleep(0)
         try:
             await super().handle_connection(connection)
         except asyncio.CancelledError as fault:
-            raise fault.with_traceback(None)  # noqa: B904  # stock's frame keeps it, and it that frame with all it has
+            raise fault.with_traceback(None)  # noqa: B904  # its frames keep it, and it those with all they have
         finally:
-            # Closed by command while its task queues for server_event (a peer that sends fast: nearly always), stock's
-            # ends there with the socket open: a blocked server would go on, a refused client would wait.
-            if io := self.transports.pop(connection, None):
-                connection.state = ConnectionState.CLOSED
-                if io.writer:
-                    io.writer.close()
+            self._close(connection)
+
+    def _prepare(self, connection: Connection) -> bool:
+        """Bound what is read at once. Whether this is the client's, whose task nobody knows yet."""
+        io = self.transports.get(connection)
+        if isinstance(transport := getattr(io and io.writer, "transport", None), asyncio.Transport):
+            transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio's own; what else has it ignores it
+        return connection is self.client and io is not None and io.handler is None
+
+    def _close(self, connection: Connection) -> None:
+        # Closed by command while its task queues for server_event (a peer that sends fast: nearly always), stock's ends
+        # there with the socket open: a blocked server would go on, a refused client would wait.
+        if io := self.transports.pop(connection, None):
+            connection.state = ConnectionState.CLOSED
+            if io.writer:
+                io.writer.close()
 
     async def server_event(self, event: events.Event) -> None:
         if isinstance(event, events.DataReceived):

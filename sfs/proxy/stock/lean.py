@@ -7,6 +7,7 @@
     tunnels    the short way for bytes (short.py)
     timers     of the loop, which can be cancelled, in place of a task that sleeps
     logging    a line that nobody keeps is not put together
+    reading    nothing of what was read is kept while more is waited for (reading.py)
     draining   only where a writer has something left
 
 Only `sfs run` has a table (`set_hooks`): under mitmdump the chain of addons may change at any time, and stock's way
@@ -31,7 +32,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import tls
 from mitmproxy.proxy.server import ConnectionIO
 
-from sfs.proxy.stock import ended, short
+from sfs.proxy.stock import ended, reading, short
 
 if TYPE_CHECKING:
     from mitmproxy.master import Master
@@ -83,6 +84,12 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
             await super().server_event(event)
         else:
             self._take(event)
+
+    async def handle_connection(self, connection: Connection) -> None:
+        if self._hooks is None or not reading.KNOWN or connection.transport_protocol != "tcp":
+            await super().handle_connection(connection)
+        else:
+            await reading.read(self, connection)
 
     async def handle_hook(self, hook: commands.StartHook) -> None:
         if self._hooks is None:

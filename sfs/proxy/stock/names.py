@@ -58,6 +58,7 @@ METHODS: Final[tuple[tuple[str, str, str], ...]] = (
     ("mitmproxy.proxy.layers.tcp", "TCPLayer", "context ignore"),
     ("mitmproxy.proxy.layers.tcp", "TCPLayer.relay_messages", "self event"),
     ("mitmproxy.proxy.layers.tls", "TLSLayer.receive_data", "self data"),
+    ("mitmproxy.proxy.layers.tls", "TLSLayer.start_tls", "self"),
     ("mitmproxy.proxy.layers.tls", "TLSLayer.send_data", "self data"),
     ("mitmproxy.proxy.layers.tls", "TLSLayer.tls_interact", "self"),
     ("mitmproxy.proxy.tunnel", "TunnelLayer._handle_command", "self command"),

@@ -10,6 +10,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import tls
 from OpenSSL import SSL
 
+from sfs.proxy.stock import spare
 from sfs.proxy.stock.names import uses_only
 
 _RECORD: Final = 16 << 10  # bytes of one record, RFC 8446 5.1; SSL_read gives one at a time
@@ -24,6 +25,8 @@ _RECEIVE: Final = (
 _SEND: Final = ("tls", "sendall", "SSL", "ZeroReturnError", "SysCallError", "tls_interact")
 _INTERACT: Final = ("tls", "bio_read", "SSL", "WantReadError", "commands", "SendData", "conn")
 
+_stock_start: Final = tls.TLSLayer.start_tls
+
 installed = False  # whether ours are in place
 type Gen[T] = layer.CommandGenerator[T]
 
@@ -33,6 +36,7 @@ def read(connection: Any, data: bytes) -> tuple[bytes, bool, SSL.Error | None]:
     raise what stock's receive_data does not."""
     if data:
         connection.bio_write(data)
+        spare.passed(connection, len(data))
     parts, closed, fault = [], False, None
     while True:
         try:
@@ -61,7 +65,14 @@ def write(connection: Any, data: bytes) -> bytes:
     """What is to be sent to the peer to say this."""
     with contextlib.suppress(SSL.ZeroReturnError, SSL.SysCallError):  # as stock: a peer that closed hears no more
         connection.sendall(data)
+    spare.passed(connection, len(data))
     return written(connection)
+
+
+def _start_tls(self: tls.TLSLayer) -> Gen[None]:
+    yield from _stock_start(self)
+    if self.tls:
+        spare.begin(self.tls)
 
 
 def _tls_interact(self: tls.TLSLayer) -> Gen[None]:
@@ -94,4 +105,5 @@ def install() -> None:
     if hasattr(_lib, "BIO_get_mem_data") and all(uses_only(function, names) for function, names in known):
         installed = True
         kind.tls_interact, kind.receive_data = _tls_interact, _receive_data  # type: ignore[method-assign]
+        kind.start_tls = _start_tls  # type: ignore[method-assign]
         kind.send_data = _send_data  # type: ignore[method-assign]
