@@ -5,28 +5,22 @@ what they stand in ("wid<b>get</b>" is one word), all others part it. Text that 
 counts: scripts show it at a click, and no style sheet is read here. What no reader with scripts ever sees does not
 count: comments, styles, <noscript>, <noframes>, <noembed>, the inside of <iframe>; but a page in `srcdoc` does.
 
-Stands on the tags alone (tags.py), in time proportional to the text; what comes back does not depend on its pieces.
+Stands on the tags alone (tags.py), in time proportional to the text; what comes back does not depend on its pieces, but
+for how many blanks stand between two parts, which folding (fold.py) makes one.
 """
 
 import html
 import re
 from typing import Final
 
-from sfs.text.tags import Tag, TagScan, attributes
+from sfs.text.plain_tags import INLINE, pieces_of_run
+from sfs.text.tags import RUN, Tag, TagScan, attributes
 
 MAX_DEPTH: Final = 2  # pages in srcdoc inside of srcdoc; deeper ones are not looked at
 _SHOWN_RAW: Final = frozenset({"title", "textarea", "xmp", "plaintext"})  # raw text that is shown
 _CODED_RAW: Final = frozenset({"title", "textarea"})  # of these with entities
 _DROPPED: Final = frozenset({"style", "iframe", "noembed", "noframes", "noscript"})
 _RAW: Final = _SHOWN_RAW | _DROPPED | {"script"}
-# HTML "phrasing content" that browsers lay out inside a line, obsolete ones too. Names are cut at 16 letters.
-_INLINE: Final = frozenset(
-    [
-        *("a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i"),
-        *("ins", "kbd", "mark", "nobr", "q", "rb", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub"),
-        *("sup", "time", "tt", "u", "var", "wbr"),
-    ]
-)
 _SHOWN_ATTRIBUTES: Final = ("alt", "title", "placeholder", "aria-label", "label", "srcdoc")
 _HAS_SHOWN = re.compile(r"alt|title|placeholder|label|srcdoc|value", re.I)
 _BUTTONS: Final = frozenset({"button", "submit", "reset", "text", "search", ""})  # inputs that show their value
@@ -38,8 +32,10 @@ _ESCAPE = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\u\{([0-9a-fA-F]{1,6})\}|\\x([0-9
 class PageText:
     """Feed it the text of a page in pieces, then ask for `visible` and `script`."""
 
-    def __init__(self, depth: int = 0) -> None:
-        self._scan = TagScan(comments=True)
+    def __init__(self, depth: int = 0, *, runs: bool = True) -> None:
+        """`runs`: take plain tags many at a time (plain_tags.py); without, each by itself."""
+        self._scan = TagScan(comments=True, runs=runs)
+        self._runs = runs
         self._visible: list[str] = []
         self._script: list[str] = []
         self._depth = depth
@@ -55,11 +51,12 @@ class PageText:
             return
         held, base, at = "".join(self._new), self._base, self._base
         for tag in tags:
-            if tag.start > at:
+            if tag.name == RUN:
+                self._run(held[at - base : tag.end - base])
+            else:
                 self._text(held[at - base : tag.start - base])
-            at = tag.end
-            if tag.name:
                 self._tag(tag, held, base)
+            at = tag.end
         self._new, self._base = [held[at - base :]], at
 
     def finish(self) -> None:
@@ -90,8 +87,14 @@ class PageText:
         else:
             self._visible.append(_decoded(text))
 
+    def _run(self, run: str) -> None:
+        pieces = pieces_of_run(run)
+        self._visible += map(_decoded, pieces) if "&" in run else pieces  # one by one: no tag ends a reference
+
     def _tag(self, tag: Tag, held: str, base: int) -> None:
-        if tag.name not in _INLINE:
+        if not tag.name:
+            return  # a comment
+        if tag.name not in INLINE:
             self._visible.append("\n")
         if tag.closing:
             self._inside = "" if tag.name == self._inside else self._inside
@@ -113,14 +116,14 @@ class PageText:
         if name != "srcdoc":
             self._visible += ("\n", value, "\n")
         elif self._depth < MAX_DEPTH:
-            visible, script = page_text(value, self._depth + 1)
+            visible, script = page_text(value, self._depth + 1, runs=self._runs)
             self._visible += ("\n", visible, "\n")
             self._script.append(script)
 
 
-def page_text(text: str, depth: int = 0) -> tuple[str, str]:
+def page_text(text: str, depth: int = 0, *, runs: bool = True) -> tuple[str, str]:
     """What a reader sees of a whole HTML text, and what its scripts hold."""
-    page = PageText(depth)
+    page = PageText(depth, runs=runs)
     for at in range(0, len(text), 1 << 16):  # pieces: the tags of one are kept at a time
         page.feed(text[at : at + (1 << 16)])
     page.finish()

@@ -148,7 +148,7 @@ def test_own_words_count_beside_those_of_the_rules():
         ("text/plain", b"<p>blue widget", "<p>blue widget", ""),
         ("application/json", rb'{"a": "bl\u0075e\/"}', '{"a": "blue/"}', ""),
         ("text/html; charset=Shift_JIS", "<p>青い皿".encode("cp932"), "\n青い皿", ""),
-        ("text/html", '<meta charset="euc-jp"><p>青い皿'.encode("euc_jp"), "\n\n青い皿", ""),
+        ("text/html", '<meta charset="euc-jp"><p>青い皿'.encode("euc_jp"), "\n青い皿", ""),
         ("text/html", "<p>青い皿は丸い".encode("iso2022_jp"), "\n青い皿は丸い", ""),
         ("application/xhtml+xml", b"<p>a</p><script>b</script>", "\na\n\n\n", "b"),
         (None, b"<p>a", "\na", ""),

@@ -4,9 +4,10 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sfs.text.plain_tags import end_of_run
 from sfs.text.visible import PageText, page_text, unescaped
 
 
@@ -82,6 +83,109 @@ PIECES = (
     *("&am", "p;", "&#98", ";", "blue", " ", "青い", "<", "/", "<plaintext>", "<iframe srcdoc=", "\\u3042", "=a"),
 )
 PAGES = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
+TAGS = (
+    *(
+        "<p>",
+        "</p>",
+        "<DIV Class='x y'>",
+        "</div >",
+        "<b>",
+        "</b>",
+        "<SPAN lang=ja>",
+        "</Span/>",
+        "<br/>",
+        "<a href=/?a=b&c>",
+    ),
+    *(
+        "<a href='/x' id=\"y\">",
+        "<a href='x>y'>",
+        "<a b='<p>'>",
+        "<td width = 3>",
+        "<td =x>",
+        "<p a'b>",
+        '<p a="b"c>',
+        "<p a=>",
+    ),
+    *(
+        "<img alt='red'>",
+        "<p ALT=red>",
+        "<p alt>",
+        "<p data-alt=red>",
+        "<p titles=red>",
+        "<input value=red>",
+        "<p value=red>",
+    ),
+    *(
+        "<abbr>",
+        "<abbreviation>",
+        "<b:c>",
+        "<tt>",
+        "<ttt>",
+        "<x-b>",
+        "<abcdefghijklmnopalt=red>",
+        "<mar\u212a>",
+        "<titl\u0131>",
+    ),
+    *(
+        "<i",
+        " class",
+        "=",
+        "'",
+        '"',
+        ">",
+        "/",
+        "<",
+        "</",
+        "<!",
+        "<!-- <p> -->",
+        "<!doctype html>",
+        "<?x>",
+        "</ x>",
+        "<3",
+    ),
+    *(
+        "<title>",
+        "</title>",
+        "<TextArea>",
+        "</textarea>",
+        "<script>'",
+        "</script>",
+        "<style >",
+        "</style>",
+        "<xmp/>",
+        "</xmp>",
+    ),
+    *(
+        "<titles>",
+        "<scripty>",
+        "<plaintext>",
+        "<iframe srcdoc='<b>&lt;p>red'>",
+        "</iframe>",
+        "<noscript>",
+        "</noscript>",
+    ),
+    *(
+        "&am",
+        "p;",
+        "&amp;",
+        "&not",
+        "in;",
+        "&#9",
+        "8;",
+        "&",
+        "red",
+        "blue",
+        " ",
+        "\n",
+        "\t",
+        "\u3000",
+        "青い",
+        "\0",
+        ">",
+        "\ufffe",
+    ),
+)
+ANY_TAGS = st.lists(st.sampled_from(TAGS), max_size=40).map("".join)
 
 
 @given(PAGES, st.lists(st.integers(0, 120), max_size=8))
@@ -96,7 +200,9 @@ def test_what_comes_back_does_not_depend_on_the_pieces(text, cuts):
     for letter in text:
         single.feed(letter)
     single.finish()
-    assert (page.visible, page.script) == (single.visible, single.script) == page_text(text)
+    whole = page_text(text)
+    assert page.visible.split() == single.visible.split() == whole[0].split()
+    assert page.script == single.script == whole[1]
 
 
 @given(st.text(max_size=200))
@@ -104,3 +210,27 @@ def test_any_text_gives_a_text(text):
     visible, script = page_text(text)
     assert isinstance(visible, str)
     assert isinstance(script, str)
+
+
+@settings(max_examples=500)
+@given(ANY_TAGS)
+def test_tags_many_at_a_time_say_what_they_say_one_by_one(text):
+    visible, script = page_text(text)
+    one_by_one, of_scripts = page_text(text, runs=False)
+    assert (visible.split(), script) == (one_by_one.split(), of_scripts)
+
+
+@given(ANY_TAGS, st.integers(1, 60))
+def test_runs_do_not_depend_on_the_pieces(text, size):
+    page = PageText()
+    for at in range(0, len(text), size):
+        page.feed(text[at : at + size])
+    page.finish()
+    visible, script = page_text(text)
+    assert (page.visible.split(), page.script) == (visible.split(), script)
+
+
+def test_a_plain_page_is_one_run():
+    """Else it would be as slow as before, and nobody would know."""
+    text = '<P class="a b"><a href=/x id=\'y\'>blue</a><br/><img src="/z.png">&amp;</P ><ul>\n<li>red</ul>\n' * 100
+    assert end_of_run(text, 0) == len(text) - 1
