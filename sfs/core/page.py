@@ -7,9 +7,11 @@ from functools import lru_cache
 from typing import Final
 
 from sfs.core.facts import Page
-from sfs.pics.selflabels import read_self_labels
-from sfs.text.charset import decode_html
+from sfs.pics.selflabels import META_NAMES, read_self_labels
+from sfs.text.charset import decode, html_charset
+from sfs.text.glance import glance
 from sfs.text.metadata import head_from_html
+from sfs.text.plain_head import PlainHead
 from sfs.text.url import Url
 
 MAX_HEAD = 256 * 1024  # bytes, decompressed: how much of a page is looked at (issue: 256 KiB or the end of the head)
@@ -80,10 +82,18 @@ def content_type_of(headers: Headers) -> str | None:
     return next((value for name, value in headers if name == CONTENT_TYPE), None)
 
 
-def page_from(url: Url, headers: Headers, body: bytes | None, now: datetime, *, cut: bool = False) -> Page:
-    """The facts of a response. `body`: the held bytes of an HTML page, decompressed; None where it is no page."""
+def page_from(
+    url: Url, headers: Headers, body: bytes | None, now: datetime, *, cut: bool = False, plain: PlainHead | None = None
+) -> Page:
+    """The facts of a response. `body`: the held bytes of an HTML page, decompressed; None where it is no page. `plain`:
+    the head of these bytes, where that was read already."""
     if body is None:
         return Page(self_labels=read_self_labels((), headers, url, now))
-    content_type = content_type_of(headers)
-    head = head_from_html(decode_html(body[:MAX_HEAD], content_type).text)
+    body = body[:MAX_HEAD]
+    charset, how = html_charset(body, content_type_of(headers))
+    head = None
+    if plain is not None and charset == "utf-8" and how != "bom":
+        head = glance(plain, body, META_NAMES)
+    if head is None:
+        head = head_from_html(decode(body, charset).removeprefix("\ufeff"))
     return Page(head.texts(), read_self_labels(head.metas, headers, url, now), cut)

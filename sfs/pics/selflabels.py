@@ -174,6 +174,7 @@ _HEADER_READERS: Mapping[str, _Reader] = {
     "age-meta-label": _age_label,
 }
 HEADER_NAMES: Final = frozenset(_HEADER_READERS)  # of the header fields that are read
+META_NAMES: Final = frozenset(_META_READERS)  # of the METAs that are
 
 
 def _parsed(url: str | Url) -> Url | None:

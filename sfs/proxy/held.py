@@ -6,6 +6,7 @@ from sfs.core.page import MAX_HEAD, is_html
 from sfs.proxy.decode import SLACK, BoundedDecoder
 from sfs.text.charset import header_charset
 from sfs.text.metadata import HeadScan
+from sfs.text.plain_head import PlainHead
 
 SNIFF = 1024  # bytes that tell whether a response without a type is a page
 
@@ -36,6 +37,11 @@ class HeldHead:
             return True
         self.ended = self._scan.feed(plain) or self.ended
         return self.ended or self._decoder.full
+
+    @property
+    def plain(self) -> PlainHead | None:
+        """The head that `body` begins with, where it was read in one go."""
+        return self._scan.plain
 
     def body(self) -> bytes | None:
         """What was held, decompressed; None where it turned out to be no page."""

@@ -18,6 +18,7 @@ from sfs.proxy.marks import OPEN, OURS, Open
 from sfs.proxy.pages import Pages, local_now
 from sfs.proxy.verdicts import Verdicts
 from sfs.sources.waiting import is_open, judged, judged_later
+from sfs.text.plain_head import PlainHead
 
 BUFFERED = 65_536  # bytes: shorter bodies cost less buffered than streamed (measured in mitmproxy: 849 to 1,091 us)
 AT_ONCE = 65_536  # bytes of a body that are searched on the loop; longer ones in a thread, so that nobody waits
@@ -70,7 +71,7 @@ class Responses:
             return self._judge_body(flow, opened, head.body())
         body = head.body()
         whole = flow.metadata.get(stock.ENDED) == "end"
-        return self._judge(flow, opened, body, cut=body is not None and head.is_cut(whole=whole))
+        return self._judge(flow, opened, body, cut=body is not None and head.is_cut(whole=whole), plain=head.plain)
 
     async def whole(self, flow: http.HTTPFlow) -> None:
         """Judge a page that is complete, where nothing could be held: its head, then its text where that is asked."""
@@ -82,9 +83,11 @@ class Responses:
                 if (waits := self.html_head(flow)) is not None:
                     await waits
 
-    def _judge(self, flow: http.HTTPFlow, opened: Open, body: bytes | None, *, cut: bool) -> Awaitable[None] | None:
+    def _judge(
+        self, flow: http.HTTPFlow, opened: Open, body: bytes | None, *, cut: bool, plain: PlainHead | None = None
+    ) -> Awaitable[None] | None:
         assert flow.response is not None
-        page = page_from(opened.facts.url, _headers(flow.response), body, local_now(), cut=cut)
+        page = page_from(opened.facts.url, _headers(flow.response), body, local_now(), cut=cut, plain=plain)
         said, facts = opened.filter.judge(opened.facts.with_page(page), opened.policy, last=False)
         return self._settle(flow, opened, body, said, facts)
 

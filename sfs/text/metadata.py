@@ -12,7 +12,7 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser
 
-from sfs.text.plain_head import end_of_plain_head, parts_of_plain_head
+from sfs.text.plain_head import PlainHead, parts_of_plain_head
 from sfs.text.tags import MAX_VALUE_NAME, Tag, TagScan, attributes, attributes_of
 
 MAX_TEXT: Final = 256 * 1024  # characters; the proxy holds at most so many bytes of a page
@@ -38,7 +38,7 @@ _WORD_NAMES: Final = (
     "dc.subject",
     "news_keywords",
 )
-_PLACES: Final = {name: place for place, name in enumerate(_WORD_NAMES)}
+WORD_PLACES: Final = {name: place for place, name in enumerate(_WORD_NAMES)}
 # Start tags that may stand in a head; any other one opens the body. HTML, "in head" insertion mode.
 _HEAD_TAGS: Final = frozenset(
     {"html", "head", "base", "basefont", "bgsound", "link", "meta", "title", "noscript", "noframes", "style", "script"}
@@ -56,7 +56,7 @@ _ADDS: Final = {
 }
 # A META as most are written, read in one match.
 _USUAL_META = re.compile(r"[\t\n\f\r ]++(name|property)=\"([^\"]*+)\"[\t\n\f\r ]++content=\"([^\"]*+)\"[\t\n\f\r /]*+")
-_CODED = re.compile(r"[&\0\r]")  # what a parser would change
+CODED: Final = re.compile(r"[&\0\r]")  # what a parser would change
 _STEP: Final = 512  # characters that are looked at in one go
 _FEW: Final = 64
 _ESCAPE = re.compile(r"\x1b(?:\$[@B]|\([BIJ])")
@@ -92,7 +92,9 @@ class Head:
         found = [
             (place, meta.content)
             for meta in self.metas
-            if (place := _PLACES.get(meta.name)) is not None and meta.attribute != "http-equiv" and meta.content.strip()
+            if (place := WORD_PLACES.get(meta.name)) is not None
+            and meta.attribute != "http-equiv"
+            and meta.content.strip()
         ]
         found.sort(key=itemgetter(0))
         texts = dict.fromkeys([self.title, *(content for _, content in found)])
@@ -131,8 +133,7 @@ def _read_plain(text: str) -> _Raw | None:
     title = lang = ""
     for name, inside in parts:
         if name == "meta":
-            usual = _USUAL_META.fullmatch(inside)
-            raws.append({usual[1]: usual[2], "content": usual[3]} if usual else attributes_of(inside))
+            raws.append(meta_values(inside))
         elif name == "html":
             lang = lang or attributes_of(inside).get("lang", "")
         elif not title and inside.strip():
@@ -140,6 +141,12 @@ def _read_plain(text: str) -> _Raw | None:
     if _ADDS[bool(title), bool(lang)].search(text, end):
         return None
     return raws[:MAX_METAS], title, lang
+
+
+def meta_values(inside: str) -> dict[str, str]:
+    """The attributes of a META, by what stands between its name and its end; as `attributes_of`."""
+    usual = _USUAL_META.fullmatch(inside)
+    return {usual[1]: usual[2], "content": usual[3]} if usual else attributes_of(inside)
 
 
 def _read(text: str) -> _Raw:
@@ -183,7 +190,7 @@ def _outside_templates(tags: Iterator[Tag]) -> Iterator[Tag]:
 
 def _decoded(title: str, values: list[str]) -> tuple[str, list[str]]:
     """The same texts with their entities decoded, by the rules for text and for attributes."""
-    if not _CODED.search(title) and not _CODED.search("".join(values)):
+    if not CODED.search(title) and not CODED.search("".join(values)):
         return title, values  # as on most pages; making a parser takes longer than all else that is done with a head
     metas = "".join('<meta content="' + value.replace('"', "&quot;") + '">' for value in values)
     tree = LexborHTMLParser(f"<title>{title}</title>{metas}")
@@ -201,7 +208,7 @@ class HeadScan:
 
     def __init__(self, charset: str | None = None) -> None:
         self.over = False
-        self._tags = TagScan()
+        self.plain: PlainHead | None = None  # of the bytes, one a character, where the first of them hold a plain head
         self._wide = {"utf-16le": "utf-16-le", "utf-16be": "utf-16-be"}.get((charset or "").lower())
         self._decoder: codecs.IncrementalDecoder | None = None
         self._first = b""
@@ -221,9 +228,10 @@ class HeadScan:
                 return False
             chunk, self._first = self._first, b""
             codec = self._codec(chunk)
-            if codec == "latin-1" and _is_over_plainly(chunk):
-                self.over = True
+            if codec == "latin-1" and (plain := _plain(chunk)) is not None:
+                self.over, self.plain = True, plain
                 return True
+            self._tags = TagScan()
             self._decoder = codecs.getincrementaldecoder(codec)("replace")
         decode = self._decoder.decode  # what comes after the end of the head is not even decoded
         return any(self._feed(decode(chunk[at : at + _STEP])) for at in range(0, len(chunk), _STEP))
@@ -273,8 +281,8 @@ class HeadScan:
             self.over = self.over or (tag.name in _HEAD_ENDS if tag.closing else tag.name not in _HEAD_TAGS)
 
 
-def _is_over_plainly(start: bytes) -> bool:
-    """Whether the first bytes of a page hold its whole head, plainly."""
+def _plain(start: bytes) -> PlainHead | None:
+    """The head of a page of which these are the first bytes, where they hold all of it, plainly."""
     text = start.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
-    end = end_of_plain_head(text)
-    return end is not None and "\x1b" not in text[:end]
+    plain = parts_of_plain_head(text)
+    return None if plain is None or "\x1b" in text[: plain.end] else plain

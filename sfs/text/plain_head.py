@@ -5,7 +5,7 @@ title, comments, and scripts, styles and <noscript> that hold nothing that looks
 plain is left to metadata.py, which reads every head; tests/text/test_plain_head.py holds one against the other."""
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 _WS: Final = r"[\t\n\f\r ]*+"
 _VALUE: Final = rf"{_WS}={_WS}(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+(?=[\t\n\f\r >]))"
@@ -40,7 +40,6 @@ _SKIPPED: Final = "|".join(
 _TITLE: Final = rf"{_tag('title')}([^<]*+){_tag('/title')}"
 _ENDS: Final = rf"/(?:head|body|html|br)|(?!(?:{_NAMES}|plaintext)[\t\n\f\r />])[A-Za-z][A-Za-z0-9]*+"
 _END: Final = rf"<(?:{_ENDS})(?=[\t\n\f\r />]){_ATTRS}>"
-_HEAD: Final = re.compile(rf"(?:{_SKIPPED}|{_tag('html|meta')}|{_TITLE})*+{_END}", re.IGNORECASE | re.ASCII)
 _NEXT: Final = re.compile(
     rf"(?:{_SKIPPED})*+(?:<(html|meta)(?=[\t\n\f\r />])({_ATTRS})>|{_TITLE}|({_END}))", re.IGNORECASE | re.ASCII
 )
@@ -51,22 +50,22 @@ _BEFORE_CHARSET: Final = re.compile(
 )
 
 
-def end_of_plain_head(text: str) -> int | None:
-    """Where the tag that ends the head ends itself, in a text that begins with a plain head; None where it is not plain
-    or not over."""
-    found = _HEAD.match(text)
-    return found.end() if found else None
+class PlainHead(NamedTuple):
+    """`parts`: (name, what its tag holds) of each html, meta and title, in order, for a title its text. `end`: where
+    the tag that ends the head ends itself."""
+
+    parts: list[tuple[str, str]]
+    end: int
 
 
-def parts_of_plain_head(text: str) -> tuple[list[tuple[str, str]], int] | None:
-    """(name, what its tag holds) of each html, meta and title of a plain head, in order, for a title its text; and
-    where it ends. None where it is not plain or not over."""
+def parts_of_plain_head(text: str) -> PlainHead | None:
+    """The plain head that a text begins with; None where it is not plain or not over."""
     found: list[tuple[str, str]] = []
     at = 0
     while part := _NEXT.match(text, at):
         at = part.end()
         if part[4]:
-            return found, at
+            return PlainHead(found, at)
         found.append(("title", part[3]) if part[1] is None else (part[1].lower(), part[2]))
     return None
 
