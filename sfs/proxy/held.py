@@ -18,25 +18,38 @@ class HeldHead:
 
     def __init__(self, content_type: str | None, encoding: str | None) -> None:
         self._content_type = content_type
-        self._decoder = BoundedDecoder(encoding, MAX_HEAD)
-        self._head = bytearray()
+        self._decoder = BoundedDecoder(encoding, MAX_HEAD) if encoding else None  # None: as sent
+        self._head: bytes | bytearray = b""
         self._scan = HeadScan(header_charset(content_type))
         self._is_html: bool | None = True if is_html(content_type) else None
         self.ended = False  # the head's end was seen
 
+    @property
+    def _full(self) -> bool:
+        return len(self._head) >= MAX_HEAD
+
+    @property
+    def _broken(self) -> bool:
+        return self._decoder is not None and self._decoder.broken
+
     def feed(self, chunk: bytes) -> bool:
         """Take a chunk; whether enough is here to judge."""
-        plain = self._decoder.feed(chunk)
-        self._head += plain
+        head, decoder = self._head, self._decoder
+        plain = chunk[: MAX_HEAD - len(head)] if decoder is None else decoder.feed(chunk)
+        if not head:
+            self._head = plain  # most pages come with all of their head in one piece: it is not copied
+        else:
+            self._head = head if isinstance(head, bytearray) else bytearray(head)
+            self._head += plain
         if self._is_html is None:
-            if len(self._head) < SNIFF and not self._decoder.broken:
+            if len(self._head) < SNIFF and not self._broken:
                 return False
-            self._is_html = is_html(None, bytes(self._head[:SNIFF]))
             plain = bytes(self._head)
-        if not self._is_html or self._decoder.broken:
+            self._is_html = is_html(None, plain[:SNIFF])
+        if not self._is_html or self._broken:
             return True
         self.ended = self._scan.feed(plain) or self.ended
-        return self.ended or self._decoder.full
+        return self.ended or self._full
 
     @property
     def plain(self) -> PlainHead | None:
@@ -52,9 +65,9 @@ class HeldHead:
     def is_cut(self, *, whole: bool) -> bool:
         """Whether nobody knows how the head goes on. `whole`: the body ended, so there is no more of it. What could
         not be decompressed is cut as well: it might say anything."""
-        if self._decoder.broken:
+        if self._broken:
             return True
-        return not self.ended and (self._decoder.full or not whole)
+        return not self.ended and (self._full or not whole)
 
 
 class HeldBody:

@@ -3,6 +3,9 @@
 import hashlib
 import secrets
 from collections.abc import Iterable
+from typing import Final
+
+AT_A_TIME: Final = 64  # marks that are made at once
 
 
 class LoopGuard:
@@ -14,11 +17,15 @@ class LoopGuard:
 
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key or secrets.token_bytes(32)
+        self._marks: list[str] = []
 
     def mark(self) -> str:
         """A value to add as one more Via field (RFC 9110, section 7.6.3)."""
-        nonce = secrets.token_hex(6)
-        return f"1.1 sfs-{nonce}{self._mac(nonce)}"
+        if not self._marks:  # some at a time, which takes a third of the time
+            drawn = secrets.token_hex(6 * AT_A_TIME)
+            nonces = [drawn[at : at + 12] for at in range(0, len(drawn), 12)]
+            self._marks = [f"1.1 sfs-{nonce}{self._mac(nonce)}" for nonce in nonces]
+        return self._marks.pop()
 
     def seen(self, fields: Iterable[str]) -> bool:
         """Whether one of the Via `fields` holds a mark of ours. The last 32 hops count: ours is never far from the end,

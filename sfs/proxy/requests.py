@@ -29,13 +29,17 @@ from sfs.proxy.pages import Pages, local_now
 from sfs.proxy.reach import Reason
 from sfs.proxy.resolver import Resolver
 from sfs.proxy.safesearch import lock_request
+from sfs.proxy.stock.fields import add, table_of
 from sfs.proxy.verdicts import Verdicts
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
 from sfs.sources.waiting import is_open, judged_later
 from sfs.text.fields import MAX_FORM
 
-_TO_US = ("proxy-authorization", "proxy-connection")  # said to us, not to the server
+_TO_US = frozenset({b"proxy-authorization", b"proxy-connection"})  # said to us, not to the server
+# Part of a page, or none because the browser has it, is nothing to judge.
+_OF_A_PART = frozenset({b"range", b"if-range", b"if-modified-since", b"if-none-match"})
+_NOT_SENT = _TO_US | _OF_A_PART
 MAX_UPLOAD = 65_536  # bytes of a request body that are buffered; longer ones stream
 
 
@@ -185,23 +189,22 @@ class Requests:
         settle_path(request, facts.url)
         headers = request.headers
         hide_mark(request)
-        for name in _TO_US:
-            if name in headers:
-                del headers[name]
+        _leave_out(headers, _NOT_SENT if asks_page else _TO_US)
         if asks_page:
-            _ask_for_whole(headers)
+            _ask_for_readable(headers)
         if request.scheme == "http":
-            headers.fields += ((b"via", self._loop_guard.mark().encode("ascii")),)
+            add(headers, b"via", self._loop_guard.mark().encode("ascii"))
 
     def _error(self, flow: http.HTTPFlow, problem: str, host: str = "") -> None:
         answer(flow, self._guard.made(lambda: self._pages.error(flow.request, problem, host)))
 
 
-def _ask_for_whole(headers: http.Headers) -> None:
-    # Part of a page, or none because the browser has it, is nothing to judge.
-    for name in ("range", "if-range", "if-modified-since", "if-none-match"):
-        if name in headers:
-            del headers[name]
+def _leave_out(headers: http.Headers, names: frozenset[bytes]) -> None:
+    if not names.isdisjoint(table_of(headers)):
+        headers.fields = tuple(field for field in headers.fields if field[0].lower() not in names)
+
+
+def _ask_for_readable(headers: http.Headers) -> None:
     codings = headers.get("accept-encoding")
     if codings is not None and (kept := accepted(codings)) != codings:
         headers["accept-encoding"] = kept

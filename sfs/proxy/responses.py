@@ -16,6 +16,7 @@ from sfs.proxy.faults import Guard
 from sfs.proxy.held import HeldBody, HeldHead
 from sfs.proxy.marks import OPEN, OURS, Open
 from sfs.proxy.pages import Pages, local_now
+from sfs.proxy.stock.fields import table_of
 from sfs.proxy.verdicts import Verdicts
 from sfs.sources.waiting import is_open, judged, judged_later
 from sfs.text.plain_head import PlainHead
@@ -23,7 +24,9 @@ from sfs.text.plain_head import PlainHead
 BUFFERED = 65_536  # bytes: shorter bodies cost less buffered than streamed (measured in mitmproxy: 849 to 1,091 us)
 AT_ONCE = 65_536  # bytes of a body that are searched on the loop; longer ones in a thread, so that nobody waits
 SEARCHES = 2  # long bodies that are searched at a time: each takes some ten times its size while it is
-_READ = frozenset(name.encode() for name in (CONTENT_TYPE, *HEADER_NAMES))
+_LABELS = frozenset(name.encode() for name in HEADER_NAMES)
+_TYPE = CONTENT_TYPE.encode()
+_READ = _LABELS | {_TYPE}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})  # those a browser follows; of any other it shows the body
 
 
@@ -138,7 +141,11 @@ class Responses:
 
 def _headers(response: http.Response) -> Headers:
     """Those fields that anything of a page is read from."""
-    fields = [(name.lower(), value) for name, value in response.headers.fields]
+    table = table_of(response.headers)
+    if _LABELS.isdisjoint(table):  # as of nearly every page
+        fields = [(_TYPE, value) for value in table.get(_TYPE, ())]
+    else:
+        fields = [(name.lower(), value) for name, value in response.headers.fields]
     return tuple((name.decode(), value.decode("utf-8", "surrogateescape")) for name, value in fields if name in _READ)
 
 

@@ -3,6 +3,7 @@
 A request and its response are asked some fifty times for this field or that, by mitmproxy and by us. The table holds
 while the fields are the same tuple: whoever changes a header puts another tuple there."""
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -24,17 +25,30 @@ def _key(name: str | bytes) -> bytes:
 _kept_key = lru_cache(maxsize=512)(_key)
 
 
-def _found(headers: Headers, name: str | bytes) -> "list[bytes] | tuple[bytes, ...]":
-    """The values of all fields of this name, in order."""
+def table_of(headers: Headers) -> Mapping[bytes, Sequence[bytes]]:
+    """The values of all fields in order, by their names in lower case."""
     kept, fields = headers.__dict__, headers.fields
     if kept.get("_read") is not fields:
         table: dict[bytes, list[bytes]] = {}
         for key, value in fields:
             table.setdefault(key.lower(), []).append(value)
         kept["_table"], kept["_read"] = table, fields
+    made: dict[bytes, list[bytes]] = kept["_table"]
+    return made
+
+
+def add(headers: Headers, name: bytes, value: bytes) -> None:
+    """One more field, behind all others. `name`: lower case."""
+    table_of(headers)
+    kept = headers.__dict__
+    kept["_table"].setdefault(name, []).append(value)
+    headers.fields = kept["_read"] = (*headers.fields, (name, value))
+
+
+def _found(headers: Headers, name: str | bytes) -> Sequence[bytes]:
+    """The values of all fields of this name, in order."""
     key = _kept_key(name) if len(name) <= _KEPT_NAME else _key(name)
-    values: list[bytes] | tuple[bytes, ...] = kept["_table"].get(key, _NONE)
-    return values
+    return table_of(headers).get(key, _NONE)
 
 
 def _get_all(self: Headers, name: str | bytes) -> list[str]:
