@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from tests.bench.japanese import japanese_page
-from tests.bench.programs import LOAD_CORE, child, free_port, need, pinned
+from tests.bench.programs import LOAD_CORE, child, need, pinned
+from tests.programs import free_port
 
 SEED = 20261128
 DAY = datetime.timedelta(days=1)

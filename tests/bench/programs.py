@@ -5,8 +5,6 @@ The proxies have one core, the load and the servers the other, so that neither t
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.programs import end_program, listens
 
 ROOT = Path(__file__).parents[2]
 PROXY_CORE, LOAD_CORE = "0", "1"
@@ -122,24 +122,4 @@ def child(command: Sequence[str], port: int, more: dict[str, str] | None = None)
                 time.sleep(0.01)
             yield process.pid, time.perf_counter() - begin
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def listens(port: int) -> bool:
-    """Whether somebody takes connections there."""
-    try:
-        socket.create_connection(("127.0.0.1", port), 2).close()
-    except OSError:
-        return False
-    return True
-
-
-def free_port() -> int:
-    """One that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+            end_program(process)

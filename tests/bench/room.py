@@ -16,7 +16,8 @@ from typing import Any, Self
 from tests.bench import peers
 from tests.bench.frame import Scale
 from tests.bench.origin import SEED, Origin
-from tests.bench.programs import LOAD_CORE, PROXY_CORE, ROOT, Running, child, free_port, pinned, run
+from tests.bench.programs import LOAD_CORE, PROXY_CORE, ROOT, Running, child, pinned, run
+from tests.programs import free_port
 
 _SYLLABLES = ("ka", "to", "mi", "re", "so", "ba", "do", "ne", "lu", "vi", "xa", "po", "gra", "sten", "mark", "web")
 

@@ -2,11 +2,13 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Playwright, sync_playwright
 
+from tests.e2e.browser import missing
 from tests.e2e.origin import Names, Origin
 from tests.e2e.proxy import WRAPPER, Proxy
 
@@ -96,3 +98,12 @@ def start(tmp_path_factory, names, certificates):
         return Proxy(full, folder, names.file, *arguments, **more)
 
     return begin
+
+
+@pytest.fixture(scope="module")
+def play() -> Iterator[Playwright]:
+    """What starts browsers, for the tests of a module: while it is there, its thread can run no other loop."""
+    if reason := missing():
+        pytest.skip(reason)
+    with sync_playwright() as running:
+        yield running

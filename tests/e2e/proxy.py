@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from tests.programs import end_program
 
 ROOT = Path(__file__).parents[2]
 WRAPPER = next(iter(Path("/usr/lib").glob("*/libnss_wrapper.so")), None)
@@ -74,13 +75,7 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         assert self.process is not None
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(15)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end_program(self.process)
         self._reader.join(5)
         if self.process.stdout is not None:
             self.process.stdout.close()

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
-from tests.e2e.browser import Reader, Relay, chromium, missing, trust
+from tests.e2e.browser import Reader, Relay, chromium, trust
 from tests.e2e.origin import Names, Origin, Reply, page
 from tests.e2e.proxy import Curl, Proxy
 
@@ -147,14 +147,6 @@ def test_a_program_that_pins_its_certificate_gets_its_own_and_the_rest_stays_ins
 
 
 # Chromium
-
-
-@pytest.fixture(scope="module")
-def play() -> Iterator[Playwright]:
-    if reason := missing():
-        pytest.skip(reason)
-    with sync_playwright() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import Playwright
 
 from sfs.cli import explain
 from sfs.cli.common import load
 from sfs.web.texts import LANGUAGES, Language, texts_for
-from tests.e2e.browser import Reader, Relay, chromium, missing, trust
+from tests.e2e.browser import Reader, Relay, chromium, trust
 from tests.e2e.browser_cases import (
     HOSTS,
     LAWFUL,
@@ -47,14 +47,6 @@ SOCKET = """url => new Promise(done => {
   socket.onmessage = event => { done(event.data); socket.close(); };
   socket.onerror = () => done("refused");
 })"""
-
-
-@pytest.fixture(scope="module")
-def play() -> Iterator[Playwright]:
-    if reason := missing():
-        pytest.skip(reason)
-    with sync_playwright() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

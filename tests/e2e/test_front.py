@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.squid.squids import free_port, listens, program
+from tests.programs import free_port, listens
+from tests.squid.squids import program
 
 FRONT = "127.0.0.9"  # where HAProxy comes from
 READERS = {"127.0.0.5": " 403 ", "127.0.0.6": " 200 "}

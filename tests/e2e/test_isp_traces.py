@@ -20,7 +20,7 @@ import pytest
 
 from sfs.proxy.metrics import FAMILIES
 from tests.e2e.proxy import Curl, Proxy, read_all
-from tests.e2e.test_metrics import free_port
+from tests.programs import free_port
 
 CLIENTS = ("127.77.66.55", "127.77.66.56")
 MARK = "Zq7marked"

@@ -3,20 +3,14 @@
 import http.client
 import os
 import signal
-import socket
 
 import pytest
 
 from tests.e2e.test_workers import ask, children, one_at_each, wait_for, workers
+from tests.programs import free_port
 from tests.proxy.test_figures import told
 
 MARK = "Figure7Marker"
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def scraped(port: int) -> tuple[str, dict[str, float]]:

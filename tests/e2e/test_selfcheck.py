@@ -10,11 +10,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from sfs.core.probes import FORM_FIELDS, PROBES, QUESTION
 from sfs.web.texts import texts_for
-from tests.e2e.browser import Reader, chromium, missing, trust
+from tests.e2e.browser import Reader, chromium, trust
 from tests.e2e.proxy import Proxy
 
 OTHER = ("--interface", "127.0.0.7")
@@ -190,14 +189,6 @@ def test_a_tunnel_to_a_probe_leads_nowhere_and_is_recorded_nowhere(start, level,
         assert result(proxy, run)["socket"] == state
         assert "socket" not in proxy.curl("http://sfs.home.arpa/why").text
     assert not [path for path in (proxy.state / "log").glob("*.jsonl") if "probe" in path.read_text()]
-
-
-@pytest.fixture(scope="module")
-def play():
-    if reason := missing():
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        yield playwright
 
 
 @pytest.fixture(scope="module")

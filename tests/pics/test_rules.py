@@ -24,6 +24,7 @@ from sfs.pics.rule_patterns import parse_pattern, target_of
 from sfs.pics.rule_reader import MAX_RULES, parse_rules
 from sfs.pics.rule_settings import SETTINGS, RuleSettings
 from sfs.pics.rules import RuleClause, RuleExtension, Rules, RuleService, RuleSource, write_rules
+from tests.pics.spoiled import spoiled
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "pics" / "rules"
 CASES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(VECTORS.glob("*.json"))}
@@ -232,22 +233,12 @@ _TOKENS = st.sampled_from(["(", ")", '"', "'", " ", '"(S.a > 1)"', '"http://*@h:
 _URLS = st.sampled_from(["http://h.example/", "https://a.h.example:8443/kids/x?q", "mailto:x", "", "http://[", "日本"])
 
 
-@st.composite
-def _spoiled(draw: st.DrawFn) -> str:
-    """A profile with some of its characters cut out and others put in."""
-    text = draw(st.sampled_from(_SEEDS))
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(text)))
-        text = text[:at] + draw(_TOKENS) + text[at + draw(st.integers(0, 6)) :]
-    return text
-
-
 @given(_rules)
 def test_every_profile_survives_writing(rules: Rules) -> None:
     assert parse_rules(write_rules(rules)) == rules
 
 
-@given(_spoiled(), _URLS)
+@given(spoiled(_SEEDS, _TOKENS), _URLS)
 def test_any_text_gives_a_profile_that_survives_writing_or_an_error(text: str, url: str) -> None:
     _either(text, url)
 

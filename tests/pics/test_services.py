@@ -27,6 +27,7 @@ from sfs.pics.services import (
     write_service,
 )
 from sfs.pics.values import Span, Value
+from tests.pics.spoiled import spoiled
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "pics" / "services"
 SHIPPED = Path(__file__).parents[2] / "rules" / "ratings"
@@ -202,22 +203,12 @@ _TOKENS = st.sampled_from(
 )
 
 
-@st.composite
-def _spoiled(draw: st.DrawFn) -> str:
-    """A vector with some of its characters cut out and others put in."""
-    text = draw(st.sampled_from(_SEEDS))
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(text)))
-        text = text[:at] + draw(_TOKENS) + text[at + draw(st.integers(0, 6)) :]
-    return text
-
-
 @given(_services)
 def test_every_description_survives_writing(service: RatingService) -> None:
     assert parse_service(write_service(service)) == service
 
 
-@given(_spoiled() | st.lists(_TOKENS, max_size=40).map(lambda parts: _HEAD + " ".join(parts)))
+@given(spoiled(_SEEDS, _TOKENS) | st.lists(_TOKENS, max_size=40).map(lambda parts: _HEAD + " ".join(parts)))
 def test_any_text_gives_a_description_that_survives_writing_or_an_error(text: str) -> None:
     _either(text)
 

@@ -15,27 +15,13 @@ from sfs.errors import ConfigError
 from sfs.match.entry import Entry, Unit
 from sfs.sources import config as config_module
 from sfs.sources import places
-from sfs.sources.config import Config, load_config
+from sfs.sources.config import load_config
 from sfs.sources.settings import SETTINGS, Checks, HttpsMode, Keep, PageLanguage
 from sfs.sources.subscriptions import Ask, ListFormat
 from sfs.sources.values import Listen
 
 # Each: a configuration, and its one fault as "LINE:COLUMN what | mend".
 FAULTS = json.loads((Path(__file__).parent.parent / "vectors" / "sources" / "config-faults.json").read_text("utf-8"))
-
-
-@pytest.fixture
-def load(tmp_path):
-    def loader(text: str = "", changes: str | None = None, **overrides) -> Config:
-        path = tmp_path / "config.yaml"
-        path.write_text(text, encoding="utf-8")
-        state = tmp_path / "state"
-        state.mkdir(exist_ok=True)
-        if changes is not None:
-            (state / "changes.yaml").write_text(changes, encoding="utf-8")
-        return load_config(path, overrides, state)
-
-    return loader
 
 
 @pytest.fixture

@@ -14,26 +14,11 @@ from sfs.errors import SfsError
 from sfs.match.phrases import OWN_WEIGHT
 from sfs.match.words import Place
 from sfs.sources import places
-from sfs.sources.config import load_config
 from sfs.sources.policies import MANDATORY_ONLY, path_entries, policies_from
 from sfs.text.url import parse_url
 
 JAPAN = timezone(timedelta(hours=9))
 MONDAY_NOON = datetime(2026, 11, 23, 12, 0, tzinfo=JAPAN)
-
-
-@pytest.fixture
-def load(tmp_path):
-    def loader(text: str, changes: str | None = None, **overrides):
-        path = tmp_path / "config.yaml"
-        path.write_text(text, encoding="utf-8")
-        state = tmp_path / "state"
-        state.mkdir(exist_ok=True)
-        if changes is not None:
-            (state / "changes.yaml").write_text(changes, encoding="utf-8")
-        return load_config(path, overrides, state)
-
-    return loader
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -13,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from sfs.cli.squid import command
+from tests.programs import end_program, free_port, listens
 
 WAIT = 60  # seconds for Squid to take connections
 TEMPLATES = Path("/usr/share/squid/errors/templates")
@@ -92,12 +92,7 @@ class Squid:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end_program(self.process)
 
     def log(self) -> str:
         """What it said."""
@@ -147,22 +142,6 @@ def ask(port: int, target: bytes, *, method: bytes = b"GET", host: bytes = b"exa
         except OSError:
             pass
     return answer
-
-
-def listens(port: int) -> bool:
-    """Whether somebody takes connections there."""
-    try:
-        socket.create_connection(("127.0.0.1", port), 2).close()
-    except OSError:
-        return False
-    return True
-
-
-def free_port() -> int:
-    """A port that nobody has."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _user() -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from playwright.sync_api import Page, Playwright, Request, sync_playwright
+from playwright.sync_api import Page, Playwright, Request
 
 from sfs.web.texts import Language
 from tests.admin.house import PASSWORD
@@ -34,12 +34,6 @@ LOOKS = [
     )
 ]
 OURS = ("http://sfs.home.arpa/on.svg", "https://check.sfs.home.arpa/proof/")  # pictures that tell the state
-
-
-@pytest.fixture(scope="module")
-def play() -> Iterator[Playwright]:
-    with sync_playwright() as play:
-        yield play
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Playwright, sync_playwright
+from playwright.sync_api import Page, Playwright
 
-from tests.e2e.browser import chromium, missing
+from tests.e2e.browser import chromium
 from tests.e2e.origin import Names, Origin, Reply, page
 from tests.e2e.proxy import ROOT, Proxy
 from tests.lists.mirror import Mirror, serving
@@ -91,14 +91,6 @@ def packed(name: str, domains: bytes) -> bytes:
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     return buffer.getvalue()
-
-
-@pytest.fixture(scope="module")
-def play() -> Iterator[Playwright]:
-    if reason := missing():
-        pytest.skip(reason)
-    with sync_playwright() as play:
-        yield play
 
 
 @dataclass

@@ -6,8 +6,6 @@ is known by its data.
 
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -17,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sfs.lists.mandatory import CANARY
+from tests.programs import end_program, free_port
 
 WAIT = 60  # seconds for a program to answer
 UPSTREAM4, UPSTREAM6 = "198.51.100.1", "2001:db8:1::1"
@@ -31,18 +30,6 @@ def program(name: str, package: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not installed (Debian's package {package})")
     return found
-
-
-def free_port() -> int:
-    """A port that nobody has, for UDP and for TCP."""
-    while True:
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            try:
-                udp.bind(("127.0.0.1", tcp.getsockname()[1]))
-            except OSError:
-                continue
-            return int(tcp.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -95,13 +82,7 @@ class Program:
             time.sleep(0.05)
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end_program(self.process)
         self.said.close()
 
     def words(self) -> str:

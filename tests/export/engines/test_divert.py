@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from sfs.cli.isp import command
 from sfs.errors import SfsError
 from tests.e2e.network import Namespace, Sink, why_no_namespaces
-from tests.export.engines.programs import WAIT, Program, free_port, pdns, program
+from tests.export.engines.programs import WAIT, Program, pdns, program
 from tests.export.engines.programs import _named_options as named_options
+from tests.programs import free_port
 
 GOOD4, GOOD6, NEIGHBOUR = "192.0.2.10", "2001:db8::10", "192.0.2.110"
 # What a hostile site may answer, and why it is not diverted.

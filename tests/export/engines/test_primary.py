@@ -11,7 +11,8 @@ from sfs.export.reload import reload
 from sfs.export.transfer import Key, Peer, Primary, bind_policy, bind_primary, bind_secondary, knot_primary, parse_peer
 from tests.export.engines import programs
 from tests.export.engines.expressed import output
-from tests.export.engines.programs import STOP4, UPSTREAM4, HiddenPrimary, free_port, program
+from tests.export.engines.programs import STOP4, UPSTREAM4, HiddenPrimary, program
+from tests.programs import free_port
 
 KEY = Key("policy.rpz-key", "c2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2ZzMDE=")
 DIG_KEY = f"hmac-sha256:{KEY.name}:{KEY.secret}"

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sfs.export.selftest.findings import Kind
-from tests.export.engines.programs import STOP4, free_port
+from tests.export.engines.programs import STOP4
 from tests.export.selftest.site import LIST, SERIAL, TREE, WELL, AtSix, How, Ports, Site, StopPage, only_six, output
+from tests.programs import free_port
 
 
 @dataclass(frozen=True)

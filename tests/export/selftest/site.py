@@ -22,8 +22,9 @@ from sfs.lists.mandatory import Purpose, Report
 from sfs.lists.mandatory_file import read_mandatory
 from tests.e2e.proxy import Proxy
 from tests.export.engines import programs
-from tests.export.engines.programs import EXEMPT, STOP4, STOP6, Program, free_port
-from tests.squid.squids import Squid, listens
+from tests.export.engines.programs import EXEMPT, STOP4, STOP6, Program
+from tests.programs import free_port, listens
+from tests.squid.squids import Squid
 
 ZONE = "policy.rpz"
 SERIAL = 2026112802

@@ -23,8 +23,9 @@ from sfs.export.transfer import (
     parse_peer,
 )
 from tests.export.engines import programs
-from tests.export.engines.programs import STOP4, STOP6, UPSTREAM4, HiddenPrimary, Program, free_port, program
+from tests.export.engines.programs import STOP4, STOP6, UPSTREAM4, HiddenPrimary, Program, program
 from tests.export.selftest.site import SERIAL, TREE, ZONE, How, Resolvers, output, world
+from tests.programs import free_port
 
 KEY = Key("policy.rpz-key", "c2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2Zzc2ZzMDE=")
 KEY_LINE = f"hmac-sha256:{KEY.name}:{KEY.secret}"

@@ -21,7 +21,7 @@ from sfs.export.selftest.findings import Finding, Kind
 from sfs.export.selftest.plan import AskedList, Engine
 from sfs.export.selftest.run import Result, Target
 from sfs.export.selftest.versions import versions
-from tests.export.engines.programs import free_port
+from tests.programs import free_port
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 FAULT = Finding(Kind.BYPASS, "policy.rpz", "answers there without the list", ("[::1]:53/udp",))
