@@ -1,7 +1,6 @@
 """uvicorn in a thread of its own with a loop of its own: nothing of it ever runs on the proxy's loop."""
 
 import asyncio
-import logging
 import socket
 import ssl
 import threading
@@ -19,6 +18,7 @@ from sfs.errors import SfsError
 from sfs.sources.machine import listening_socket
 from sfs.sources.values import Listen
 from sfs.web.guard import Hosts, hosts_of
+from sfs.web.server import config_of, limit_logs
 
 MAX_HEAD: Final = 16_384  # bytes of request line and headers, all together
 KEEP_ALIVE: Final = 5  # seconds between two requests of a connection
@@ -60,7 +60,7 @@ class AdminServer:
     def start(self) -> tuple[str, int]:
         """Listen; the address and port, once connections are taken. SfsError for a port in use, or an address that
         this machine does not have."""
-        _limit_logs()
+        limit_logs()
         listener = self._listener or listening_socket(Listen(self._host, self._port), "--admin", MAX_CONNECTIONS)
         self._listener = listener
         try:
@@ -148,30 +148,14 @@ class _Server(uvicorn.Server):
 
 
 def _config(app: ASGIApp, tls: ssl.SSLContext | None) -> Config:
-    config = Config(
+    config = config_of(
         app,
         loop="asyncio",
         http=Connection,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,  # nobody stands in front: a Forwarded field would be the client's own word
-        server_header=False,
-        date_header=False,
         backlog=MAX_CONNECTIONS,
-        limit_concurrency=None,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=DRAIN,
         h11_max_incomplete_event_size=MAX_HEAD,
     )
-    config.load()
     config.ssl = tls
     return config
-
-
-def _limit_logs() -> None:
-    """uvicorn's lines hold client addresses, and a client can make as many as it likes."""
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -10,7 +10,8 @@ from sfs.bureau.connection import DEFAULT, Limits
 from sfs.bureau.counts import Counts
 from sfs.bureau.desk import Desk, Store
 from sfs.bureau.lookups import Faults, LookUps
-from sfs.bureau.server import Server, limit_logs
+from sfs.bureau.server import Server
+from sfs.web.server import limit_logs
 
 
 def serve(store: Store, listener: socket.socket, ready: Callable[[int], None], limits: Limits = DEFAULT) -> bool:

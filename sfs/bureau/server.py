@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -15,6 +14,7 @@ from uvicorn.config import Config
 from sfs.bureau.connection import DEFAULT, Connection, Limits
 from sfs.sources.machine import listening_socket
 from sfs.sources.values import Listen
+from sfs.web.server import config_of
 
 KEEP_ALIVE: Final = 30  # seconds between two requests of a connection: a filter asks again soon
 DRAIN: Final = 5  # seconds that open requests get to end
@@ -87,30 +87,12 @@ def bound(listen: Listen) -> socket.socket:
     return listening_socket(Listen(host, listen.port), "--listen", DEFAULT.connections)
 
 
-def limit_logs() -> None:
-    """uvicorn's lines hold addresses of clients and could hold what they asked."""
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-        logging.getLogger(name).propagate = False
-
-
 def _config(app: ASGIApp) -> Config:
-    config = Config(
+    return config_of(
         app,
         loop="uvloop",
         http=Connection,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,  # nothing here depends on who asks
-        server_header=False,
-        date_header=False,
         backlog=DEFAULT.connections,
-        limit_concurrency=None,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=DRAIN,
     )
-    config.load()
-    return config
