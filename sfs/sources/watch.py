@@ -8,18 +8,12 @@ no further package. A change counts once it holds for two looks, so that nothing
 import logging
 import os
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from sfs.errors import SfsError
-from sfs.lists import store
-from sfs.sources.choice import levels_in_use, lists_in_use
-from sfs.sources.config import CHANGES
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
-from sfs.sources.places import rules_dir
-from sfs.sources.rules import keywords_dir
+from sfs.sources.watched import files_of
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +93,7 @@ class Watcher:
 def _look(filter_: Filter) -> _Seen:
     """The files of a filter as they are now; those that are missing are left out."""
     seen: _Seen = {}
-    for path in _files(filter_):
+    for path in files_of(filter_):
         try:
             found = os.stat(path)
         except OSError:
@@ -108,33 +102,3 @@ def _look(filter_: Filter) -> _Seen:
         if len(seen) >= MOST_FILES:
             break
     return seen
-
-
-def _files(filter_: Filter) -> Iterator[Path]:
-    config = filter_.config
-    versions = {state.name: state.version for state in filter_.report.states if state.version is not None}
-    yield config.state / CHANGES
-    if config.file is not None:
-        yield config.file
-    yield from config.profiles
-    for source in lists_in_use(config, levels_in_use(filter_.policies)):
-        if not source.mandatory:
-            folder = store.list_dir(config.state, store.key_of(source.name))
-            yield folder / store.STATE
-            yield from _inside(folder / versions[source.name]) if source.name in versions else ()
-        if source.path is not None:
-            yield source.path
-            yield from _inside(source.path)
-        if source.key is not None:
-            yield source.key
-    rules = rules_dir()
-    for folder in (rules, *sorted(path for path in rules.iterdir() if path.is_dir()), keywords_dir(config)):
-        yield from _inside(folder)
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    """The files in a folder; none where it is no folder."""
-    try:
-        yield from sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:
-        return

@@ -1,39 +1,24 @@
 """A new filter when a file changes, or when SIGHUP comes: whole, or not at all.
 
-What is looked at: the configuration, its profiles, what the page of the administrator changed, `rules/`, files of
-lists, and the state of fetched ones. A file that is still being written is not read: nothing is loaded until two looks
-say the same, and what changed while it was loaded is loaded again before it holds."""
+A file that is still being written is not read: nothing is loaded until two looks at the files (sources/watched.py) say
+the same, and what changed while it was loaded is loaded again before it holds."""
 
 import gc
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from sfs.errors import SfsError
-from sfs.lists.store import FOLDER, STATE
-from sfs.sources.config import CHANGES
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
-from sfs.sources.places import rules_dir
+from sfs.sources.watched import files_of
 
 EVERY: Final = 1.0  # seconds between two looks: 0.3 ms of work
-MAX_FILES: Final = 2000
+MAX_FILES: Final = 10_000
 TRIES: Final = 5  # loads before what always changes is left for the next look
 type Stamp = tuple[tuple[str, int, int, int], ...]
-
-
-def files_of(filter_: Filter) -> Iterator[Path]:
-    """What a filter was made of, as far as it may change."""
-    config = filter_.config
-    if config.file is not None:
-        yield config.file
-    yield config.state / CHANGES
-    yield from config.profiles
-    yield from (path for source in config.lists for path in (source.path, source.key) if path is not None)
-    yield from (config.state / FOLDER).glob(f"*/{STATE}")
-    yield from rules_dir().rglob("*.*")
 
 
 def stamp_of(files: Iterable[Path]) -> Stamp:

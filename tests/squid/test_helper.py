@@ -333,6 +333,17 @@ def test_a_file_that_is_still_being_written_is_not_read(tmp_path):
     assert len(loads) == count  # a fault is told once
 
 
+def test_words_that_were_imported_are_looked_at(tmp_path):
+    first = filter_of(tmp_path, CONFIG)
+    watch = Watch(first, lambda old: Chosen(tmp_path / "sfs.yaml", {}).filter(), lambda text: None)
+    words_file = tmp_path / "state/keywords/own-2.txt"
+    words_file.parent.mkdir(parents=True)
+    words_file.write_text("blue widget\n")
+    watch._look()
+    watch._look()
+    assert watch.live.filter is not first
+
+
 def test_the_command_answers_until_its_input_ends(tmp_path):
     filter_of(tmp_path, CONFIG)
     command = [sys.executable, "-m", "sfs", "squid", "--config", str(tmp_path / "sfs.yaml")]
