@@ -23,7 +23,7 @@ from sfs.lists.store import ListState
 from sfs.lists.update import cannot_be_used, file_changed
 from sfs.sources.choice import ALL_LEVELS, is_big, lists_in_use
 from sfs.sources.config import Config
-from sfs.sources.mandatory_lists import read_mandatory_list
+from sfs.sources.mandatory_lists import check_shrunk, read_mandatory_list
 from sfs.sources.subscriptions import ListSource
 
 type Stamp = tuple[object, ...]  # what tells one state of a list from the next; its last part is where it comes from
@@ -115,6 +115,8 @@ def _read(source: ListSource, path: Path, loaded: LoadedLists, kept: Kept) -> Li
         file = old[1]
     else:
         file = read_mandatory_list(source, path) if source.mandatory else read_list(path, source.format)
+        if source.mandatory and source.key is None and old is not None:
+            check_shrunk(old[1].count, file.count, path)
     if stamp is not None and stamp == _stamp(source, path):  # else it was changed while it was read
         loaded.kept[source.name] = (stamp, file)
     return file

@@ -11,6 +11,7 @@ from sfs.lists.list_key import read_list_key
 from sfs.lists.sealed_file import MAGIC, open_sealed
 from sfs.sources.subscriptions import ListSource
 
+FEW: Final = 100  # entries; a list so short may shrink as it likes, but not to nothing
 _START: Final = 512  # bytes of a file that say what it is
 
 
@@ -37,6 +38,14 @@ def read_mandatory_list(source: ListSource, path: Path) -> ListFile:
         where = fault.where or Where(str(path))
         raise RuleError(f"no list in the format {source.format}", where, "`sfs lists check` says why") from None
     return replace(file, skipped=tuple(_without_text(fault) for fault in file.skipped))
+
+
+def check_shrunk(before: int, now: int, path: Path) -> None:
+    """RuleError where a list that holds lost so much that its file is being written, or was cut: what opens then opens
+    for everybody. Who starts the filter takes it as it is."""
+    if (before and not now) or (before > FEW and 2 * now < before):
+        mend = "put the whole list there; or, if that is right, start the filter again"
+        raise RuleError(f"a mandatory list that shrank from {before:,} entries to {now:,}", Where(str(path)), mend)
 
 
 def _without_text(fault: RuleError) -> RuleError:

@@ -83,6 +83,22 @@ def test_what_cannot_be_used_leaves_the_last_good_list(tmp_path, key):
     assert listed(live, "a.example")
 
 
+@pytest.mark.parametrize("cut", ["", "# nothing\n", "n1.example\n" * 50])
+def test_a_list_in_clear_that_was_cut_leaves_the_last_good_one(tmp_path, cut):
+    row = {"name": "law", "url": str(tmp_path / "law.txt"), "mandatory": True}
+    (tmp_path / "law.txt").write_text("".join(f"n{number}.example\n" for number in range(200)))
+    live = live_of(tmp_path, lists=[row])
+    (tmp_path / "law.txt").write_text(cut)
+    with pytest.raises(SfsError, match=r"shrank from 200 entries to \d+"):
+        live.reload()
+    assert listed(live, "n199.example")
+    (tmp_path / "law.txt").write_text("".join(f"n{number}.example\n" for number in range(150)))
+    live.reload()
+    assert listed(live, "n149.example") and not listed(live, "n199.example")
+    (tmp_path / "law.txt").write_text(cut)
+    live_of(tmp_path, lists=[row])  # a start takes it as it is
+
+
 def test_a_list_without_a_serial_is_told_by_its_checksum(tmp_path, key):
     put(tmp_path, key, "a.example", serial=0)
     (one,) = live_of(tmp_path).filter.ruleset.mandatory
