@@ -139,11 +139,6 @@ def readings(ip: Address) -> tuple[Address, ...]:
     return (ip, *_tunnels(ip, number))
 
 
-def plain_address(ip: Address) -> Address:
-    """The IPv4 address inside `ip`, or `ip` where there is none."""
-    return readings(ip)[-1]
-
-
 def address_class(ip: Address) -> Kind:
     """What kind of address `ip` is: the worst kind of all its readings."""
     return min((plain_class(one) for one in readings(ip)), key=_WORST_FIRST.index)
