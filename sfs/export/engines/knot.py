@@ -46,11 +46,12 @@ end)"""
 
 
 # What Knot says of an answer of its own is "forged", which tells nobody why and must go first: it weighs more to Knot.
+# No text with no error: with an empty one an assertion of Knot fails.
 _WHY: Final = """\
 local function because(answer)
   return function (state, req)
     local done = answer(state, req)
-    req:set_extended_error(kres.extended_error.NONE, '')
+    req:set_extended_error(kres.extended_error.NONE, nil)
     req:set_extended_error(error_code, told)
     return done
   end

@@ -32,6 +32,13 @@ def test_addresses_of_listed_names_are_those_of_the_stop_page(running):
     assert [one.data for one in six] == [(STOP6,)] * len(names)
 
 
+def test_nothing_fails_inside_a_program_over_an_answer(running):
+    """Knot Resolver has a child of its own abort where an assertion fails, which leaves an image of its memory."""
+    resolver = running[1]
+    resolver.ask("tree.example A", "host.example A", "canary.sfs.example TXT")
+    assert "assertion" not in resolver.words()
+
+
 def test_neighbours_are_what_they_were(running):
     resolver = running[1]
     for source in ("127.0.0.1", "::1"):
