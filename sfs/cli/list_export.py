@@ -35,6 +35,7 @@ MAX_STOP: Final = 8
 MAX_EXEMPT: Final = 256
 _BIND: Final = "bind"
 _PURPOSE: Final = click.Choice([str(one) for one in Purpose])
+STANDARD_OUTPUT: Final = Path("-")  # as other programs call it, and no file of that name
 OUT: Final = click.Path(dir_okay=False, path_type=Path)
 _RELOAD: Final = click.option(
     "--reload",
@@ -80,6 +81,8 @@ def export(lists: tuple[str, ...], engine: str | None, **arguments: Any) -> int:
     """Print a list in use, one entry a line; exceptions begin with !. With --format: one or more lists (a name, a file,
     - for standard input) as what another program loads. Mandatory lists are never printed as entries."""
     own = {key: arguments.pop(key) for key in [*arguments] if key not in ("config", "level", "profile", "state")}
+    if own["out"] == STANDARD_OUTPUT:
+        own["out"] = None
     if engine is None:
         if len(lists) != 1:
             raise SfsError("several lists without --format", mend="name one, or say --format")

@@ -23,6 +23,7 @@ def import_mandatory(
 ) -> int:
     """Write the list in `file` (- for standard input) to `out`, or print it. Exit 1 where a line was refused."""
     keep_no_core()
+    out = None if str(out) == "-" else out  # standard output, and no file of that name
     check_output(purpose, out)
     if format_ is not None and format_ not in FORMATS:
         raise SfsError(f"a mandatory list is not read as {format_}", mend=f"take one of {', '.join(FORMATS)}")

@@ -270,6 +270,13 @@ def test_entries_are_named_by_the_list_in_which_they_stand(listed, tmp_path):
     assert f"({listed}:3, {other}:2)" in said
 
 
+def test_a_dash_is_standard_output(listed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "tree.example CNAME ." in run("export", "--format", "rpz", listed, "--nxdomain", "-o", "-")[0]
+    assert '"host": "tree.example"' in run("import", listed, "--purpose", "policy", "-o", "-")[0]
+    assert [*tmp_path.iterdir()] == [listed]
+
+
 def test_a_line_is_one_of_the_file_and_not_of_what_the_body_sent(tmp_path):
     body, listed = tmp_path / "body.txt", tmp_path / "list.jsonl"
     body.write_text("a.example\n\n# two lines that are no entries\nhttp://b.example/x\n")
