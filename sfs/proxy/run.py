@@ -17,6 +17,7 @@ from sfs.proxy import stock
 from sfs.proxy.addon import SfsAddon
 from sfs.proxy.ending import Stop, UnderWay, drain
 from sfs.proxy.figures import traffic
+from sfs.proxy.garbage import give_back_often
 from sfs.proxy.kept import Kept, open_kept
 from sfs.proxy.pages import Pages
 from sfs.proxy.parts import DisableH2C, Master, NextLayer, Proxyserver, TlsConfig
@@ -148,6 +149,7 @@ class _Running:
         if self.signals:
             self.stop.listen()
         running = asyncio.create_task(self.master.run())
+        giving_back = asyncio.create_task(give_back_often())
         try:
             self.listening = await _listening(self.server, running, self.places)
             self._guard()
@@ -158,6 +160,7 @@ class _Running:
             await _until_stopped(self.stop.wished, running)
             await drain(self.server, self.under_way, self.stop)
         finally:
+            giving_back.cancel()
             self.master.shutdown()
             with contextlib.suppress(Exception):
                 await running
