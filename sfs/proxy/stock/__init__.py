@@ -11,6 +11,7 @@
     layers.py    what each request goes through on its way between the layers, with less work
     short.py     what passes through a tunnel goes past the layers that look at none of it
     ended.py     a connection that is over leaves memory at once
+    hello.py     the first message of TLS, read for what is asked of it
     tls.py       bytes through TLS without an exception for each
     spare.py     memory that TLS keeps for a connection that waits, given back
     lines.py     the first line of a request, read in one match
@@ -109,7 +110,7 @@ def install() -> list[str]:
         _log.warning("mitmproxy has changed: pages are judged only when they are complete; gone: %s", ", ".join(gone))
         return gone
     # Only now: these subclass what was just looked for.
-    from sfs.proxy.stock import errors, fields, handler, heads, ids, layers, lean, lines, silence, stream, tls
+    from sfs.proxy.stock import errors, fields, handler, heads, hello, ids, layers, lean, lines, silence, stream, tls
 
     stream.install()
     heads.install()
@@ -121,6 +122,7 @@ def install() -> list[str]:
     lines.install()
     layers.install()
     tls.install()
+    hello.install()
     ids.install()
     stock_mode = False
     return []

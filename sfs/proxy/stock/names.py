@@ -57,6 +57,7 @@ METHODS: Final[tuple[tuple[str, str, str], ...]] = (
     ("h11._receivebuffer", "ReceiveBuffer.maybe_extract_lines", "self"),
     ("mitmproxy.proxy.layers.tcp", "TCPLayer", "context ignore"),
     ("mitmproxy.proxy.layers.tcp", "TCPLayer.relay_messages", "self event"),
+    ("mitmproxy.tls", "ClientHello", "raw_client_hello dtls"),
     ("mitmproxy.proxy.layers.tls", "TLSLayer.receive_data", "self data"),
     ("mitmproxy.proxy.layers.tls", "TLSLayer.start_tls", "self"),
     ("mitmproxy.proxy.layers.tls", "TLSLayer.send_data", "self data"),
