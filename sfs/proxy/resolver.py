@@ -11,7 +11,7 @@ import errno
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import islice
@@ -63,7 +63,6 @@ class _Answer:
 
 
 _going: ContextVar[Going | None] = ContextVar("sfs_going", default=None)
-_own: ContextVar[bool] = ContextVar("sfs_own_lookup", default=False)
 _probe: ContextVar[list[str] | None] = ContextVar("sfs_probe", default=None)
 
 
@@ -71,17 +70,6 @@ def going_to(going: Going | None) -> None:
     """Tell the resolver what the connection being opened is for; to be called in *every* `server_connect`, which runs
     in the task that connects. A task inherits what its parent said, so a Going counts for its own host only."""
     _going.set(going)
-
-
-@contextlib.contextmanager
-def own_lookups() -> Iterator[None]:
-    """Within it we connect for ourselves (a bureau on loopback), not for a client: nothing is refused. Tasks started
-    within it keep this for life."""
-    token = _own.set(True)
-    try:
-        yield
-    finally:
-        _own.reset(token)
 
 
 class Resolver:
@@ -145,8 +133,6 @@ class Resolver:
         going = going if going is not None and going.host == name else None
         asked = (going and going.forced) or name
         infos = [_with_port(info, number) for info in await self._infos((asked, family, type, proto, flags))]
-        if _own.get():
-            return infos
         return self._filter(infos, name or "", number, connect=going is not None and going.connect)
 
     async def refuse_reason(

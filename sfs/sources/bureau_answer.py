@@ -54,7 +54,6 @@ class Told:
     away: bool = False
 
 
-NOTHING_TOLD: Final = Told()
 NOT_TOLD: Final = Told(away=True)
 
 

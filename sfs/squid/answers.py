@@ -16,7 +16,6 @@ from sfs.errors import SfsError
 
 MAX_VALUE: Final = 400  # characters of a keyword's value: Squid takes a line of 32 KiB at most
 MAX_PAGE: Final = 2000  # characters of the address of the block page
-CODE_BYTES: Final = 7  # ten letters of base32 need 50 bits
 _CODES: Final = 512  # made at once: asking the system for each costs more than a verdict
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sfs.errors import SfsError
 from sfs.proxy import resolver as module
 from sfs.proxy.reach import Reach
-from sfs.proxy.resolver import NEGATIVE_TTL, TTL, AddressRefused, Going, Info, Resolver, going_to, own_lookups
+from sfs.proxy.resolver import NEGATIVE_TTL, TTL, AddressRefused, Going, Info, Resolver, going_to
 from sfs.text.address import Address, parse_address, parse_reach
 
 OUTER = "192.168.7.7"  # this machine's own address in the tests
@@ -366,17 +366,6 @@ def test_the_proxy_knows_itself_by_address_in_any_spelling_and_by_name() -> None
         assert not await resolver.listening_self("other.test", 8080)
         assert not await resolver.listening_self("unknown.test", 8080)
         assert not await resolver.listening_self("192.168.1.1", 8080)
-
-    _run(work)
-
-
-def test_own_lookups_are_not_filtered_and_only_within() -> None:
-    async def work() -> None:
-        resolver = Resolver(_reach(), Names(bureau_test=[["127.0.0.1"]]))
-        with own_lookups():
-            assert await _ask(resolver, "bureau.test", 8082) == [("127.0.0.1", 8082)]
-        with pytest.raises(AddressRefused):
-            await _ask(resolver, "bureau.test", 8082)
 
     _run(work)
 
