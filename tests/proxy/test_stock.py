@@ -20,6 +20,7 @@ from mitmproxy import certs, http
 from mitmproxy.connection import Client
 from mitmproxy.options import Options
 from mitmproxy.proxy.layers import http as core
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData
 from OpenSSL import SSL
 
@@ -93,9 +94,12 @@ class Addon:
         for kept in (self.on, self.calls, self.flows):
             kept.clear()
 
-    def tls_clienthello(self, data: ClientHelloData) -> None:
-        if "tls_clienthello" in self.on:
-            self.on["tls_clienthello"](data)
+    def tls_clienthello(self, data: ClientHelloData) -> Any:
+        return self.on["tls_clienthello"](data) if "tls_clienthello" in self.on else None
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        if "server_connect" in self.on:
+            self.on["server_connect"](data)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         self._call("requestheaders", flow)
@@ -1602,6 +1606,44 @@ def test_a_hook_that_outlasts_its_client_ends_in_peace(proxy: Proxy, caplog: pyt
         proxy.loop.call_soon_threadsafe(left[0].set)
         proxy.addon.wait("error")
     assert not caplog.records
+
+
+def test_for_who_is_dropped_in_the_middle_of_a_handshake_nobody_is_connected_to(proxy: Proxy) -> None:
+    """As by a new filter. Else the connection would be open until its server ends it: nothing is left that could."""
+    waiting = threading.Event()
+    left: list[asyncio.Event] = []
+    dropped: list[str] = []
+    went: list[ServerConnectionHookData] = []
+
+    async def judge(data: ClientHelloData) -> None:
+        left.append(asyncio.Event())
+        dropped.append(data.context.client.id)
+        waiting.set()
+        await left[0].wait()
+        data.ignore_connection = True
+
+    async def go_on() -> None:
+        left[0].set()
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    out = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname="site.test").do_handshake()
+    proxy.addon.on |= {"tls_clienthello": judge, "server_connect": went.append}
+    with origin(lambda peer: None) as server:
+        client = proxy.connect()
+        client.send(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % server.port)
+        assert client.head()[0] == 200
+        client.send(out.read())
+        assert waiting.wait(LONG)
+        proxy.loop.call_soon_threadsafe(stock.drop, dropped[0])
+        assert client.closed()
+        client.close()
+        with proxy.addon.changed:
+            assert proxy.addon.changed.wait_for(lambda: proxy.addon.clients == 0, LONG)
+        asyncio.run_coroutine_threadsafe(go_on(), proxy.loop).result(LONG)
+    assert not (proxy.lean and went)  # stock connects, and ends it at once
 
 
 def test_no_name_is_missing() -> None:

@@ -152,6 +152,8 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
         elif isinstance(command, commands.StartHook):
             self._hook(command)
         elif isinstance(command, commands.OpenConnection):
+            if self._over:
+                return  # a hook outlasted the client: nobody would end this connection any more
             assert command.connection not in self.transports
             self.transports[command.connection] = io = ConnectionIO()
             io.handler = asyncio.create_task(self.open_connection(command))
