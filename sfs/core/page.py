@@ -1,6 +1,5 @@
 """What a response says of itself, as facts: from its header and the first bytes of its body, decompressed."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -8,7 +7,7 @@ from typing import Final
 
 from sfs.core.facts import Page
 from sfs.pics.selflabels import META_NAMES, read_self_labels
-from sfs.text.charset import decode, html_charset
+from sfs.text.charset import decode, html_charset, types_in
 from sfs.text.glance import glance
 from sfs.text.metadata import head_from_html
 from sfs.text.plain_head import PlainHead
@@ -23,7 +22,6 @@ HTML_TYPES = frozenset(
 TEXT_TYPES = frozenset({"text/plain", "text/markdown", "text/csv", "application/json", "text/json"})
 CONTENT_TYPE: Final = "content-type"
 MAX_TYPE = 4096  # characters of Content-Type
-_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")  # MIME Sniffing 4.4: what else is none
 _UNKNOWN = frozenset({"", "unknown/unknown", "application/unknown"})  # says nothing: browsers look at the bytes
 _TAGS = (
     *(b"<!doctype html", b"<html", b"<head", b"<script", b"<iframe", b"<h1", b"<div", b"<font", b"<table", b"<style"),
@@ -73,13 +71,12 @@ def _essence(content_type: str | None) -> str:
 
 @lru_cache(maxsize=256)
 def _read_essence(content_type: str) -> str:
-    parts = (part.partition(";")[0].strip().lower() for part in content_type.split(","))
-    return next((part for part in reversed(list(parts)) if _TYPE.fullmatch(part) and part != "*/*"), "")
+    return next((essence for essence, _ in reversed(list(types_in(content_type)))), "")
 
 
 def content_type_of(headers: Headers) -> str | None:
-    """The value of Content-Type; of several fields the first."""
-    return next((value for name, value in headers if name == CONTENT_TYPE), None)
+    """The value of Content-Type; several fields are joined, as all who read it take them."""
+    return ", ".join(value for name, value in headers if name == CONTENT_TYPE) or None
 
 
 def page_from(

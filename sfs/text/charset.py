@@ -7,6 +7,7 @@ Spec: WHATWG Encoding; HTML, "Determining the character encoding" (13.2.3.2)."""
 
 import codecs
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -25,6 +26,9 @@ SAMPLE: Final = 8 * 1024  # bytes from the first that is not ASCII: enough to te
 MAX_HEADER: Final = 1024  # characters of Content-Type
 
 _HEADER_CHARSET = re.compile(r"(?:^|[;,\s])charset\s{0,9}=\s{0,9}[\"']?([^\s\"';,]{1,64})", re.I)
+_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")  # MIME Sniffing 4.4: what else is none
+_ONE_TYPE = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+"?)++', re.S)  # a comma in quotes is part of a value
+_QUOTED = re.compile(r'(charset\s{0,9}=\s{0,9})?"(?:[^"\\]|\\.)*+"?', re.I | re.S)
 _META_CHARSET = re.compile(
     r"charset[\t\n\f\r ]{0,9}=[\t\n\f\r ]{0,9}"
     r"(?:\"([^\"]{1,64})\"|'([^']{1,64})'|([^\t\n\f\r ;\"'][^\t\n\f\r ;]{0,63}))",
@@ -137,8 +141,30 @@ def header_charset(content_type: str | None) -> str | None:
 
 @lru_cache(maxsize=256)
 def _in_header(content_type: str) -> str | None:
+    # The last type counts, and keeps the charset of one before it that is the same.
+    last, charset = "", None
+    for essence, whole in types_in(content_type):
+        found = _HEADER_CHARSET.search(_QUOTED.sub(_charset_alone, whole))
+        if found or essence != last:
+            charset = canonical(found[1]) if found else None
+        last = essence
+    if last:
+        return charset
     found = _HEADER_CHARSET.search(content_type)
     return canonical(found[1]) if found else None
+
+
+def _charset_alone(quoted: re.Match[str]) -> str:
+    return quoted[0] if quoted[1] else ""
+
+
+def types_in(content_type: str) -> Iterator[tuple[str, str]]:
+    """Each type that a Content-Type names, of one field or of several joined by commas: type and subtype, in small
+    letters, and all of it with its parameters. Spec: Fetch, "extract a MIME type"."""
+    for whole in _ONE_TYPE.findall(content_type):
+        essence = whole.partition(";")[0].strip().lower()
+        if _TYPE.fullmatch(essence) and essence != "*/*":
+            yield essence, whole
 
 
 def _meta(data: bytes) -> str | None:

@@ -33,6 +33,12 @@ def test_what_is_no_page_is_judged_by_its_header():
     assert [label.rating for label in page.self_labels] == [4]
 
 
+def test_of_several_fields_the_last_says_the_charset_as_in_browsers():
+    fields = [("content-type", f"text/html; charset={name}") for name in ("utf-8", "euc-jp")]
+    page = page_from(URL, fields, "<title>青い部品</title>".encode("euc_jp"), NOW)
+    assert page.texts == ("青い部品",)
+
+
 def test_types_of_pages():
     assert is_html("text/html; charset=x")
     assert is_html("application/xhtml+xml")
@@ -47,6 +53,7 @@ def test_of_several_types_the_last_counts_and_unknown_ones_say_nothing():
     assert not is_html("text/html, text/plain")
     assert is_html("text/html, */*")
     assert is_html('text/html; x="a, b"')
+    assert is_html('text/html; x="a, text/plain; b"')  # a comma in quotes parts no types
     for unknown in (None, "", "html", "*/*", "unknown/unknown", "application/unknown"):
         assert may_be_html(unknown)
         assert is_html(unknown, b"<H1 class=x>")

@@ -45,6 +45,15 @@ def test_meta_after_the_first_1024_bytes_counts_as_in_browsers() -> None:
         ("text/html; notcharset=euc-jp", "utf-8"),
         ("text/html; charset=", "utf-8"),
         ("", "utf-8"),
+        # Of several types the last counts; with the charset of the same type before it, as in every browser.
+        ("text/html; charset=utf-8, text/html; charset=euc-jp", "euc-jp"),
+        ("text/html; charset=euc-jp, text/html", "euc-jp"),
+        ("text/plain; charset=euc-jp, text/html", "utf-8"),
+        ("text/html; charset=euc-jp, */*; charset=utf-8, charset=utf-8", "euc-jp"),
+        ('text/html; x=", text/html; charset=utf-8"; charset=euc-jp', "euc-jp"),
+        ('text/html; x=1; charset="euc-jp"', "euc-jp"),
+        ('text/html; x=","; charset=euc-jp', "euc-jp"),
+        ("charset=euc-jp", "euc-jp"),
     ],
 )
 def test_charset_of_a_header(header: str, charset: str) -> None:
