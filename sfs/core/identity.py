@@ -35,7 +35,7 @@ class PolicyTable:
     """The default policy and the groups. Built once, then only read. `pauses`: the name of a group, None for
     everybody, and until when its pause lasts."""
 
-    __slots__ = ("_logins", "_networks", "_now", "_pauses", "_ports", "default", "groups")
+    __slots__ = ("_logins", "_networks", "_now", "_paused_now", "_pauses", "_ports", "default", "groups")
 
     def __init__(
         self, default: Policy, groups: Iterable[Group] = (), pauses: Mapping[str | None, datetime] | None = None
@@ -57,6 +57,8 @@ class PolicyTable:
                 self._ports.setdefault(group.port, group)
         # The last answer of each timetable: it is asked for at every request, and changes by the minute at most.
         self._now: dict[int, tuple[object, Policy]] = {}
+        # By name: the last policy that was paused, until when, and what was left of it.
+        self._paused_now: dict[str, tuple[Policy, datetime, Policy]] = {}
         self._networks = tuple(sorted(networks.items(), key=lambda item: -item[0][1]))
 
     def policy_for(
@@ -76,7 +78,12 @@ class PolicyTable:
     def _paused(self, policy: Policy, time: datetime) -> Policy:
         """This policy, or what is left of it while its pause lasts."""
         ends = [until for name in (None, policy.name) if (until := self._pauses.get(name)) is not None and until > time]
-        return paused(policy, max(ends)) if ends and policy.checks is None else policy
+        if not ends or policy.checks is not None:
+            return policy
+        last, until = self._paused_now.get(policy.name), max(ends)
+        if last is None or last[0] is not policy or last[1] != until:
+            last = self._paused_now[policy.name] = (policy, until, paused(policy, until))
+        return last[2]
 
     def _unpaused(self, group: Group | None, time: datetime | None) -> Policy:
         if group is None:

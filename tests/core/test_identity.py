@@ -113,6 +113,20 @@ def test_policy_of_one_minute_is_one_object_and_zones_have_their_own():
     assert table.policy_for(None, "anna", None, evening).level == 0
 
 
+def test_what_is_left_of_a_policy_is_made_once_a_pause():
+    noon = datetime(2026, 4, 1, 12, tzinfo=UTC)
+    first, last = noon + timedelta(minutes=10), noon + timedelta(minutes=20)
+    table = PolicyTable(DEFAULT, [group("kids", 1, "192.0.2.0/24")], {None: first, "kids": last})
+    for client, until in (("192.0.2.1", last), ("198.51.100.1", first)):
+        held = table.policy_for(client, None, None, noon)
+        assert (held.level, held.valid_until) == (4, until)
+        assert table.policy_for(client, None, None, noon + timedelta(minutes=1)) is held
+        assert table.policy_for(client, None, None, until) is held.stands_for
+    # The pause of everybody may end later than that of a group, or the other way round.
+    late = table.policy_for("192.0.2.1", None, None, noon + timedelta(minutes=15))
+    assert (late.level, late.valid_until) == (4, last)
+
+
 def test_all_policies_are_listed():
     night = Policy(0, "kids")
     table = PolicyTable(DEFAULT, [group("kids", 1, timetable=((Window(EVERY_DAY, 0, 60), night),))])
