@@ -13,6 +13,7 @@ not count more because it is long, and what is found does not depend on how its 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from sfs.errors import RuleError, Where
@@ -30,6 +31,7 @@ NEAR: Final = 40
 OWN_WEIGHT: Final = 50  # a word of one's own configuration: two of them reach the limit of level 1
 MOST_WEIGHT: Final = 1000
 MAX_PARTS: Final = 16
+MAX_PLACES: Final = 1024  # places where something stands that are kept; in a text with more they are looked for twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +126,11 @@ def _checked(phrase: Phrase, text: str) -> Phrase:
 class PhraseIndex:
     """Phrases ready to be looked for. Built once, then only read."""
 
-    __slots__ = ("_guards", "_searches", "phrases")
+    __slots__ = ("_searches", "phrases")
 
     def __init__(self, phrases: Iterable[Phrase] = ()) -> None:
         self.phrases = tuple(phrases)
-        numbered = tuple(enumerate(self.phrases))
-        self._guards = _searches((number, phrase) for number, phrase in numbered if phrase.guard)
-        self._searches = _searches((number, phrase) for number, phrase in numbered if not phrase.guard)
+        self._searches = _searches(enumerate(self.phrases))
 
     def __len__(self) -> int:
         return sum(not phrase.guard for phrase in self.phrases)
@@ -138,15 +138,19 @@ class PhraseIndex:
     def find(self, folded: str) -> tuple[Phrase, ...]:
         """The phrases that stand in a folded text, guards never, in the order of this index. Takes time in proportion
         to the text, and lets other threads run meanwhile."""
-        covered = bytearray()  # 1 where a guard stands
-        for _, _, start, end in _places(self._guards, folded):
-            covered = covered or bytearray(len(folded))
-            covered[start:end] = b"\1" * (end - start)
+        first = tuple(islice(_places(self._searches, folded), MAX_PLACES + 1))
+        if not first:
+            return ()
+
+        def places() -> Iterable[tuple[int, int, int, int]]:
+            return first if len(first) <= MAX_PLACES else _places(self._searches, folded)
+
+        covered = self._covered(places(), len(folded))
         found: set[int] = set()
         ends: dict[int, dict[int, int]] = {}  # of phrases of several parts: where each part was seen last
-        for number, at, start, end in _places(self._searches, folded):
+        for number, at, start, end in places():
             phrase = self.phrases[number]
-            if number in found or not _stands(phrase.parts[at], folded, start, end, covered):
+            if phrase.guard or number in found or not _stands(phrase.parts[at], folded, start, end, covered):
                 continue
             if len(phrase.parts) > 1:
                 seen = ends.setdefault(number, {})
@@ -157,6 +161,15 @@ class PhraseIndex:
                     continue
             found.add(number)
         return tuple(self.phrases[number] for number in sorted(found))
+
+    def _covered(self, places: Iterable[tuple[int, int, int, int]], length: int) -> bytearray:
+        """1 where a guard stands; empty where none does."""
+        covered = bytearray()
+        for number, _, start, end in places:
+            if self.phrases[number].guard:
+                covered = covered or bytearray(length)
+                covered[start:end] = b"\1" * (end - start)
+        return covered
 
 
 _Owners = tuple[tuple[int, int], ...]  # (number of the phrase, of its part) of one key

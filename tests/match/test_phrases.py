@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfs.errors import RuleError, SfsError, Where
+from sfs.match import phrases as phrases_module
 from sfs.match.phrases import (
     NEAR,
     OWN_WEIGHT,
@@ -139,8 +140,13 @@ LINES = st.builds(
 )
 
 
-@given(st.lists(LINES, max_size=6), st.text(alphabet=LETTERS, max_size=24), st.sampled_from([None, 3, 8]))
-def test_the_index_agrees_with_its_plain_twin(lines, text, near):
+@given(
+    st.lists(LINES, max_size=6),
+    st.text(alphabet=LETTERS, max_size=24),
+    st.sampled_from([None, 3, 8]),
+    st.sampled_from([0, 2, 1000]),
+)
+def test_the_index_agrees_with_its_plain_twin(lines, text, near, kept):
     phrases = []
     for number, line in enumerate(lines):
         try:
@@ -149,4 +155,7 @@ def test_the_index_agrees_with_its_plain_twin(lines, text, near):
             continue
         if phrase is not None:
             phrases.append(replace(phrase, near=near))
-    assert PhraseIndex(phrases).find(fold(text)) == find_phrases_plain(phrases, fold(text))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phrases_module, "MAX_PLACES", kept)
+        found = PhraseIndex(phrases).find(fold(text))
+    assert found == find_phrases_plain(phrases, fold(text))
