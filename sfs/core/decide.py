@@ -19,7 +19,7 @@ from sfs.core.checks import Answer
 from sfs.core.facts import Fact, Facts, Kind, Need, Page
 from sfs.core.levels import Bypass, Unrated
 from sfs.core.policy import Policy
-from sfs.core.quick import page_says_nothing, says_nothing
+from sfs.core.quick import head_says_nothing, says_nothing
 from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Scope, Verdict
 from sfs.errors import UrlError
@@ -60,6 +60,7 @@ ROWS = (
 CHECKS = tuple(row.name for row in ROWS)
 _OF_ANY_HOST = tuple(row for row in ROWS if not row.named)
 _OF_RESPONSE = ROWS[CHECKS.index("self-label") :]
+_OF_TEXT = ROWS[CHECKS.index("body-words") :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +101,33 @@ def _by_response(facts: Facts, policy: Policy, ruleset: Ruleset) -> Verdict | Ne
     if policy.unrated is Unrated.SHOW and policy.level < 4:
         if facts.page is None and not facts.page_asked:
             return Need(Fact.PAGE, facts.url)
-        if facts.page is None or _page_says_nothing(facts.page, policy, ruleset):
-            return checks.unlabeled("unrated-shown", policy.level, policy.valid_until)
+        if facts.page is None or _head_says_nothing(facts, facts.page, policy, ruleset):
+            return _by_text(facts, policy, ruleset)
     return _walk(Case(facts, policy, ruleset), None, _OF_RESPONSE)
 
 
-def _page_says_nothing(page: Page, policy: Policy, ruleset: Ruleset) -> bool:
+def _head_says_nothing(facts: Facts, page: Page, policy: Policy, ruleset: Ruleset) -> bool:
+    silent = facts.silent_head
+    if silent is not None and silent[0] is policy and silent[1] is ruleset:
+        return True
     try:
-        return page_says_nothing(page, policy, ruleset)
+        if not head_says_nothing(page, policy, ruleset):
+            return False
     except Exception:  # as above
         return False
+    facts.silent_head = (policy, ruleset)
+    return True
+
+
+def _by_text(facts: Facts, policy: Policy, ruleset: Ruleset) -> Verdict | Need:
+    """The same of a page whose head says nothing either."""
+    page = facts.page
+    if policy.scan_body and page is not None:
+        if page.body is None and not page.body_asked:
+            return Need(Fact.BODY, facts.url)
+        if page.body is not None and (page.body.visible or page.body.script):
+            return _walk(Case(facts, policy, ruleset), None, _OF_TEXT)
+    return checks.unlabeled("unrated-shown", policy.level, policy.valid_until)
 
 
 def _decide(

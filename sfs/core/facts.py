@@ -89,6 +89,7 @@ class Facts:
     # The policy and the ruleset that have nothing to say of the address, once that was told (quick.py): they are asked
     # again with the page. It rests on all the facts above, so `replace` does not take it along.
     silent: tuple[object, object] | None = field(default=None, init=False, compare=False, repr=False)
+    silent_head: tuple[object, object] | None = field(default=None, init=False, compare=False, repr=False)  # of `page`
 
     def with_labels(self, url: Url, answer: LabelAnswer) -> "Facts":
         """These facts and what was answered of `url`."""
@@ -119,4 +120,6 @@ class Facts:
 
     def with_body(self, body: Body | None) -> "Facts":
         """These facts and what the text of the response holds; None where there is none to look at."""
-        return self.with_page(replace(self.page or Page(), body=body, body_asked=True))
+        made = self.with_page(replace(self.page or Page(), body=body, body_asked=True))
+        made.silent_head = self.silent_head if self.page is not None else None
+        return made

@@ -52,10 +52,10 @@ def _is_unlisted(url: Url, ruleset: Ruleset) -> bool:
     return known or not any(index.match(url) for index in ruleset.list_indexes)
 
 
-def page_says_nothing(page: Page, policy: Policy, ruleset: Ruleset) -> bool:
-    """The same of a page, for the rows of the response, where the policy shows what nobody has rated: no label of its
-    own, a head that ended, no word in its texts, and nobody who asks for more of it."""
-    if page.self_labels or page.cut or policy.scan_body:
+def head_says_nothing(page: Page, policy: Policy, ruleset: Ruleset) -> bool:
+    """The same of a page, for the rows that read its head, where the policy shows what nobody has rated: no label of
+    its own, a head that ended, no word in its texts."""
+    if page.self_labels or page.cut:
         return False
     text, level = "\n".join(page.texts), policy.level
     if policy.words is not None and policy.words.find(text, Place.META, above=level):

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from mitmproxy import http
 
 from sfs.core.body import body_from
-from sfs.core.facts import Facts, Need
+from sfs.core.facts import Body, Facts, Need
 from sfs.core.page import CONTENT_TYPE, Headers, may_be_html, may_be_text, page_from
+from sfs.core.policy import Policy
+from sfs.core.ruleset import Ruleset
 from sfs.core.verdict import Verdict
 from sfs.pics.selflabels import HEADER_NAMES
 from sfs.proxy import stock
@@ -18,7 +20,7 @@ from sfs.proxy.marks import OPEN, OURS, Open
 from sfs.proxy.pages import Pages, local_now
 from sfs.proxy.stock.fields import table_of
 from sfs.proxy.verdicts import Verdicts
-from sfs.sources.waiting import is_open, judged, judged_later
+from sfs.sources.waiting import is_open, judged_later
 from sfs.text.plain_head import PlainHead
 
 BUFFERED = 65_536  # bytes: shorter bodies cost less buffered than streamed (measured in mitmproxy: 849 to 1,091 us)
@@ -119,15 +121,25 @@ class Responses:
         if (waits := self._settle(flow, opened, body, said, facts)) is not None:
             await waits
 
-    async def _judge_body(self, flow: http.HTTPFlow, opened: Open, body: bytes) -> None:
+    def _judge_body(self, flow: http.HTTPFlow, opened: Open, body: bytes) -> Awaitable[None] | None:
+        if len(body) > AT_ONCE:
+            return self._judge_long(flow, opened, body)
+        return self._judge_text(flow, opened, body, body_from(*self._asked(flow, opened, body)))
+
+    async def _judge_long(self, flow: http.HTTPFlow, opened: Open, body: bytes) -> None:
+        asked = self._asked(flow, opened, body)
+        found = await asyncio.get_running_loop().run_in_executor(self._searches, body_from, *asked)
+        if (waits := self._judge_text(flow, opened, body, found)) is not None:
+            await waits
+
+    @staticmethod
+    def _asked(flow: http.HTTPFlow, opened: Open, body: bytes) -> tuple[Headers, bytes, Policy, Ruleset]:
         assert flow.response is not None
-        asked = (_headers(flow.response), body, opened.policy, opened.filter.ruleset)
-        if len(body) <= AT_ONCE:
-            found = body_from(*asked)
-        else:
-            found = await asyncio.get_running_loop().run_in_executor(self._searches, body_from, *asked)
-        said, facts = await judged(opened.filter, opened.facts.with_body(found), opened.policy)
-        self._carry_out(flow, opened, said, facts)
+        return _headers(flow.response), body, opened.policy, opened.filter.ruleset
+
+    def _judge_text(self, flow: http.HTTPFlow, opened: Open, body: bytes, found: Body) -> Awaitable[None] | None:
+        said, facts = opened.filter.judge(opened.facts.with_body(found), opened.policy, last=False)
+        return self._settle(flow, opened, body, said, facts)
 
     def _carry_out(self, flow: http.HTTPFlow, opened: Open, verdict: Verdict | Need, facts: Facts) -> None:
         assert isinstance(verdict, Verdict)

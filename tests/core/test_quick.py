@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfs.core.decide import decide
-from sfs.core.facts import Facts, Https, Kind, Need, Page
+from sfs.core.facts import Body, Fact, Facts, Https, Kind, Need, Page
 from sfs.core.label import Label, LabelAnswer
 from sfs.core.levels import Unrated
 from sfs.core.policy import Policy, policy_of_level
@@ -18,6 +18,7 @@ from sfs.core.verdict import Verdict
 from sfs.errors import UrlError
 from sfs.match.entry import parse_entry
 from sfs.match.index import EntryIndex
+from sfs.match.phrases import parse_phrase_line
 from sfs.match.words import WordIndex, parse_word_line
 from sfs.sources.config import load_config
 from sfs.sources.filter import load_filter
@@ -114,6 +115,39 @@ def test_what_the_page_says_counts_all_the_same(level, page, page_asked):
     assert says_nothing(facts, policy, ruleset)
     short, walked = both(facts, policy, ruleset)
     assert short == walked
+
+
+PHRASES = tuple(parse_phrase_line(f"{colour} widget\t60", 3) for colour in ("blue", "red"))
+BODIES = [Body(), Body(PHRASES[:1]), Body(PHRASES), Body(script=PHRASES), Body(PHRASES, PHRASES)]
+
+
+@pytest.mark.parametrize("level", range(5))
+@pytest.mark.parametrize("page", [None, Page(), Page(cut=True), Page(texts=("an orange",))])
+@pytest.mark.parametrize("changes", [{}, {"unrated": Unrated.BLOCK}, {"body_limit": 60}, {"words": WORDS}])
+def test_what_its_text_says_counts_all_the_same(level, page, changes):
+    policy, ruleset = policy_of_level(level, scan_body=True, **changes), Ruleset(words=WORDS)
+    unseen = asked(parse_url("http://aaa.test/x"), page=page, page_asked=page is not None)
+    short, walked = both(unseen, policy, ruleset)
+    assert short == walked
+    for body in (None, *BODIES):
+        for facts in (unseen.with_body(body), asked(unseen.url).with_page(page).with_body(body)):
+            short, walked = both(facts, policy, ruleset)
+            assert short == walked
+
+
+def test_a_head_that_was_judged_is_not_judged_again_with_the_text_unless_it_is_another():
+    policy, ruleset = policy_of_level(1, scan_body=True), Ruleset(words=WORDS)
+    facts = asked(parse_url("http://aaa.test/x"), page=Page())
+    assert decide(facts, policy, ruleset).fact is Fact.BODY
+    assert facts.silent_head is not None
+    assert facts.with_body(BODIES[0]).silent_head is facts.silent_head
+    changed = facts.with_page(Page(texts=("an orange",)))
+    assert changed.silent_head is None
+    assert decide(changed, policy, ruleset).check == "metadata-words"
+    other = policy_of_level(1, scan_body=True, words=WordIndex([parse_word_line("blue", 2)]))
+    blue = asked(facts.url, page=Page(texts=("blue",)))
+    assert decide(blue, policy, ruleset).fact is Fact.BODY
+    assert decide(blue.with_body(BODIES[0]), other, ruleset).check == "metadata-words"
 
 
 LISTED = ("aaa.test", "=b.bbb.test", "ccc.test/x/", "|https://ddd.test", "192.0.2.7", "eee.test:8080", "test.example")
