@@ -65,7 +65,7 @@ def fold(text: str) -> str:
     """`text` folded for matching. fold(fold(x)) == fold(x); the length may change; no blanks at the ends."""
     for _ in range(ROUNDS):
         text = _fold(text)
-        if "&#" not in text and "amp;#" not in text:
+        if "#" not in text or ("&#" not in text and "amp;#" not in text):
             return text
         decoded = _REFERENCE.sub(_referred, text)
         if decoded == text:
