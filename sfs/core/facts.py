@@ -52,17 +52,18 @@ class Body:
     script: tuple[Phrase, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+# Never changed once made, as Url: see there.
+@dataclass(slots=True, unsafe_hash=True)
 class Page:
     """What a response says of itself in its header and the head of its HTML. `cut`: the head did not end within
     the bounds, so nobody knows what it would have said. `texts`: title, description, keywords, Open Graph.
     `body`: of its whole text, where a policy asks for it; `body_asked`: there is no text to look at."""
 
-    texts: tuple[str, ...] = ()
-    self_labels: tuple[SelfLabel, ...] = ()
-    cut: bool = False
-    body: Body | None = None
-    body_asked: bool = False
+    texts: Final[tuple[str, ...]] = ()
+    self_labels: Final[tuple[SelfLabel, ...]] = ()
+    cut: Final[bool] = False
+    body: Final[Body | None] = None
+    body_asked: Final[bool] = False
 
 
 _NOTHING: Mapping[str, LabelAnswer] = MappingProxyType({})

@@ -23,6 +23,7 @@ TEXT_TYPES = frozenset({"text/plain", "text/markdown", "text/csv", "application/
 CONTENT_TYPE: Final = "content-type"
 MAX_TYPE = 4096  # characters of Content-Type
 _UNKNOWN = frozenset({"", "unknown/unknown", "application/unknown"})  # says nothing: browsers look at the bytes
+_MAY_BE_HTML = _UNKNOWN | HTML_TYPES
 _TAGS = (
     *(b"<!doctype html", b"<html", b"<head", b"<script", b"<iframe", b"<h1", b"<div", b"<font", b"<table", b"<style"),
     *(
@@ -45,7 +46,7 @@ def is_html(content_type: str | None, first_bytes: bytes = b"") -> bool:
 
 def may_be_html(content_type: str | None) -> bool:
     """Whether it takes the first bytes to tell that this is no page, or it is one."""
-    return _essence(content_type) in _UNKNOWN | HTML_TYPES
+    return _essence(content_type) in _MAY_BE_HTML
 
 
 def may_be_text(content_type: str | None) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from mitmproxy import http
 
@@ -21,6 +22,7 @@ MAX_WAITED = 65_536  # bytes of a form that is waited for on any host
 MAX_TYPE = 500  # characters of its Content-Type
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 GO_ON = "sfs-go-on"  # the mark a reader's click on "go on" leaves in the URL; it never goes upstream
+_MARK = GO_ON.encode()
 
 
 _DOTS = re.compile(rb"/(?:\.|%2e){1,2}(?:[/\\]|\Z)", re.I)  # WHATWG URL, dot segments; linear: at most two of them
@@ -36,13 +38,13 @@ class BadRequest(Exception):
         self.problem = problem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # never changed once made, as Url: see there
 class Asked:
     """A request as it will be judged. `went_on`: the reader has seen the page with help lines and goes on."""
 
-    url: Url
-    kind: Kind
-    went_on: bool
+    url: Final[Url]
+    kind: Final[Kind]
+    went_on: Final[bool]
 
 
 def asked_of(request: http.Request) -> Asked:
@@ -106,7 +108,10 @@ def client_of(flow: http.HTTPFlow) -> str | None:
 def settle_path(request: http.Request, url: Url) -> None:
     """Send the path that was judged: where a browser would have taken dot segments or backslashes out before sending,
     so do we, or a server that leaves them in would answer for another page than the one that was looked at."""
-    path, question, query = request.data.path.partition(b"?")
+    target = request.data.path
+    if b"/." not in target and b"\\" not in target and b"%" not in target:
+        return  # as of nearly every request
+    path, question, query = target.partition(b"?")
     if b"\\" in path or _DOTS.search(path):
         request.data.path = url.sent.path.encode() + question + query
 
@@ -132,11 +137,10 @@ def has_form(request: http.Request) -> bool:
 
 def without_mark(target: bytes) -> tuple[bytes, bool]:
     """The request target without our mark, and whether it was there."""
-    mark = GO_ON.encode()
-    if mark not in target:
+    if _MARK not in target:
         return target, False
     path, question, query = target.partition(b"?")
-    kept = [part for part in query.split(b"&") if part.partition(b"=")[0] != mark]
+    kept = [part for part in query.split(b"&") if part.partition(b"=")[0] != _MARK]
     found = len(kept) < query.count(b"&") + 1
     return (path + question + b"&".join(kept)) if kept else path, found and bool(question)
 

@@ -39,6 +39,7 @@ from sfs.text.fields import MAX_FORM
 _TO_US = frozenset({b"proxy-authorization", b"proxy-connection"})  # said to us, not to the server
 # Part of a page, or none because the browser has it, is nothing to judge.
 _OF_A_PART = frozenset({b"range", b"if-range", b"if-modified-since", b"if-none-match"})
+_OF_BODIES = frozenset({b"content-length", b"transfer-encoding"})
 _NOT_SENT = _TO_US | _OF_A_PART
 MAX_UPLOAD = 65_536  # bytes of a request body that are buffered; longer ones stream
 
@@ -217,6 +218,8 @@ def _searches(asked: Asked, filter_: Filter) -> bool:
 
 def _uploads(request: http.Request) -> bool:
     """Whether a body comes that is too long to keep: it streams, since its verdict is already given."""
+    if not request.is_http2 and _OF_BODIES.isdisjoint(table_of(request.headers)):
+        return False  # as of nearly every request
     length = request.headers.get("content-length", "")
     if "transfer-encoding" in request.headers or (request.is_http2 and not length):
         return True  # HTTP/2 needs no length; where no body comes at all, streaming it changes nothing

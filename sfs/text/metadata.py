@@ -64,7 +64,7 @@ _PART_OF_ESCAPE = re.compile(r"\x1b[$(]?\Z")
 type _Raw = tuple[list[dict[str, str]], str, str]
 
 
-# Never changed once made, as text/url.py has it: a page has a dozen of them.
+# Never changed once made, as text/url.py has it: a page has a dozen of these.
 @dataclass(slots=True, unsafe_hash=True)
 class Meta:
     """One META: `attribute` ("name", "http-equiv" or "property") has the value `name` (lower case, stripped)."""
@@ -74,13 +74,13 @@ class Meta:
     content: Final[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Head:
     """Title (spaces collapsed), METAs in document order, and the language tag of the root ("" if none)."""
 
-    title: str = ""
-    metas: tuple[Meta, ...] = ()
-    lang: str = ""
+    title: Final[str] = ""
+    metas: Final[tuple[Meta, ...]] = ()
+    lang: Final[str] = ""
 
     def contents(self, name: str, *attributes: str) -> tuple[str, ...]:
         """The non-empty contents of every META of that name, under these attributes (default: name and property)."""

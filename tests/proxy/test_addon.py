@@ -173,6 +173,28 @@ def test_the_server_is_asked_for_codings_that_the_browser_and_we_can_read(filter
         assert "proxy-authorization" not in flow.request.headers
 
 
+@pytest.mark.parametrize(("accept", "left_out"), [("text/html", True), ("image/*", False)])
+def test_of_a_page_no_part_is_asked_for(filters, accept, left_out):
+    fields = {"Range": "bytes=5-", "If-Range": '"1"', "If-None-Match": '"1"', "IF-MODIFIED-SINCE": "x"}
+    more = {"Accept": accept, "Proxy-Connection": "close", **fields}
+    flow = asked(addon_of(filters[2]), flow_to("http://site.test/", **more))
+    for name in fields:
+        assert (name in flow.request.headers) is not left_out
+    assert "proxy-connection" not in flow.request.headers
+    assert flow.request.headers["via"].startswith("1.1 sfs-")
+    assert flow.request.headers.get_all("accept") == [accept]
+
+
+@pytest.mark.parametrize(
+    ("sent", "judged"),
+    [(b"/a/../b?c/.", b"/b?c/."), (b"/a\\b", b"/a/b"), (b"/%2E%2e/c", b"/c"), (b"/a?x=/../y", b"/a?x=/../y")],
+)
+def test_the_path_that_was_judged_is_sent(filters, sent, judged):
+    flow = flow_to("http://site.test/")
+    flow.request.data.path = sent
+    assert asked(addon_of(filters[2]), flow).request.data.path == judged
+
+
 def test_a_help_host_is_not_named_on_why_even_where_its_port_is_refused(filters):
     addon = addon_of(filters[2])
     help_host = next(iter(filters[2].helplines[0].hosts)).removeprefix("=")

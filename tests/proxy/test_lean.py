@@ -1,5 +1,7 @@
 """What is shorter in sfs.proxy.stock than in mitmproxy says the same: header fields, options, contexts."""
 
+from copy import copy
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from mitmproxy.proxy.layers import http as core
 
 from sfs.proxy import stock
 from sfs.proxy.stock import lines, names
+from sfs.proxy.stock.fields import add
 
 stock.install()
 
@@ -41,7 +44,7 @@ def check(headers: Headers) -> None:
 
 
 @given(
-    st.lists(st.tuples(NAMES, VALUES), max_size=6), st.lists(st.tuples(st.integers(0, 5), NAMES, VALUES), max_size=4)
+    st.lists(st.tuples(NAMES, VALUES), max_size=6), st.lists(st.tuples(st.integers(0, 6), NAMES, VALUES), max_size=4)
 )
 def test_fields_are_found_as_a_walk_finds_them_whatever_changes(fields, changes):
     headers = Headers(fields)
@@ -60,6 +63,11 @@ def test_fields_are_found_as_a_walk_finds_them_whatever_changes(fields, changes)
             headers.fields = ((name, value), *headers.fields)
         elif what == 4:
             headers = headers.copy()
+        elif what == 5:
+            other = copy(headers)
+            add(headers, name.lower(), value)
+            assert headers.fields == (*before, (name.lower(), value)) and other.fields == before
+            check(other)
         else:
             headers.set_all(name, [value, value])
         check(headers)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfs.proxy.loop import LoopGuard
+from sfs.proxy.loop import AT_A_TIME, LoopGuard
 
 
 def test_a_mark_is_known_to_its_key_and_to_no_other() -> None:
@@ -16,7 +16,9 @@ def test_a_mark_is_known_to_its_key_and_to_no_other() -> None:
 
 def test_no_two_marks_are_alike() -> None:
     guard = LoopGuard()
-    assert len({guard.mark() for _ in range(50)}) == 50
+    marks = {guard.mark() for _ in range(3 * AT_A_TIME + 1)}
+    assert len(marks) == 3 * AT_A_TIME + 1
+    assert all(guard.seen([mark]) for mark in marks)
 
 
 def test_a_mark_is_found_behind_any_number_of_hops_but_not_in_front_of_too_many() -> None:

@@ -39,10 +39,10 @@ def table_of(headers: Headers) -> Mapping[bytes, Sequence[bytes]]:
 
 def add(headers: Headers, name: bytes, value: bytes) -> None:
     """One more field, behind all others. `name`: lower case."""
-    table_of(headers)
-    kept = headers.__dict__
-    kept["_table"].setdefault(name, []).append(value)
-    headers.fields = kept["_read"] = (*headers.fields, (name, value))
+    table = table_of(headers)
+    headers.fields = fields = (*headers.fields, (name, value))
+    # A new table: a copy of the header may share the old one.
+    headers.__dict__.update(_table={**table, name: [*table.get(name, _NONE), value]}, _read=fields)
 
 
 def _found(headers: Headers, name: str | bytes) -> Sequence[bytes]:
