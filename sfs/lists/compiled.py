@@ -53,6 +53,7 @@ class CompiledIndex(EntryIndex):
     """The index of a compiled list: answers as the index of `read_list` does."""
 
     __slots__ = ("_keys", "_mapped", "_pages", "_plain")
+    in_memory = False
 
     def __init__(self, mapped: _Mapped) -> None:
         entries: list[tuple[Entry, int]] = []

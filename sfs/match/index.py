@@ -8,10 +8,10 @@ A list may spare names: an exception takes away what stands at its name and abov
 What is listed below the exception stays: the longest name wins.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import ClassVar, Final
 
 from sfs.match.entry import Entry, Unit
 from sfs.text.readings import further_readings
@@ -46,6 +46,7 @@ class EntryIndex:
     """Entries with their line numbers. Built once, then only read. `spared`: exceptions, trees or hosts."""
 
     __slots__ = ("_others", "_path_hosts", "_spared", "_trees")
+    in_memory: ClassVar[bool] = True  # whether `tables` has the name of every entry
 
     def __init__(self, entries: Iterable[tuple[Entry, int]] = (), spared: Iterable[Entry] = ()) -> None:
         self._spared: dict[str, bool] = {}  # whether all below the name is spared too
@@ -99,6 +100,12 @@ class EntryIndex:
             at = host.find(".", at) + 1
             if not at:
                 return None if found else False
+
+    @property
+    def tables(self) -> tuple[Container[str], ...]:
+        """The hosts that entries stand at, as far as they are kept in memory. An entry matches no host that is in none
+        of them, and has no parent there."""
+        return tuple(table for table in (self._trees, self._others) if table)
 
     def names(self) -> Iterator[str]:
         """The hosts that entries stand at, each at least once."""

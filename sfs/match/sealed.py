@@ -136,6 +136,7 @@ class SealedIndex(EntryIndex):
     unit and no path."""
 
     __slots__ = ("_count", "_digests", "_table")
+    in_memory = False
 
     def __init__(self, table: Table, digests: Digests, count: int) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
     format.py    what stands in a line, by the text that squid.conf has too
     asked.py     a line as a request, and its verdict: as `sfs explain` gives it
+    kept.py      what is kept of verdicts, bounded, for a minute
     hosts.py     whether a host says nothing to any table or list, so that nothing need be judged
     answers.py   a verdict as Squid takes it: OK, ERR, BH with message=, tag=, log=; or a redirect
     helper.py    many lines to many answers; what was judged is kept for a minute, and never across a reload

@@ -5,13 +5,16 @@ URLs. A new filter has kept nothing, so no verdict outlives a reload; a policy t
 
     line = channel URL rest      rest -> Lane: who asks, so which policy; the same for all requests of a browser
     URL  = origin path           origin -> shown | blocked | ask, in the lane's policy
+
+A block of lines is taken apart by one expression; a line that does not fit it is read by itself.
 """
 
 import re
 import sys
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePath
 from time import monotonic
@@ -29,67 +32,26 @@ from sfs.squid.answers import Answer, Answers, decision_codes, with_code
 from sfs.squid.asked import NOTHING, BadLine, Who, fields_of, judge, policy_of, stays_by_name, who_of
 from sfs.squid.format import Field, Format
 from sfs.squid.hosts import Hosts
+from sfs.squid.kept import Found, Lane, Memory
 from sfs.text.url import MAX_HOST, parse_url
 
+LOOKS: Final = 50  # a second, each second begins with one: making a store of labels takes longer
 KEEP: Final = 60.0  # seconds that a verdict is kept
-MAX_KEPT: Final = 1 << 16  # origins, and URLs, of one policy; twice as many while the older half is still asked
 MAX_WHO: Final = 4096  # readers with what else their lines say
 MAX_POLICIES: Final = 64
 MAX_KEY: Final = 300  # characters of what is kept: a longer URL does not come again
 MAX_LINE: Final = 1 << 18  # bytes: URLs have 64 KiB at most, three for each where they are escaped, and the rest
 MAX_CHANNEL: Final = 10  # digits; Squid counts to its concurrency
 MAX_SAID: Final = 50  # faults that are told to Squid's log
-_ORIGIN: Final = re.compile(r"https?://((?:[a-z0-9_-]++\.)*+[a-z][a-z0-9_-]*+)")
-
-
-type Found = str | Answer | bool  # the whole answer | one that gets a code | judge each URL (True: unless it is silent)
-
-
-class Kept:
-    """A bounded memory: what was not asked for while `MAX_KEPT` others came is forgotten."""
-
-    __slots__ = ("new", "old")
-
-    def __init__(self) -> None:
-        self.new: dict[str, Found] = {}
-        self.old: dict[str, Found] = {}
-
-    def get(self, key: str) -> Found | None:
-        """What is kept under `key`; None for nothing."""
-        found = self.new.get(key)
-        if found is None and (found := self.old.get(key)) is not None:
-            self.put(key, found)
-        return found
-
-    def put(self, key: str, value: Found) -> None:
-        """Keep `value`."""
-        if len(self.new) >= MAX_KEPT:
-            self.old, self.new = self.new, {}
-        self.new[key] = value
-
-
-@dataclass(slots=True)
-class Memory:
-    """What is kept of one policy and one kind of request, until a moment of the steady clock."""
-
-    policy: Policy
-    hosts: Hosts
-    until: float
-    origins: Kept = field(default_factory=Kept)
-    urls: Kept = field(default_factory=Kept)
-
-
-@dataclass(slots=True)
-class Lane:
-    """Who asks, and the memory of his policy."""
-
-    who: Who
-    memory: Memory
-    plain: bool  # a URL seen whole: neither CONNECT nor a question of another kind
+_HOST: Final = r"(?:[a-z0-9_-]++\.)*+[a-z][a-z0-9_-]*+"
+_ORIGIN: Final = re.compile(rf"https?://({_HOST})")
+# channel, origin, host, path, rest of a line whose origin may tell the answer, as of nearly every line; or any line
+_LINES: Final = rf"(?:CHANNEL(https?://({_HOST}))(/[^ %#\0\n]*+) ([^\0\n]*+)|([^\n]*+))\n"
 
 
 class Helper:
-    """The answers of one filter in force. `say`: where faults are told, a line each. `now`: the local time."""
+    """The answers of one filter in force. `say`: where faults are told, a line each. `now`: the local time, `clock`:
+    the same in seconds, which takes a tenth as long to tell."""
 
     def __init__(
         self,
@@ -99,49 +61,44 @@ class Helper:
         *,
         channels: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+        clock: Callable[[], float] = time.time,
         say: Callable[[str], object] = lambda text: print(text, file=sys.stderr, flush=True),
     ) -> None:
         self._live, self._answers, self._form = live, answers, form
-        self._channels, self._now, self._say = channels, now, say
+        self._channels, self._now, self._clock, self._say = channels, now, clock, say
         self._codes = decision_codes()
         self._said: set[str] = set()
         self._url_first = form.fields[0] is Field.URL
+        channel = f"([0-9]{{1,{MAX_CHANNEL - 1}}} )" if channels else "()"
+        self._rows = re.compile(_LINES.replace("CHANNEL", channel)).findall
         self._raw = Field.URL not in form.escaped
         self._filter: Filter | None = None
         self._steady = True  # no label can come while this filter holds; where one can, none of its verdicts is kept
-        self._time = now()
+        self._time, self._slot = now(), -1
         self._lanes: dict[str, Lane] = {}
         self._memories: OrderedDict[tuple[int, Kind], Memory] = OrderedDict()
 
-    def answer(self, lines: Sequence[str], *, odd: bool = True) -> str:
-        """The answers to whole lines without their ends, each ending in one. `lines`: bytes as Latin-1; `odd`: a NUL
-        may stand in them. Never raises, whatever stands there."""
+    def answer(self, text: str) -> str:
+        """The answers to whole lines, each with its end; each answer ends in one too. `text`: bytes as Latin-1. Never
+        raises, whatever stands there."""
         self._begin()
-        lanes, channels = self._lanes, self._channels
+        lanes = self._lanes
         out: list[str] = []
         put = out.append
-        channel = ""
-        for line in lines:
-            rest = line
-            if channels:
-                channel, blank, rest = line.partition(" ")
-                if not blank or not _is_channel(channel):
-                    put(self._failed("no channel"))
-                    continue
-                channel += " "
-            url, _, who = rest.partition(" ")
+        for channel, origin, host, path, who, other in self._rows(text):
+            if not origin:
+                put(self._line(other))
+                continue
             lane = lanes.get(who)
-            end = url.find("/", 8)
-            if lane is not None and lane.plain and not odd and end > 0 and "%" not in url and "#" not in url:
+            if lane is not None and lane.plain:
                 # Most lines: the reader is known, and the origin alone tells the answer.
-                origin = url[:end]
                 found = lane.memory.origins.new.get(origin)
                 if found is None:
-                    found = self._looked(origin, lane.memory)
+                    found = self._looked(origin, host, lane.memory)
                 if found.__class__ is str:
                     put(f"{channel}{found}")
                     continue
-            put(channel + self._of(rest, url, who))
+            put(channel + self._of(f"{origin}{path} {who}", origin + path, who))
         return "".join(out)
 
     def too_long(self, begin: str) -> str:
@@ -151,7 +108,11 @@ class Helper:
         return f"{channel} {self._failed('too long')}" if known else self._failed("too long")
 
     def _begin(self) -> None:
-        """Look at the clock and at the filter in force, once for each block of lines."""
+        """Look at the filter in force, and from time to time at the clock and for a store of labels."""
+        slot = int(self._clock() * LOOKS)
+        if slot == self._slot and self._live.filter is self._filter:
+            return
+        self._slot = slot
         filter_, now = self._live.filter, self._now()
         if filter_.store is not None:
             filter_.store.look()
@@ -163,6 +124,17 @@ class Helper:
         elif now.replace(microsecond=0) != self._time.replace(microsecond=0):
             self._lanes.clear()  # a timetable or a pause changes policies at whole seconds
         self._time = now
+
+    def _line(self, line: str) -> str:
+        """The answer to a line of any form."""
+        channel, rest = "", line
+        if self._channels:
+            channel, blank, rest = line.partition(" ")
+            if not blank or not _is_channel(channel):
+                return self._failed("no channel")
+            channel += " "
+        url, _, who = rest.partition(" ")
+        return channel + self._of(rest, url, who)
 
     def _of(self, line: str, url: str, who: str) -> str:
         """The answer to a line without its channel; `who`: what stands behind the first blank."""
@@ -186,7 +158,8 @@ class Helper:
         origin = url[:end]
         found = lane.memory.origins.new.get(origin)
         if found is None:
-            found = self._looked(origin, lane.memory)
+            named = _ORIGIN.fullmatch(origin)
+            found = self._looked(origin, "" if named is None else named[1], lane.memory)
         if isinstance(found, str):
             return found
         if isinstance(found, Answer):
@@ -195,31 +168,29 @@ class Helper:
             return self._answers.shown
         return self._kept(url, lane)
 
-    def _looked(self, origin: str, memory: Memory) -> Found:
-        try:
-            return self._look(origin, memory)
-        except Exception:  # what raises here raises in its row as well, which knows what to do
-            return False
-
-    def _look(self, origin: str, memory: Memory) -> Found:
-        """What is to be done with the URLs of an origin that is not among the newer ones."""
-        kept = memory.origins
-        found: Found | None = kept.old.get(origin)
-        if found is not None:
-            kept.put(origin, found)
-            return found
-        found = False
-        named = _ORIGIN.fullmatch(origin) if memory.hosts.usable else None
-        if named is not None and len(host := named[1]) <= MAX_HOST:
-            said = memory.hosts.of_host(host)
-            if isinstance(said, Verdict):
-                answer = self._answers.answer(said, host, recorded=Journal.wants(said, memory.policy.record))
-                found = answer.text if answer.behind is None else answer
-            elif said:
-                found = self._answers.shown if memory.hosts.any_path else True
+    def _looked(self, origin: str, host: str, memory: Memory) -> Found:
+        """What is to be done with the URLs of an origin that is not among the newer ones. `host`: its name, "" where it
+        has a port or is no plain name."""
+        found: Found | None = memory.origins.old.get(origin)
+        if found is None:
+            found = False
+            if host and len(host) <= MAX_HOST and memory.hosts.usable:
+                try:
+                    found = self._of_host(host, memory)
+                except Exception:  # what raises here raises in its row as well, which knows what to do
+                    found = False
         if len(origin) < MAX_KEY:
-            kept.put(origin, found)
+            memory.origins.put(origin, found)
         return found
+
+    def _of_host(self, host: str, memory: Memory) -> Found:
+        said = memory.hosts.of_host(host)
+        if said is True:
+            return self._answers.shown if memory.hosts.any_path else True
+        if said is False:
+            return False
+        answer = self._answers.answer(said, host, recorded=Journal.wants(said, memory.policy.record))
+        return answer.text if answer.behind is None else answer
 
     def _kept(self, url: str, lane: Lane) -> str:
         """The answer to a URL that was judged in this minute, or is now."""
@@ -244,7 +215,7 @@ class Helper:
                 raise BadLine("a control character")
             if who.closed:
                 return self._closed(text, who, filter_), True
-            verdict, host, policy = judge(text, who, filter_, self._time)
+            verdict, host, policy = judge(text, who, filter_, self._now())
         except BadLine:
             raise
         except Exception as fault:

@@ -1,7 +1,10 @@
 """Whether nothing of the filter speaks of a host, told in a few looks: of nearly every host.
 
 As core/quick.py, with what can be told of the host kept apart from what each URL needs, so that it is told once for a
-host. Where it is not sure the rows decide. tests/squid/test_hosts.py holds it against them."""
+host. Where it is not sure the rows decide. tests/squid/test_hosts.py holds it against them.
+
+Most of a new host are parents that were asked for before: what was told of them is kept, so that a look-up ends at the
+first of them."""
 
 from typing import Final
 
@@ -12,16 +15,20 @@ from sfs.match.index import EntryIndex
 from sfs.sources.filter import Filter
 from sfs.sources.label_sources import AllSources
 from sfs.sources.policies import MANDATORY_ONLY
-from sfs.text.named import parts_of
 from sfs.text.url import Url
 
 _NO_LISTS: Final[tuple[EntryIndex, ...]] = ()
+MAX_PARENTS: Final = 1 << 16  # that are kept
+_SILENT, _LISTED, _NAMED = range(3)  # what is told of a name
 
 
 class Hosts:
     """One filter and one policy of it. `any_path`: of a quiet host every URL is shown, whatever its path."""
 
-    __slots__ = ("_blocked", "_filter", "_indexes", "_names", "_policy", "_sources", "any_path", "usable")
+    __slots__ = (
+        *("_blocked", "_elsewhere", "_filter", "_indexes", "_named", "_parents", "_policy", "_sources", "_tables"),
+        *("any_path", "usable"),
+    )
 
     def __init__(self, filter_: Filter, policy: Policy) -> None:
         rules = filter_.ruleset
@@ -30,12 +37,16 @@ class Hosts:
         sources = filter_.labels
         self._sources = sources if isinstance(sources, AllSources) and filter_.bureaus is None else None
         whole = policy.checks is None and not policy.only_allowed and policy.unrated is Unrated.SHOW
-        self.usable = self.any_path or (whole and self._sources is not None)
         lists = _NO_LISTS if self.any_path else tuple(lst.index for lst in rules.lists)
-        self._names = rules.names | policy.names
+        names = rules.names | policy.names
         if not self.any_path and self._sources is not None:
-            self._names |= self._sources.names
+            names |= self._sources.names
+        self._named = names.parts
+        self.usable = (self.any_path or (whole and self._sources is not None)) and not names.all_hosts
         self._indexes = (*(lst.index for lst in rules.mandatory), *lists)
+        self._tables = tuple(table for index in self._indexes for table in index.tables)
+        self._elsewhere = tuple(index for index in self._indexes if not index.in_memory)
+        self._parents: dict[str, int] = {}
         self._blocked = [
             Verdict(
                 Action.BLOCK,
@@ -52,8 +63,38 @@ class Hosts:
     def of_host(self, host: str) -> Verdict | bool:
         """The verdict on every URL of a canonical host that is a name; True: no table, list or label speaks of it;
         False: the rows have to say."""
-        if self._names.may_name(parts_of(host)) or (not self.any_path and "xn--" in host):
+        if not self.any_path and "xn--" in host:
             return False
+        told = self._told(host)
+        if told == _NAMED:
+            return False
+        if told == _SILENT and all(index.of_host(host) is False for index in self._elsewhere):
+            return True
+        return self._listed(host)
+
+    def _told(self, name: str) -> int:
+        """_NAMED where a small table may speak of a name or a parent of it; else _LISTED where a list in memory has
+        one of them; else _SILENT."""
+        part, _, parent = name.partition(".")
+        if part in self._named or name in self._named:
+            return _NAMED
+        above = _SILENT
+        if parent:
+            known = self._parents.get(parent)
+            if known is not None:
+                above = known
+            else:
+                above = self._told(parent)
+                if len(self._parents) >= MAX_PARENTS:
+                    self._parents.clear()
+                self._parents[parent] = above
+        if above == _SILENT:
+            for table in self._tables:
+                if name in table:
+                    return _LISTED
+        return above
+
+    def _listed(self, host: str) -> Verdict | bool:
         for number, index in enumerate(self._indexes):
             found = index.of_host(host)
             if found is not False:

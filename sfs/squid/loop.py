@@ -24,27 +24,22 @@ def exchanges(helper: Helper, read: Callable[[], bytes]) -> Iterator[str]:
     answered yet is bounded, whatever comes: of a line without end only its channel is kept."""
     rest, skipping = "", False
     while block := read():
-        text = block.decode("latin-1")
-        lines = (rest + text).split("\n") if rest else text.split("\n")
-        rest = lines.pop()
+        text = rest + block.decode("latin-1")
+        end = text.rfind("\n") + 1
+        rest = text[end:]
         out = ""
-        if skipping and lines:
-            out, skipping = helper.too_long(lines.pop(0)), False
+        if end:
+            lines = text[:end]
+            # Only a line that came in pieces, or a whole block of one, can be too long: the first.
+            if skipping or (end > MAX_LINE and lines.find("\n") > MAX_LINE):
+                first, _, lines = lines.partition("\n")
+                out, skipping = helper.too_long(first[:BEGIN]), False
             if lines:
-                out += _answers(helper, lines, odd="\0" in text)
-        elif lines:
-            out = _answers(helper, lines, odd="\0" in text or "\0" in lines[0])
+                out += helper.answer(lines)
         if skipping or len(rest) > MAX_LINE:
             rest, skipping = rest[:BEGIN], True
         if out:
             yield out
-
-
-def _answers(helper: Helper, lines: list[str], *, odd: bool) -> str:
-    # Only a line that came in pieces, or a whole block of one, can be too long.
-    if max(map(len, lines)) <= MAX_LINE:
-        return helper.answer(lines, odd=odd)
-    return "".join(helper.answer([line]) if len(line) <= MAX_LINE else helper.too_long(line[:BEGIN]) for line in lines)
 
 
 def _write(target: int, data: bytes) -> None:

@@ -41,23 +41,23 @@ _COMMON: Final = frozenset(
 class NamedHosts:
     """The names of some tables. Built once, then only read."""
 
-    __slots__ = ("_any", "_parts")
+    __slots__ = ("all_hosts", "parts")
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        """`names`: canonical hosts, domain trees, and patterns as in patterns.py."""
-        parts = frozenset(map(telling_part, names))
-        self._any = "" in parts  # a pattern for any host
-        self._parts = parts
+        """`names`: canonical hosts, domain trees, and patterns as in patterns.py. `parts`: one of each, which is one of
+        `parts_of` each host that it speaks of; `all_hosts`: a pattern fits any host."""
+        self.parts = frozenset(map(telling_part, names))
+        self.all_hosts = "" in self.parts
 
     def __or__(self, other: "NamedHosts") -> "NamedHosts":
         """The names of both."""
         both = NamedHosts()
-        both._any, both._parts = self._any or other._any, self._parts | other._parts
+        both.all_hosts, both.parts = self.all_hosts or other.all_hosts, self.parts | other.parts
         return both
 
     def may_name(self, parts: tuple[str, ...]) -> bool:
         """Whether a table may speak of a host, given as `parts_of` it."""
-        return self._any or not self._parts.isdisjoint(parts)
+        return self.all_hosts or not self.parts.isdisjoint(parts)
 
 
 @lru_cache(maxsize=4096)  # each request asks several tables, and a host is asked for many times

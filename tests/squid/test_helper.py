@@ -16,6 +16,7 @@ from sfs.errors import SfsError
 from sfs.sources.filter import Filter
 from sfs.sources.live import Live
 from sfs.squid import helper as helpers
+from sfs.squid import hosts, kept
 from sfs.squid.answers import AclAnswers, RewriteAnswers
 from sfs.squid.format import ACL, REWRITE, Field, parse_format
 from sfs.squid.helper import MAX_LINE, Helper
@@ -58,6 +59,11 @@ def rewriter(filter_: Filter, **more) -> Helper:
     return Helper(live, RewriteAnswers(PAGE), form, now=lambda: NOON, say=lambda text: None, **more)
 
 
+def answered(helper: Helper, lines: list[str]) -> str:
+    """Its answers to lines without their ends."""
+    return helper.answer("".join(f"{line}\n" for line in lines))
+
+
 def words(text: str) -> list[str]:
     """The first two words of each answer."""
     return [" ".join(line.split(" ")[:2]) for line in text.splitlines()]
@@ -67,14 +73,18 @@ def test_answers_come_in_the_order_of_the_lines_each_with_its_channel(filter_):
     lines = [
         f"{n} http://{'blocked' if n % 3 else 'example'}.test/{n} 192.0.2.99 - GET - document - -" for n in (7, 0, 499)
     ]
-    assert words(acl(filter_).answer(lines)) == ["7 ERR", "0 OK", "499 ERR"]
+    assert words(answered(acl(filter_), lines)) == ["7 ERR", "0 OK", "499 ERR"]
     bare = [line.partition(" ")[2] for line in lines]
-    assert [line.split()[0] for line in acl(filter_, channels=False).answer(bare).splitlines()] == ["ERR", "OK", "ERR"]
+    assert [line.split()[0] for line in answered(acl(filter_, channels=False), bare).splitlines()] == [
+        "ERR",
+        "OK",
+        "ERR",
+    ]
 
 
 def test_a_block_has_a_code_in_message_and_log_and_the_check_as_tag(filter_):
     line = "1 http://blocked.test/ 192.0.2.99 - GET - document - -"
-    first, second = (acl(filter_).answer([line]).split() for _ in range(2))
+    first, second = (answered(acl(filter_), [line]).split() for _ in range(2))
     told = dict(part.split("=", 1) for part in first[2:])
     assert told["tag"] == "entry"
     assert len(told["message"]) == 10
@@ -84,11 +94,12 @@ def test_a_block_has_a_code_in_message_and_log_and_the_check_as_tag(filter_):
 
 def test_a_rewriter_redirects_with_code_and_host(filter_):
     helper = rewriter(filter_)
-    shown, blocked = helper.answer(
+    shown, blocked = answered(
+        helper,
         [
             "3 http://example.test/ 192.0.2.99/name.test - GET myip=- myport=-",
             "4 http://blocked.test/x 192.0.2.99/- - GET myip=-",
-        ]
+        ],
     ).splitlines()
     assert shown == "3 ERR"
     head, _, tail = blocked.partition("c=")
@@ -131,7 +142,7 @@ def test_a_rewriter_redirects_with_code_and_host(filter_):
     ],
 )
 def test_a_line_has_its_answer(filter_, line, answer):
-    said = acl(filter_).answer([f"12 {line}"])
+    said = answered(acl(filter_), [f"12 {line}"])
     assert said.split(" ")[0] == "12"
     assert said.count("\n") == 1
     assert said.split()[1] == answer
@@ -141,8 +152,8 @@ def test_a_line_has_its_answer(filter_, line, answer):
     "line", ["x http://example.test/ 192.0.2.99", "-1 http://example.test/ -", "²  a", "9" * 40 + " a b"]
 )
 def test_a_line_without_its_channel_gets_an_error(filter_, line):
-    assert acl(filter_).answer([line]).startswith("BH ")
-    assert rewriter(filter_).answer([line]).startswith("OK status=302 ")
+    assert answered(acl(filter_), [line]).startswith("BH ")
+    assert answered(rewriter(filter_), [line]).startswith("OK status=302 ")
 
 
 @given(st.binary(max_size=300))
@@ -166,7 +177,7 @@ def test_blocks_that_cut_lines_anywhere_change_nothing(filter_, sizes, seed):
     data = io.BytesIO("".join(lines).encode())
     left = iter(sizes)
     pieces = "".join(exchanges(acl(filter_), lambda: data.read(next(left, 1000))))
-    assert words(pieces) == words(acl(filter_).answer([line[:-1] for line in lines]))
+    assert words(pieces) == words(answered(acl(filter_), [line[:-1] for line in lines]))
 
 
 def test_a_line_without_end_is_answered_and_its_bytes_are_not_kept(filter_):
@@ -190,7 +201,7 @@ def test_a_filter_that_raises_answers_as_the_level_says_and_tells_no_value(tmp_p
     said: list[str] = []
     live = Live(broken, lambda old: old)
     helper = Helper(live, AclAnswers(), parse_format(ACL), now=lambda: NOON, say=said.append)
-    assert helper.answer(["1 http://example.test/a 192.0.2.99 - GET - document - -"]).split()[1] == answer
+    assert answered(helper, ["1 http://example.test/a 192.0.2.99 - GET - document - -"]).split()[1] == answer
     assert len(said) == 1
     assert "RuntimeError" in said[0]
     assert "secret" not in said[0]
@@ -202,9 +213,9 @@ def test_nothing_of_an_old_filter_is_answered_by_the_new_one(tmp_path, filter_):
     lines = [
         f"{n} http://{host}.test/{n % 4} 192.0.2.99 - GET - - - -" for n in range(40) for host in ("blocked", "example")
     ]
-    assert words(helper.answer(lines)) == [f"{n} {word}" for n in range(40) for word in ("ERR", "OK")]
+    assert words(answered(helper, lines)) == [f"{n} {word}" for n in range(40) for word in ("ERR", "OK")]
     live.reload()
-    assert words(helper.answer(lines)) == [f"{n} {word}" for n in range(40) for word in ("OK", "ERR")]
+    assert words(answered(helper, lines)) == [f"{n} {word}" for n in range(40) for word in ("OK", "ERR")]
 
 
 def test_a_timetable_changes_the_answer_at_its_minute(tmp_path):
@@ -214,12 +225,13 @@ def test_a_timetable_changes_the_answer_at_its_minute(tmp_path):
         '  schedule:\n  - {days: daily, from: "12:00", to: "13:00", level: 0}\n',
     )
     now = [NOON.replace(hour=11, minute=59, second=59)]
-    helper = Helper(Live(filter_, lambda old: old), AclAnswers(), parse_format(ACL), now=lambda: now[0])
+    live, form = Live(filter_, lambda old: old), parse_format(ACL)
+    helper = Helper(live, AclAnswers(), form, now=lambda: now[0], clock=lambda: now[0].timestamp())
     line = "1 http://example.test/casino/blackjack 192.0.2.9 - GET - document - -"
     answers = []
     for moment in (now[0], NOON, NOON.replace(minute=59, second=59), NOON.replace(hour=13)):
         now[0] = moment
-        answers.append(helper.answer([line]).split()[1])
+        answers.append(answered(helper, [line]).split()[1])
     assert answers == ["OK", "ERR", "ERR", "OK"]
 
 
@@ -227,7 +239,7 @@ def test_a_label_counts_from_the_next_line_on(tmp_path):
     filter_ = filter_of(tmp_path, CONFIG)
     helper = acl(filter_)
     line = "1 http://rated.test/page 192.0.2.99 - GET - document - -"
-    assert words(helper.answer([line])) == ["1 OK"]
+    assert words(answered(helper, [line])) == ["1 OK"]
     command = [
         sys.executable,
         "-m",
@@ -241,22 +253,26 @@ def test_a_label_counts_from_the_next_line_on(tmp_path):
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert words(helper.answer([line])) == ["1 ERR"]
+    assert words(answered(helper, [line])) == ["1 ERR"]
     assert filter_.store is not None
     (tmp_path / "state" / "labels.db").unlink()
     filter_.store.look()  # lets go of it
 
 
 def test_what_is_kept_is_bounded(filter_, monkeypatch):
-    monkeypatch.setattr(helpers, "MAX_KEPT", 50)
+    monkeypatch.setattr(kept, "MAX_KEPT", 50)
+    monkeypatch.setattr(hosts, "MAX_PARENTS", 30)
     monkeypatch.setattr(helpers, "MAX_WHO", 20)
     monkeypatch.setattr(helpers, "MAX_POLICIES", 3)
     helper = acl(filter_)
     for n in range(400):
-        helper.answer([f"1 http://h{n}.test/%41{n} 192.0.2.{n % 256} u{n} GET - document a{n} -"])
+        answered(helper, [f"1 http://h{n}.test/%41{n} 192.0.2.{n % 256} u{n} GET - document a{n} -"])
+        answered(helper, [f"1 http://h.p{n}.test/ 192.0.2.99 - GET - document - -"])
     assert len(helper._lanes) <= 20
     assert len(helper._memories) <= 3
-    assert all(len(kept.new) + len(kept.old) <= 100 for m in helper._memories.values() for kept in (m.origins, m.urls))
+    memories = helper._memories.values()
+    assert all(len(one.new) + len(one.old) <= 100 for memory in memories for one in (memory.origins, memory.urls))
+    assert all(len(memory.hosts._parents) <= 30 for memory in memories)
 
 
 def test_formats_are_read_as_squid_conf_writes_them():
@@ -274,16 +290,20 @@ def test_formats_are_read_as_squid_conf_writes_them():
 def test_another_order_of_fields_has_the_same_answers(filter_):
     live, form = Live(filter_, lambda old: old), parse_format("%SRC %un %METHOD %ssl::>sni %URI")
     helper = Helper(live, AclAnswers(), form, now=lambda: NOON)
-    said = helper.answer(
+    said = answered(
+        helper,
         [
             "1 192.0.2.99 - GET - http://folder.test/closed/a",
             "2 192.0.2.99 - GET - http://folder.test/",
             "3 192.0.2.99 - CONNECT - blocked.test:443",
-        ]
+        ],
     )
     assert words(said) == ["1 ERR", "2 OK", "3 ERR"]
     by_host = Helper(live, AclAnswers(), parse_format("%DST %SRC %PORT"), now=lambda: NOON)
-    assert words(by_host.answer(["1 blocked.test 192.0.2.99 443", "2 example.test 192.0.2.99 80"])) == ["1 ERR", "2 OK"]
+    assert words(answered(by_host, ["1 blocked.test 192.0.2.99 443", "2 example.test 192.0.2.99 80"])) == [
+        "1 ERR",
+        "2 OK",
+    ]
 
 
 @pytest.mark.parametrize(

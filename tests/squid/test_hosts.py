@@ -1,6 +1,7 @@
 """What is told of a host in a few looks, against the rows that decide."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from sfs.squid.asked import Who, judge
 from sfs.squid.format import ACL, parse_format
 from sfs.squid.helper import Helper
 from sfs.squid.hosts import Hosts
+from sfs.text.named import NamedHosts, parts_of
 from sfs.text.url import MAX_URL, parse_url
 from tests.evasions import evasion_cases, neighbour_cases
 
@@ -109,7 +111,7 @@ def test_the_helper_says_of_every_url_what_the_rows_say(tmp_path, name):
     for kind, shown in ((Kind.DOCUMENT, "document"), (Kind.SUBRESOURCE, "image")):
         helper = Helper(Live(filter_, lambda old: old), AclAnswers(), parse_format(ACL), now=lambda: NOON)
         lines = [f"1 {url.replace('%', '%25')} 192.0.2.9 - GET - {shown} - -" for url in urls]
-        said = [line.split()[1] == "ERR" for line in helper.answer(lines).splitlines()]
+        said = [line.split()[1] == "ERR" for line in helper.answer("".join(f"{line}\n" for line in lines)).splitlines()]
         who = Who("192.0.2.9", kind=kind)
         assert said == [judge(url, who, filter_, NOON)[0].blocked for url in urls]
 
@@ -124,8 +126,42 @@ def test_a_url_without_a_path_or_without_an_end_is_judged_as_it_stands(tmp_path,
         urls.append(f"http://example.test/{'a' * MAX_URL}")
     helper = Helper(Live(filter_, lambda old: old), AclAnswers(), parse_format(ACL), now=lambda: NOON)
     lines = [f"1 {url} 192.0.2.9 - GET - document - -" for url in urls] * 2
-    said = [line.split()[1] == "ERR" for line in helper.answer(lines, odd=False).splitlines()]
+    said = [line.split()[1] == "ERR" for line in helper.answer("".join(f"{line}\n" for line in lines)).splitlines()]
     assert said == [judge(url, Who("192.0.2.9"), filter_, NOON)[0].blocked for url in urls] * 2
+
+
+def plainly_of_host(filter_: Filter, host: str, *, any_path: bool) -> Verdict | bool:
+    """What `Hosts.of_host` says, with nothing kept and each list asked for the whole host."""
+    rules = filter_.ruleset
+    names = rules.names | filter_.policies.default.names | (NamedHosts() if any_path else filter_.labels.names)
+    if names.may_name(parts_of(host)) or (not any_path and "xn--" in host):
+        return False
+    lists = [*((lst, True) for lst in rules.mandatory), *((lst, False) for lst in rules.lists if not any_path)]
+    for lst, mandatory in lists:
+        found = lst.index.of_host(host)
+        if found is not False:
+            return f"{lst.id} {lst.serial}" if found and mandatory and any_path else False
+    return True
+
+
+@pytest.mark.parametrize("name", ["mandatory", "level 2", "compiled"])
+def test_what_is_kept_of_parents_changes_nothing(tmp_path, name, monkeypatch):
+    monkeypatch.setattr("sfs.squid.hosts.MAX_PARENTS", 8)
+    compiled = name == "compiled"
+    filter_ = filter_of(tmp_path, SETTINGS["level 2" if compiled else name])
+    if compiled:  # one list in memory, one that is not
+        (tmp_path / "more").write_text("example.test/page\n=a.notlisted.test\n")
+        compile_list(tmp_path / "more", "entries", tmp_path / "files")
+        rules = filter_.ruleset
+        lists = (*rules.lists, replace(rules.lists[0], index=open_compiled(tmp_path / "files").index))
+        filter_ = replace(filter_, ruleset=replace(rules, lists=lists))
+    hosts, rng = Hosts(filter_, filter_.policies.default), random.Random(name)
+    names = HOSTS + [f"{part}.{host}" for host in HOSTS for part in ("a", "google", "b", "deep", "own", "xn--a")]
+    for host in rng.choices(names, k=600):
+        found = hosts.of_host(host)
+        found = found.source if isinstance(found, Verdict) else found
+        assert found == plainly_of_host(filter_, host, any_path=hosts.any_path), host
+    assert len(hosts._parents) <= 8
 
 
 def test_most_hosts_are_told_in_a_few_looks(tmp_path):
