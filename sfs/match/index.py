@@ -103,8 +103,8 @@ class EntryIndex:
 
     @property
     def tables(self) -> tuple[Container[str], ...]:
-        """The hosts that entries stand at, as far as they are kept in memory. An entry matches no host that is in none
-        of them, and has no parent there."""
+        """The hosts that entries stand at, as far as they are kept in memory: none of these entries matches a host that
+        is in no table, nor is any of its parents."""
         return tuple(table for table in (self._trees, self._others) if table)
 
     def names(self) -> Iterator[str]:
