@@ -68,7 +68,10 @@ class Hosts:
         told = self._told(host)
         if told == _NAMED:
             return False
-        if told == _SILENT and all(index.of_host(host) is False for index in self._elsewhere):
+        if told == _SILENT:
+            for index in self._elsewhere:
+                if index.of_host(host) is not False:
+                    return self._listed(host)
             return True
         return self._listed(host)
 
