@@ -18,8 +18,8 @@ except ImportError:  # the extra [fast] is not installed
 # Characters that are searched at once: pyahocorasick holds the GIL while it finds nothing, and ahocorasick-rs makes a
 # list of all it finds.
 PIECE: Final = 64 * 1024
-# Bytes of all keys up to which ahocorasick-rs makes a table of all steps: 12 MB for 41 KB of keys. It searches 1.4 times
-# faster than what is made of more keys, which would be too large.
+# Bytes of all keys up to which ahocorasick-rs makes a table of all steps: 12 MB for 41 KB of keys. It searches 1.4
+# times faster than what is made of more keys, which would be too large.
 MAX_DFA: Final = 64 * 1024
 
 
