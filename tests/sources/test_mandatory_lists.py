@@ -15,9 +15,8 @@ from sfs.match.sealed import Digests, SealedIndex
 from sfs.sources.config import load_config
 from sfs.sources.filter import Filter, load_filter
 from sfs.sources.live import Live
-from sfs.sources.watch import _files
+from sfs.sources.watched import files_of
 from sfs.squid.hosts import Hosts
-from sfs.squid.watch import files_of
 from sfs.text.url import parse_url
 from tests.lists.sealed_lists import SALT
 
@@ -105,11 +104,9 @@ def test_a_list_without_a_serial_is_told_by_its_checksum(tmp_path, key):
     assert len(one.serial) == 12 and int(one.serial, 16)
 
 
-def test_both_watchers_look_at_the_list_and_its_key(tmp_path, key):
+def test_the_list_and_its_key_are_looked_at(tmp_path, key):
     put(tmp_path, key, "a.example")
-    filter_ = live_of(tmp_path).filter
-    for files in (set(_files(filter_)), set(files_of(filter_))):
-        assert {tmp_path / "list.sealed", tmp_path / "isp.key"} <= files
+    assert {tmp_path / "list.sealed", tmp_path / "isp.key"} <= set(files_of(live_of(tmp_path).filter))
 
 
 def test_the_helper_in_squid_answers_by_a_sealed_list(tmp_path, key):

@@ -117,12 +117,12 @@ def test_no_lie_pulls_anything_into_the_proxy(tmp_path, resolver):
     said, code = divert(file, "-o", out, "--resolver", resolver, "--never", tmp_path / "own.txt")
     plan = json.loads((out / "plan.json").read_text())
     assert code == 1 and sorted(plan["addresses"]) == sorted([GOOD4, GOOD6, "192.0.2.77"])
-    lines = [f"body:{number}" for number in range(2, len(hosts) + 2)]
+    lines = [f"{file}:{number}" for number in range(2, len(hosts) + 2)]
     for line, (name, (_, reason)) in zip(lines, LIES.items(), strict=True):
         (row,) = [row for row in said.splitlines() if f" not diverted: {reason} (" in row]
         assert line in row or row.endswith(", ...)"), (name, row)
-    assert "1 not diverted: a very large site (body:" in said
-    assert plan["new"][GOOD4] == [f"body:{len(hosts) + 2}", f"body:{len(hosts) + 3}"]
+    assert f"1 not diverted: a very large site ({file}:" in said
+    assert plan["new"][GOOD4] == [f"{file}:{len(hosts) + 2}", f"{file}:{len(hosts) + 3}"]
     assert plan["waits"] == ["the first run: nothing is in force yet"]
     assert ".example" not in said and ".example" not in json.dumps(plan)
     assert not (out / "divert.nft").exists()
@@ -133,7 +133,7 @@ def test_each_lie_is_refused_for_its_own_reason(tmp_path, resolver):
     for name in ("own", "beside6", "flees", "silent", "many", "tunnel"):
         file = listed(tmp_path, f"{name}.example")
         said, _ = divert(file, "-o", tmp_path / name, "--resolver", resolver, "--never", tmp_path / "own.txt")
-        assert f"1 not diverted: {LIES[name][1]} (body:2)\n" in said
+        assert f"1 not diverted: {LIES[name][1]} ({file}:2)\n" in said
         assert json.loads((tmp_path / name / "plan.json").read_text())["addresses"] == {}
 
 
@@ -161,7 +161,7 @@ def test_what_does_not_answer_stays_for_a_while(tmp_path, resolver):
     said, _ = divert(listed(tmp_path, "good.example"), "-o", out, "--resolver", resolver)
     divert("-o", out, "--approve", said.split("plan ")[1].split()[0], "--by", "A. One")
     said, code = divert(listed(tmp_path, "silent.example"), "-o", out, "--resolver", resolver, "--by-itself")
-    assert "no answer (body:2)" in said and code == 0 and "2 addresses, as before" in said
+    assert f"no answer ({tmp_path}/list.jsonl:2)" in said and code == 0 and "2 addresses, as before" in said
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
         nobody.bind(("127.0.0.1", 0))
         dead = f"127.0.0.1@{nobody.getsockname()[1]}"
