@@ -13,6 +13,7 @@ from sfs.proxy.figures import Row
 from sfs.proxy.garbage import set_aside
 from sfs.proxy.handover import Successor
 from sfs.proxy.kept import Kept, open_kept
+from sfs.proxy.large_pages import use_large_pages
 from sfs.proxy.metrics_server import MetricsServer
 from sfs.proxy.run import Team, serve
 from sfs.proxy.shared import Shared
@@ -54,6 +55,7 @@ class Alone:
         run.say_ready()
         await asyncio.to_thread(run.start_beside, kept.journal, kept.trust, kept.reports)
         run.say_serves()
+        await asyncio.to_thread(use_large_pages)
         asked = (run.metrics, run.live, self._rows, this_process, kept.journal)
         self._figures = await tell_figures(*asked, follows=run.taken is not None)
         on_upgrade(self._successor, self._leave)
