@@ -14,7 +14,7 @@ import unicodedata
 from typing import Final
 
 from sfs.match.runs import script
-from sfs.text.fold import fold_kana, replaced
+from sfs.text.fold import KANA, fold_kana, replaced
 
 MAX_GAP: Final = 3  # characters between two letters that are set apart
 MASKED: Final = "\0"  # stands in a skeleton for a letter that is hidden
@@ -85,6 +85,7 @@ def _table() -> dict[str, str]:
 
 
 _TABLE: Final = _table()
+_WITH_KANA: Final = _TABLE | {char: _TABLE.get(kana, kana) for char, kana in KANA.items()}  # in one step
 _ASCII_TABLE: Final = bytes(ord(_TABLE.get(chr(code), chr(code))) for code in range(0x80)) + bytes(0x80)
 
 
@@ -92,7 +93,7 @@ def skeleton(folded: str) -> str:
     """`folded` with everything that looks alike written as one: as long as before. Kana is hiragana in it."""
     if folded.isascii():
         return folded.encode("ascii").translate(_ASCII_TABLE).decode("ascii")
-    return replaced(fold_kana(folded), _TABLE)
+    return replaced(folded, _WITH_KANA)
 
 
 def alike(char: str, letter: str) -> bool:

@@ -87,14 +87,15 @@ class DisguisedIndex:
 
     def _joined(self, folded: str, shape: str) -> Iterator[tuple[int, int, int, int]]:
         pieces, gaps, shifts = _without_gaps(folded)
-        letters = "".join(folded[first:last] for first, last in pieces)
-        joined = "".join(shape[first:last] for first, last in pieces)
+        joined = "".join([shape[first:last] for first, last in pieces])
+        letters = ""  # as in `joined`, made for the first candidate
         for last, (length, owners) in self._automaton.iter(joined):
             first = last + 1 - length
             before, after = bisect_right(gaps, first), bisect_right(gaps, last)
             if after == before:
                 continue  # no gap inside
             start, end = first + shifts[before], last + shifts[after] + 1
+            letters = letters or "".join([folded[at:to] for at, to in pieces])
             for wanted in owners:
                 if stands_apart(wanted, folded, letters[first : last + 1], start, end):
                     yield wanted.rule, wanted.number, start, end

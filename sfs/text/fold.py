@@ -57,7 +57,7 @@ _BLACK: Final = {
 }
 _LONG_RUN: Final = re.compile("ーー+")
 _REFERENCE: Final = re.compile("&(?:amp;)*#(?:x([0-9a-f]{1,6})|([0-9]{1,7}));?")
-_KANA: Final = {chr(code): chr(code - 0x60) for code in range(0x30A1, 0x30F7)}
+KANA: Final = {chr(code): chr(code - 0x60) for code in range(0x30A1, 0x30F7)}  # katakana -> hiragana
 _DASH_AS_LONG: Final = re.compile("(?<=[\u3041-\u3096\u30a1-\u30fa])[-~\u2010\u2012-\u2015\u2212\u2500\u301c]")
 
 
@@ -76,7 +76,7 @@ def fold(text: str) -> str:
 
 def fold_kana(folded: str) -> str:
     """Folded text with katakana written as hiragana; the length stays, so positions do too."""
-    return folded if folded.isascii() else replaced(folded, _KANA)
+    return folded if folded.isascii() else replaced(folded, KANA)
 
 
 def replaced(text: str, table: Mapping[str, str]) -> str:

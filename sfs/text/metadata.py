@@ -57,6 +57,7 @@ _ADDS: Final = {
 # A META as most are written, read in one match.
 _USUAL_META = re.compile(r"[\t\n\f\r ]++(name|property)=\"([^\"]*+)\"[\t\n\f\r ]++content=\"([^\"]*+)\"[\t\n\f\r /]*+")
 CODED: Final = re.compile(r"[&\0\r]")  # what a parser would change
+_MOST_HEADS: Final = 4096  # bytes that nearly every plain head ends in: its page is not made text behind them
 _STEP: Final = 512  # characters that are looked at in one go
 _FEW: Final = 64
 _ESCAPE = re.compile(r"\x1b(?:\$[@B]|\([BIJ])")
@@ -283,6 +284,10 @@ class HeadScan:
 
 def _plain(start: bytes) -> PlainHead | None:
     """The head of a page of which these are the first bytes, where they hold all of it, plainly."""
-    text = start.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    sent = start.removeprefix(b"\xef\xbb\xbf")
+    text = sent[:_MOST_HEADS].decode("latin-1")
     plain = parts_of_plain_head(text)
+    if plain is None and len(sent) > _MOST_HEADS:
+        text = sent.decode("latin-1")
+        plain = parts_of_plain_head(text)
     return None if plain is None or "\x1b" in text[: plain.end] else plain

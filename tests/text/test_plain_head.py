@@ -115,6 +115,23 @@ def test_the_charset_of_a_plain_start_is_that_of_the_prescan(page: str) -> None:
         assert html_charset(data) == (str(name).lower(), "meta")
 
 
+@given(PAGES)
+@settings(max_examples=100)
+@example(PLAIN)
+def test_a_head_reads_the_same_wherever_the_first_look_ends(page: str) -> None:
+    sent = page.encode()
+    whole = parts_of_plain_head(sent.decode("latin-1"))
+    for end in range(len(sent)):
+        first = parts_of_plain_head(sent[:end].decode("latin-1"))
+        assert first in (None, whole)
+
+
+def test_a_head_that_is_longer_than_the_first_look_is_read() -> None:
+    page = PLAIN.replace("<title>", f"<!-- {'a' * 2 * metadata._MOST_HEADS} --><title>").encode()
+    scan = HeadScan()
+    assert scan.feed(page) and scan.plain == parts_of_plain_head(page.decode("latin-1"))
+
+
 def test_a_slash_behind_a_bare_charset_is_a_part_of_it() -> None:
     page = "<meta charset=utf-8/><title>日本語のページ</title>".encode("shift_jis")
     assert html_charset(page) == ("shift_jis", "detected")
