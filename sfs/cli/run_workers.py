@@ -119,6 +119,7 @@ class Workers:
 
     async def _be_worker(self, control: socket.socket, generation: int) -> None:
         from sfs.proxy.ending import Stop
+        from sfs.proxy.large_pages import use_large_pages
         from sfs.proxy.run import Team, serve
         from sfs.proxy.workers.control import Word, listen, say
         from sfs.proxy.workers.member import Member
@@ -135,11 +136,15 @@ class Workers:
             elif word is Word.STOP or word is None:
                 stop.signal()
 
+        async def ready(_: object) -> None:
+            say(control, Word.READY)
+            await asyncio.to_thread(use_large_pages)
+
         listen(control, heard)
         await _met(member)
         await serve(
             run.live,
-            lambda _: say(control, Word.READY),
+            ready,
             listen=run.listen,
             admin_ports=run.closed_ports,
             settings=run.page.url_for,
