@@ -5,8 +5,8 @@
     directory, digests, rows     match/sealed.py; numbers are little-endian
     32 bytes                     a checksum of all before, with the key: nobody changes the file without it
 
-All of it is read, not mapped: whoever copies over the file would end a process that has it mapped. Processes that are
-forked share what was read before.
+All of it is read, not mapped: whoever copies over the file would end a process that has it mapped. Each worker has a
+copy.
 """
 
 import json
