@@ -13,7 +13,8 @@ _MOST: Final = 20  # bytes of a process id
 
 def check_server(pid_file: Path) -> int:
     """The process id in a file. SfsError where no such server runs under it: a number that is left over from a server
-    of before may be anybody's by now, and most programs end by this signal."""
+    of before may be anybody's by now, and most programs end by this signal. SfsError too where it is not ours to tell:
+    that is known before its file is written."""
     try:
         with pid_file.open("rb") as file:
             number = int(file.read(_MOST))
@@ -25,13 +26,18 @@ def check_server(pid_file: Path) -> int:
     if number < 2 or name not in SERVERS:
         mend = f"this signal is for {', '.join(sorted(SERVERS))}; tell others by their own command"
         raise SfsError(f"the process {number} is none of them", Where(str(pid_file)), mend)
+    _tell(number, 0, pid_file)
     return number
 
 
 def reload(pid_file: Path) -> None:
-    """Have the server load its files. SfsError as `check_server`, or where it is not ours to tell."""
+    """Have the server load its files. SfsError as `check_server`."""
+    _tell(check_server(pid_file), signal.SIGHUP, pid_file)
+
+
+def _tell(number: int, what: int, pid_file: Path) -> None:
     try:
-        os.kill(check_server(pid_file), signal.SIGHUP)
+        os.kill(number, what)
     except OSError as fault:
         raise SfsError(
             f"cannot be told: {fault.strerror}", Where(str(pid_file)), "do it as its user or as root"

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from sfs.cli.lists import command
 from sfs.errors import SfsError
+from sfs.export import reload
 from sfs.export.outputs import in_memory
 from sfs.lists.sealed_file import MAGIC
 
@@ -303,6 +304,20 @@ def test_no_process_is_told_that_is_no_server(listed, tmp_path):
         pid.write_text(text)
         with pytest.raises(SfsError, match=r"no process id|is none of them"):
             run(*export)
+    assert not out.exists()
+
+
+def test_a_server_that_is_not_ours_to_tell_is_known_before_its_file_is_written(listed, tmp_path, monkeypatch):
+    out, pid = tmp_path / "policy.zone", tmp_path / "pid"
+    pid.write_text(str(os.getpid()))
+    monkeypatch.setattr(reload, "SERVERS", {Path("/proc/self/comm").read_text().strip()})
+
+    def not_ours(number: int, what: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", not_ours)
+    with pytest.raises(SfsError, match="cannot be told: Operation not permitted"):
+        run("export", "--format", "rpz", listed, "--nxdomain", "-o", out, "--reload", pid)
     assert not out.exists()
 
 
