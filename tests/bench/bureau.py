@@ -77,8 +77,8 @@ def labels(sites: Iterable[str]) -> Iterable[StoredLabel]:
             yield StoredLabel(SERVICE, f"http://{site}/page3.html", (("lv", 4.0),))
 
 
-def run(name: str, source: BureauSource, urls: Sequence[str], *, caches: bool) -> Figures:
-    """All views, READERS at a time, each waiting for its own answer."""
+def run(name: str, source: BureauSource, urls: Sequence[str], *, caches: bool, readers: int) -> Figures:
+    """All views, so many `readers` at a time, each waiting for its own answer."""
     bureaus = Bureaus([source])
     (client,) = bureaus.bureaus
     if not caches:
@@ -110,7 +110,7 @@ def run(name: str, source: BureauSource, urls: Sequence[str], *, caches: bool) -
 
     async def everybody() -> None:
         mine = iter(urls)
-        await asyncio.gather(*(reader(mine) for _ in range(READERS)))
+        await asyncio.gather(*(reader(mine) for _ in range(readers)))
 
     begin, used = perf_counter(), process_time()
     asyncio.run(everybody())
@@ -124,8 +124,8 @@ def run(name: str, source: BureauSource, urls: Sequence[str], *, caches: bool) -
     )
 
 
-def measured(views: int, sites: int) -> list[Figures]:
-    """All three runs."""
+def measured(views: int, sites: int, readers: int = READERS) -> list[Figures]:
+    """All four runs."""
     names = sample_names(max(views, sites))
     with tempfile.TemporaryDirectory(prefix="sfs-bench-") as folder, Bureau(Path(folder)) as bureau:
         bureau.store.rate(labels(names), who="bench")
@@ -133,10 +133,22 @@ def measured(views: int, sites: int) -> list[Figures]:
         by_host = BureauSource(bureau.url, SERVICE, ask=Ask.HOST, timeout=timedelta(seconds=5))
         some = day(views, names[:sites])
         return [
-            run("caches off, by host", by_host, [f"http://{name}/page.html" for name in names[:views]], caches=False),
-            run("caches off, by URL", source, [f"http://{name}/page.html" for name in names[:views]], caches=False),
-            run("a day by Zipf, by host", by_host, some, caches=True),
-            run("a day by Zipf, by URL", source, some, caches=True),
+            run(
+                "caches off, by host",
+                by_host,
+                [f"http://{name}/page.html" for name in names[:views]],
+                caches=False,
+                readers=readers,
+            ),
+            run(
+                "caches off, by URL",
+                source,
+                [f"http://{name}/page.html" for name in names[:views]],
+                caches=False,
+                readers=readers,
+            ),
+            run("a day by Zipf, by host", by_host, some, caches=True, readers=readers),
+            run("a day by Zipf, by URL", source, some, caches=True, readers=readers),
         ]
 
 
