@@ -45,17 +45,22 @@ def days(folder: Path) -> list[tuple[date, Path]]:
 
 def read_day(path: Path, size: int) -> Iterator[Decision]:
     """The blocked requests in the last `size` bytes of a file, in its order; none where it cannot be read."""
+    for line in last_lines(path, size):
+        if (decision := parse_decision(line)) is not None:
+            yield decision
+
+
+def last_lines(path: Path, size: int) -> list[bytes]:
+    """The lines in the last `size` bytes of a file, without their ends; none where it cannot be read."""
     try:
         with path.open("rb") as file:
             end = file.seek(0, 2)
             start = file.seek(max(0, end - size))
             data = file.read(size)
     except OSError:
-        return
+        return []
     lines = data.split(b"\n")
-    for line in lines[1:] if start else lines:  # the first is cut where the reading began inside the file
-        if (decision := parse_decision(line)) is not None:
-            yield decision
+    return lines[1:] if start else lines  # the first is cut where the reading began inside the file
 
 
 def find(folder: Path, code: str, oldest: date) -> Decision | None:

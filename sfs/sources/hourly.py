@@ -31,9 +31,9 @@ class Hourly:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._last: tuple[str, Counter[str]] = ("", Counter())
 
-    def count(self, name: str, time: datetime) -> None:
-        """A list blocked a request."""
-        self._counts[hour_of(time), name] += 1
+    def count(self, name: str, hour: str, times: int = 1) -> None:
+        """A list blocked requests within an hour."""
+        self._counts[hour, name] += times
 
     def take(self, now: datetime, *, all_hours: bool = False) -> tuple[Row, ...]:
         """The rows of the hours that are over, by hour and list, each once; `all_hours`: of this one too, at the end.

@@ -14,6 +14,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,13 +24,14 @@ from pathlib import Path
 from sfs.core.verdict import Verdict
 from sfs.sources import decisions
 from sfs.sources.decisions import Decision
-from sfs.sources.hourly import Hourly, Row
+from sfs.sources.hourly import Hourly, Row, hour_of
 
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000  # records; a disk slower than that loses the newest, the proxy never waits
-FLUSH_EVERY = 0.25  # seconds without a new record; a crash may lose the last second (design, section 8)
-BATCH = 100  # records written at once, so that a steady stream is written too
+FLUSH_EVERY = 0.25  # seconds without a new record...
+FLUSH_LATEST = 0.75  # ...or since the first that waits: a crash may lose the last second (design, section 8)
+BATCH = 100  # records written at once
 COUNTS_EVERY = 60.0  # seconds between looks whether an hour is over
 MAX_UNWRITTEN = 10_000  # counts that wait for a disk that is full: a list and an hour each
 MAX_TAIL = 500  # blocked requests whose reason and source are kept in memory, so that a code can be explained
@@ -87,7 +89,8 @@ class Journal:
         try:
             self._queue.put_nowait(record)
         except queue.Full:
-            self._lost += 1
+            with self._lock:
+                self._lost += 1
 
     def recent(self, limit: int) -> tuple[Decision, ...]:
         """The last blocked requests of today, the newest first, at most `limit`. Reads a file: for a thread."""
@@ -126,11 +129,17 @@ class Journal:
     def _file(self, day: date) -> Path:
         return self._folder / f"decisions-{day:%Y-%m-%d}.jsonl"
 
-    def count(self, verdict: Verdict, time: datetime) -> None:
+    def count(self, verdict: Verdict, at: datetime) -> None:
         """Count a block of a mandatory list: by list and hour, nothing else."""
-        if verdict.blocked and verdict.check == "mandatory" and verdict.record:
+        if (name := counted_name(verdict)) is not None:
             with self._lock:
-                self._hourly.count((verdict.source or "").rpartition(" ")[0], time)
+                self._hourly.count(name, hour_of(at))
+
+    def add_counts(self, rows: Iterable[Row]) -> None:
+        """Count what another process has counted, not rounded."""
+        with self._lock:
+            for hour, name, count in rows:
+                self._hourly.count(name, hour, count)
 
     def last_hour(self, names: Iterable[str]) -> dict[str, int]:
         """What mandatory lists with these names blocked in the last whole hour (sources/hourly.py). Writes a file: for
@@ -165,38 +174,51 @@ class Journal:
                 self._write_counts(all_hours=False)
             except OSError as fault:
                 log.error("decision log: %s; %d records lost", fault.strerror, len(records))
+            self._records_done(records)
+            with self._lock:
+                lost, self._lost = self._lost, 0
+            if lost:
+                log.error("decision log: the disk is too slow; %d records lost", lost)
             if None in batch:
                 return
 
     def _batch(self) -> list[Record | None]:
-        """What came in within FLUSH_EVERY after the first record; None in it means the end."""
+        """What came in after the first record until none came for a while; None in it means the end."""
         batch: list[Record | None] = []
         try:
             batch.append(self._queue.get(timeout=COUNTS_EVERY))
+            end = time.monotonic() + FLUSH_LATEST
             while len(batch) < BATCH and batch[-1] is not None:
-                batch.append(self._queue.get(timeout=FLUSH_EVERY))
+                batch.append(self._queue.get(timeout=max(0.0, min(FLUSH_EVERY, end - time.monotonic()))))
         except queue.Empty:
             pass
         return batch
+
+    def _records_done(self, records: list[Record]) -> None:
+        """These are on the disk, or lost. In the thread that writes."""
+
+    def _hours_done(self, hour: str) -> None:
+        """What was counted before this hour is on the disk. From any thread."""
 
     def _write(self, records: list[Record]) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _append(self._file(records[0].time.date()), "".join(record.line() + "\n" for record in records))
 
     def _write_counts(self, *, all_hours: bool) -> None:
+        now = datetime.now(UTC)
         with self._lock:
-            rows = self._unwritten + self._hourly.take(datetime.now(UTC), all_hours=all_hours)
+            rows = self._unwritten + self._hourly.take(now, all_hours=all_hours)
             self._unwritten = ()
-        if not rows:
-            return
         lines = [{"hour": hour, "list": name, "blocked": count} for hour, name, count in rows]
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _append(self._folder / "counts.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+            if lines:
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _append(self._folder / "counts.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
         except OSError:
             with self._lock:
                 self._unwritten = (*rows, *self._unwritten)[-MAX_UNWRITTEN:]
             raise
+        self._hours_done(hour_of(now))
 
     def _forget(self) -> None:
         """Remove the files of days past the retention."""
@@ -204,6 +226,13 @@ class Journal:
         for day, path in decisions.days(self._folder):
             if day < oldest:
                 path.unlink(missing_ok=True)
+
+
+def counted_name(verdict: Verdict) -> str | None:
+    """The list under which a verdict is counted, None where it is not."""
+    if verdict.blocked and verdict.check == "mandatory" and verdict.record:
+        return (verdict.source or "").rpartition(" ")[0]
+    return None
 
 
 def _decision(record: Record) -> Decision:
@@ -214,9 +243,14 @@ def _decision(record: Record) -> Decision:
 
 
 def _append(path: Path, text: str) -> None:
-    """In one piece: another worker may write to the same file, and no line of one stands in a line of the other."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        data = text.encode("ascii")
+    """In one piece: another worker may write to the same file, and no line of one stands in a line of the other. Where
+    a full disk has cut the last line that one is ended first."""
+    data = text.encode("ascii")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "r+b", buffering=0) as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                data = b"\n" + data
         if file.write(data) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

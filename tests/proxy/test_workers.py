@@ -19,72 +19,18 @@ from sfs.core.verdict import Action, Verdict
 from sfs.errors import SfsError
 from sfs.proxy.selfcheck import Run
 from sfs.proxy.shared import Shared
-from sfs.proxy.workers.hub import Hub
-from sfs.proxy.workers.member import Member
 from sfs.proxy.workers.records import record_of, report_of, said_of_record, said_of_report
 from sfs.proxy.workers.supervisor import PAUSE, Supervisor
 from sfs.proxy.workers.wire import Peer
-from sfs.sources.config import Config, load_config
 from sfs.sources.journal import Record
-from sfs.sources.live import Live
 from sfs.sources.reports import MAX_WAITING, new_report
 from sfs.sources.values import Listen
+from tests.proxy.team import Team, in_team, until
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 BLOCKED = Verdict(Action.BLOCK, "entry", "own-block", 2, source="allow: example.com")
 LAW = Verdict(Action.BLOCK, "mandatory", "law", 0, source="law 1")
 ME, OTHER = "192.0.2.1", "192.0.2.2"
-
-
-class Team:
-    """A hub and the workers that were started with it."""
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.hub = Hub(config, 0)
-        self.reloads = 0
-        self.pages: list[tuple[Listen, ...]] = []
-        self.kept: list[Any] = []
-        self.members: list[Member] = []
-
-    def member(self, generation: int = 0) -> Member:
-        """One more worker; the hub knows it."""
-
-        def load(old: Any) -> Any:
-            self.reloads += 1
-            return old
-
-        live = Live(SimpleNamespace(config=self.config), load)  # type: ignore[arg-type]
-        live.reload = lambda: load(live.filter)  # type: ignore[method-assign]  # what changed is nobody's question here
-        made = Member(b"k" * 32, live, generation, self.pages.append)
-        one, other = socket.socketpair()
-        made.join(one)
-        self.hub.join(other)
-        self.kept.append(made.kept(self.config))
-        self.members.append(made)
-        return made
-
-    async def end(self) -> None:
-        """Nothing is left running."""
-        for kept in self.kept:
-            await asyncio.to_thread(kept.close)
-        for member in self.members:
-            member.leave()
-        self.hub.leave()
-        await asyncio.to_thread(self.hub.close)
-
-
-def in_team(tmp_path, scene) -> None:
-    """Run `scene(team)` on a loop."""
-
-    async def run() -> None:
-        team = Team(load_config(None, {"level": 2, "state": tmp_path}))
-        try:
-            await scene(team)
-        finally:
-            await team.end()
-
-    asyncio.run(run())
 
 
 def test_a_worker_tells_the_others_and_not_itself(tmp_path):
@@ -120,7 +66,7 @@ def test_trust_is_the_same_in_all_and_in_who_comes_later(tmp_path):
         await one.settled()
         team.member()
         third = team.kept[2].trust
-        await asyncio.wait_for(_until(lambda: third.trusted(ME)), 10)
+        await asyncio.wait_for(until(lambda: third.trusted(ME)), 10)
         for trust in (first, second, third, team.hub.trust):
             assert trust.trusted(ME) and trust.pinned(ME, "bank.test")
             assert not trust.trusted(OTHER)
@@ -130,11 +76,6 @@ def test_trust_is_the_same_in_all_and_in_who_comes_later(tmp_path):
         assert [trust.state(ME) for trust in (first, second, third)] == ["shared"] * 3
 
     in_team(tmp_path, scene)
-
-
-async def _until(what) -> None:
-    while not what():  # noqa: ASYNC110 - several processes in one, none of which says when
-        await asyncio.sleep(0.01)
 
 
 def test_records_reports_and_counts_are_kept_once_by_the_hub(tmp_path):
@@ -176,7 +117,7 @@ def test_without_a_hub_a_worker_writes_its_records_itself(tmp_path):
         member = team.member()
         await member.settled()
         team.hub.leave()
-        await asyncio.wait_for(_until(lambda: not member.told("ping", 0)), 10)
+        await asyncio.wait_for(until(lambda: not member.told("ping", 0)), 10)
         kept = team.kept[0]
         kept.journal.note(Record(NOW.astimezone(), "default", "blue.test", BLOCKED, "CODE"))
         await member.settled()  # nobody to wait for
@@ -200,7 +141,7 @@ def test_a_new_filter_holds_everywhere_before_the_page_answers(tmp_path):
         await asyncio.wait_for(fresh.met.wait(), 10)
         assert team.reloads == 3  # the one that was forked with the filter of before
         team.hub.page_is_at((Listen("127.0.0.1", 8081),))
-        await asyncio.wait_for(_until(lambda: team.pages.count((Listen("127.0.0.1", 8081),)) == 4), 10)
+        await asyncio.wait_for(until(lambda: team.pages.count((Listen("127.0.0.1", 8081),)) == 4), 10)
 
     in_team(tmp_path, scene)
 

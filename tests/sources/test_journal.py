@@ -2,6 +2,8 @@
 
 import json
 import stat
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -210,3 +212,49 @@ def test_a_log_that_cannot_be_written_hinders_no_end(tmp_path, caplog):
         journal.count(Verdict(Action.BLOCK, "mandatory", "mandatory", 2, source="law 7"), datetime.now(UTC))
     journal.close()  # else what else is to be written at the end is lost as well
     assert "counts: File exists" in caplog.text
+
+
+def test_a_line_that_a_full_disk_has_cut_spoils_no_other(tmp_path):
+    folder = tmp_path / "log"
+    folder.mkdir()
+    at = now()
+    path = folder / f"decisions-{at:%Y-%m-%d}.jsonl"
+    path.write_text('{"time": "2026')
+    journal = Journal(folder, timedelta(days=7))
+    journal.note(Record(at, "kids", "site.test", BLOCKED, "CUTAAAAAAA"))
+    journal.close()
+    assert [json.loads(line)["code"] for line in path.read_text().splitlines()[1:]] == ["CUTAAAAAAA"]
+
+
+def test_a_steady_stream_is_written_while_it_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("sfs.sources.journal.FLUSH_EVERY", 3600.0)  # nothing else ends a batch of fewer than BATCH
+    journal = Journal(tmp_path / "log", timedelta(days=7))
+    at = now()
+    journal.note(Record(at, "kids", "site.test", BLOCKED, "AAAAAAAAAA"))
+    path = tmp_path / "log" / f"decisions-{at:%Y-%m-%d}.jsonl"
+    end = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < end, "it waits for more"
+        time.sleep(0.01)
+    journal.close()
+
+
+def test_records_that_a_slow_disk_cannot_take_are_counted_and_said(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("sfs.sources.journal.MAX_WAITING", 1)
+    at_work, go_on = threading.Event(), threading.Event()
+
+    class Slow(Journal):
+        def _write(self, records):
+            at_work.set()
+            assert go_on.wait(30)
+            super()._write(records)
+
+    monkeypatch.setattr("sfs.sources.journal.BATCH", 1)
+    journal = Slow(tmp_path / "log", timedelta(days=7))
+    journal.note(Record(now(), "kids", "site.test", BLOCKED, "AAAAAAAAAA"))
+    assert at_work.wait(30)
+    for _ in range(4):
+        journal.note(Record(now(), "kids", "site.test", BLOCKED, "BBBBBBBBBB"))
+    go_on.set()
+    journal.close()
+    assert "3 records lost" in caplog.text

@@ -5,6 +5,7 @@
     wire.py        messages between a worker and the hub
     hub.py         the process that keeps what is kept once: decision log, trust, reports, the page of the administrator
     member.py      a worker's side: what it learns it tells the hub, what others learned it takes
+    journal.py     the decision log: who writes a record, and who does where a process has ended
     trust.py       which devices are trusted, the same in every process
 
 The supervisor does nothing but that, in one thread, so that it may fork at any time. A worker that ends takes its

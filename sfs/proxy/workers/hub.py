@@ -9,19 +9,17 @@ import socket
 import threading
 import time
 from collections import deque
-from datetime import datetime
 from typing import Any, Final
 
 from sfs.errors import SfsError
 from sfs.proxy.figures import Row
 from sfs.proxy.workers.figures import WorkerFigures
-from sfs.proxy.workers.records import record_of, report_of, verdict_of
+from sfs.proxy.workers.journal import WholeJournal
+from sfs.proxy.workers.records import report_of
 from sfs.proxy.workers.trust import ToldTrust
 from sfs.proxy.workers.wire import Peer
 from sfs.sources.config import Config
-from sfs.sources.decisions import MAX_DAY, Decision
 from sfs.sources.filter import Filter
-from sfs.sources.journal import Journal
 from sfs.sources.reports import Report, Reports
 from sfs.sources.trust import TRUST_FILE
 from sfs.sources.values import Listen
@@ -40,7 +38,7 @@ class Hub:
     """Made on the loop of its process. `generation`: how often the filter has been reloaded. Reads files."""
 
     def __init__(self, config: Config, generation: int) -> None:
-        self.journal: Journal = WholeJournal(self, config)
+        self.journal = WholeJournal(self._hear_all_from_thread, self._say, config)
         self._loop = asyncio.get_running_loop()
         self.trust = ToldTrust(config.state / TRUST_FILE, self._tell_all)
         self.reports = Reports(config.state / "reports.jsonl")
@@ -99,8 +97,12 @@ class Hub:
         self.trust.close()
 
     def _tell_all(self, kind: str, *values: Any) -> None:
-        for peer in tuple(self._workers.values()):
-            peer.send(kind, *values)
+        self._say(None, kind, *values)
+
+    def _say(self, number: int | None, kind: str, *values: Any) -> None:
+        for other, peer in tuple(self._workers.items()):
+            if number in (None, other):
+                peer.send(kind, *values)
 
     async def figures(self) -> list[Row]:
         """Those of all workers, as they are now."""
@@ -137,11 +139,11 @@ class Hub:
             if other != number:
                 peer.send(kind, *values)
 
-    def _on_record(self, _: int, said: list[Any]) -> None:
-        self.journal.note(record_of(said))
+    def _on_record(self, number: int, count: int, said: list[Any]) -> None:
+        self.journal.take(number, count, said)
 
-    def _on_count(self, _: int, verdict: list[Any], at: str) -> None:
-        self.journal.count(verdict_of(verdict), datetime.fromisoformat(at))
+    def _on_counts(self, _: int, rows: list[Any]) -> None:
+        self.journal.add_counts([(str(hour), str(name), int(count)) for hour, name, count in rows])
 
     def _on_report(self, number: int, asked: int, said: list[Any]) -> None:
         self._begin(self._keep(number, asked, report_of(said)))
@@ -172,8 +174,7 @@ class Hub:
 
     async def _keep(self, number: int, asked: int, report: Report) -> None:
         answer = await asyncio.to_thread(self._add, report)
-        if peer := self._workers.get(number):
-            peer.send("answer", asked, answer)
+        self._say(number, "answer", asked, answer)
 
     def _add(self, report: Report) -> str:
         try:
@@ -187,10 +188,9 @@ class Hub:
 
     async def _settle(self, number: int, asked: int) -> None:
         await self._hear_all(number)
-        if peer := self._workers.get(number):
-            peer.send("answer", asked, True)
+        self._say(number, "answer", asked, True)
 
-    def hear_all_from_thread(self) -> None:
+    def _hear_all_from_thread(self) -> None:
         """Wait until all that workers told until now is known here; not for long."""
         with contextlib.suppress(TimeoutError, RuntimeError):
             asyncio.run_coroutine_threadsafe(self._hear_all(None), self._loop).result(PONG + 1)
@@ -208,23 +208,3 @@ class Hub:
                     await asyncio.wait_for(heard.wait(), PONG)
             finally:
                 del self._pings[ping]
-
-
-class WholeJournal(Journal):
-    """Has what workers have just blocked before it is asked: a code is looked for as soon as its page is seen."""
-
-    def __init__(self, hub: Hub, config: Config) -> None:
-        self._hub = hub
-        super().__init__(config.state / "log", config.retention)
-
-    def recent(self, limit: int) -> tuple[Decision, ...]:
-        self._hub.hear_all_from_thread()
-        return super().recent(limit)
-
-    def today(self, limit: int = MAX_DAY) -> tuple[Decision, ...]:
-        self._hub.hear_all_from_thread()
-        return super().today(limit)
-
-    def find(self, code: str) -> Decision | None:
-        self._hub.hear_all_from_thread()
-        return super().find(code)

@@ -7,19 +7,17 @@ import itertools
 import logging
 import socket
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
-from sfs.core.verdict import Verdict
 from sfs.errors import SfsError
 from sfs.proxy.kept import Kept
 from sfs.proxy.shared import Shared
 from sfs.proxy.workers.figures import said_of_rows
-from sfs.proxy.workers.records import said_of_record, said_of_report, said_of_verdict
+from sfs.proxy.workers.journal import ToldJournal
+from sfs.proxy.workers.records import said_of_report
 from sfs.proxy.workers.trust import ToldTrust
 from sfs.proxy.workers.wire import Peer
 from sfs.sources.config import Config
-from sfs.sources.journal import Journal, Record
 from sfs.sources.live import Live
 from sfs.sources.reports import Report, Reports
 from sfs.sources.values import Listen
@@ -41,6 +39,7 @@ class Member(Shared):
         self.met = asyncio.Event()  # the hub has told what it knows
         self._live, self._generation, self._page_moved = live, generation, page_moved
         self._trust = ToldTrust(None, self.tell)
+        self._journal: ToldJournal | None = None
         self._hub: Peer | None = None
         self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count()
@@ -50,14 +49,17 @@ class Member(Shared):
 
     def kept(self, config: Config) -> Kept:
         """The log, the trust and the reports of this worker, all of them the hub's."""
-        journal = ToldJournal(self, config)
-        return Kept(journal, self._trust, ToldReports(self, config))
+        self._journal = ToldJournal(self.told, config)
+        return Kept(self._journal, self._trust, ToldReports(self, config))
 
     def join(self, sock: socket.socket) -> None:
         """This leads to the hub from now on."""
-        if self._hub is not None:
+        if self._hub is not None:  # it has ended, and its end was not read yet
             self._hub.close()
+            self._gone()
         self._hub = Peer(sock, self._took, self._gone)
+        if self._journal is not None:
+            self._journal.hub_came()
 
     def leave(self) -> None:
         """Say and hear nothing any more, but what was counted."""
@@ -96,6 +98,8 @@ class Member(Shared):
 
     def _gone(self) -> None:
         self._hub = None
+        if self._journal is not None:
+            self._journal.hub_ended()
 
     def _took(self, kind: str, values: list[Any]) -> None:
         try:
@@ -119,6 +123,14 @@ class Member(Shared):
         self._on_reload(generation)
         if self._reloads is None:
             self.met.set()
+
+    def _on_written(self, number: int) -> None:
+        if self._journal is not None:
+            self._journal.written(number)
+
+    def _on_hours_written(self, hour: str) -> None:
+        if self._journal is not None:
+            self._journal.hours_written(hour)
 
     def _on_ping(self, number: int) -> None:
         self.tell("pong", number)
@@ -151,24 +163,6 @@ class Member(Shared):
             self.tell("reloaded", self._generation)
         self._reloads = None
         self.met.set()
-
-
-class ToldJournal(Journal):
-    """Hands each record to the hub; where there is none it writes it itself."""
-
-    def __init__(self, member: Member, config: Config) -> None:
-        self._member = member
-        super().__init__(config.state / "log", config.retention)
-
-    def note(self, record: Record) -> None:
-        if not self._member.told("record", said_of_record(record)):
-            super().note(record)
-
-    def count(self, verdict: Verdict, time: datetime) -> None:
-        if not verdict.blocked or verdict.check != "mandatory" or not verdict.record:
-            return
-        if not self._member.told("count", said_of_verdict(verdict), time.isoformat()):
-            super().count(verdict, time)
 
 
 class ToldReports(Reports):
