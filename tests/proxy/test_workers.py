@@ -1,6 +1,7 @@
 """A hub and two workers in one process: what one learns the others know, and what is no message ends a connection."""
 
 import asyncio
+import json
 import os
 import socket
 import time
@@ -21,6 +22,7 @@ from sfs.proxy.selfcheck import Run
 from sfs.proxy.shared import Shared
 from sfs.proxy.workers.records import record_of, report_of, said_of_record, said_of_report
 from sfs.proxy.workers.supervisor import PAUSE, Supervisor
+from sfs.proxy.workers.trust import ToldTrust
 from sfs.proxy.workers.wire import Peer
 from sfs.sources.journal import Record
 from sfs.sources.reports import MAX_WAITING, new_report
@@ -76,6 +78,66 @@ def test_trust_is_the_same_in_all_and_in_who_comes_later(tmp_path):
         assert [trust.state(ME) for trust in (first, second, third)] == ["shared"] * 3
 
     in_team(tmp_path, scene)
+
+
+def test_a_hub_that_is_killed_takes_no_trust_with_it(tmp_path):
+    async def scene(team: Team) -> None:
+        one, two = team.member(), team.member()
+        first, second = (kept.trust for kept in team.kept)
+        team.hub.trust._save = lambda _: None  # killed before it wrote
+        first.proved(ME)
+        await one.settled()
+        first.refused(ME, "bank.test")
+        await one.settled()
+        team.hub.leave()
+        await asyncio.wait_for(until(lambda: not one.told("ping", 0) and not two.told("ping", 0)), 10)
+        first.proved(OTHER)  # told to nobody
+        for _ in range(2):
+            second.silent(ME, "slow.test")
+        team.next_hub()
+        for _ in range(2):
+            await one.settled()
+            await two.settled()
+        for trust in (first, second, team.hub.trust):
+            assert trust.trusted(ME) and trust.trusted(OTHER) and trust.pinned(ME, "bank.test")
+        first.silent(ME, "slow.test")  # the third time
+        await one.settled()
+        assert [trust.pinned(ME, "slow.test") for trust in (first, second, team.hub.trust)] == [True] * 3
+
+    in_team(tmp_path, scene)
+
+
+STEPS = ("proved", "withdraw", "refused", "silent", "seen")
+
+
+@given(st.data())
+def test_what_two_know_of_a_device_is_the_newer_of_both_in_any_order(data):
+    """Of two that had the same until they were parted: who lost trust later has lost it, who proved it later has it."""
+
+    def parted() -> tuple[ToldTrust, ToldTrust]:
+        pair = ToldTrust(None, lambda *_: None), ToldTrust(None, lambda *_: None)
+        for trust in pair:
+            trust._clock = lambda: clock[0]
+        return pair
+
+    steps = data.draw(st.lists(st.tuples(st.sampled_from((0, 1)), st.sampled_from(STEPS), st.sampled_from("abcd"))))
+    clock = [1_800_000_000.0]
+    one, two = parted()
+    for place, step, letter in steps:
+        clock[0] += 7.0
+        getattr((one, two)[place], step)(ME, *(() if step in ("proved", "withdraw") else (f"{letter}.test",)))
+    rows = [[json.loads(json.dumps(row)) for row in trust.rows()] for trust in (one, two)]
+    for trust, heard in ((one, rows[1]), (two, rows[0])):
+        for row in heard:
+            trust.learn(row)
+    assert one.state(ME) == two.state(ME)
+    hosts = [f"{letter}.test" for letter in "abcd"]
+    assert [one.pinned(ME, host) for host in hosts] == [two.pinned(ME, host) for host in hosts]
+    again = [list(trust.rows()) for trust in (one, two)]
+    for trust, heard in ((one, again[1]), (two, again[0])):
+        for row in heard:
+            trust.learn(row)
+    assert [list(trust.rows()) for trust in (one, two)] == again  # nothing is left to learn
 
 
 def test_records_reports_and_counts_are_kept_once_by_the_hub(tmp_path):

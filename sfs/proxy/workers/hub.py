@@ -30,7 +30,7 @@ RELOADING: Final = 10.0  # seconds that a change waits for all workers to have i
 PONG: Final = 0.8  # seconds that workers have to say that they are up to date
 REMEMBERED: Final = 600.0  # seconds that what a new worker is to know is kept: as long as the workers keep it
 MAX_REMEMBERED: Final = 4096
-_PASSED_ON: Final = frozenset(("refused", "run", "try", "trust"))
+_PASSED_ON: Final = frozenset(("refused", "run", "try", "trust", "device"))
 _REMEMBERED: Final = frozenset(("refused", "run"))
 
 
@@ -133,6 +133,8 @@ class Hub:
     def _pass_on(self, number: int, kind: str, values: list[Any]) -> None:
         if kind == "trust":
             self.trust.take(*values)
+        if kind == "device":
+            self.trust.learn(*values)
         if kind in _REMEMBERED:
             self._past.append((time.monotonic(), kind, values))
         for other, peer in tuple(self._workers.items()):

@@ -58,6 +58,8 @@ class Member(Shared):
             self._hub.close()
             self._gone()
         self._hub = Peer(sock, self._took, self._gone)
+        for row in self._trust.rows():  # it begins by its file, which may lack the last second
+            self.tell("device", row)
         if self._journal is not None:
             self._journal.hub_came()
 
@@ -114,7 +116,7 @@ class Member(Shared):
         self._trust.take(step, *values)
 
     def _on_device(self, row: dict[str, Any]) -> None:
-        self._trust.add(row)
+        self._trust.learn(row)
 
     def _on_page(self, *places: list[Any]) -> None:
         self._page_moved(tuple(Listen(host, port) for host, port in places))

@@ -2,11 +2,12 @@
 by the same steps. The times are each one's own, apart by what a message takes."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from sfs.sources.trust import SEEN_STEP, Trust
-from sfs.sources.trust_file import MAX_CLIENTS, client_of, row_of
+from sfs.sources.trust import AGAIN_AFTER, MAX_WATCHED, SEEN_STEP, Trust
+from sfs.sources.trust_file import MAX_CLIENTS, MAX_PINS, Known, client_of, row_of
 
 _STEPS: Final = frozenset(("proved", "withdraw", "seen", "refused", "silent", "forget", "forget_pin"))
 
@@ -53,7 +54,7 @@ class ToldTrust(Trust):
             getattr(super(), step)(*values)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """All that is known, a client each, as `add` takes it: what the file has, and the last minutes."""
+        """All that is known, a client each, as `learn` takes it: what the file has, and the last minutes."""
         with self._lock:
             rows = [
                 row_of(name, known) | {"refusals": list(known.refusals), "silences": dict(known.silences)}
@@ -61,16 +62,19 @@ class ToldTrust(Trust):
             ]
         yield from rows
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Take a client in as it stands; one that cannot be read is passed over."""
+    def learn(self, row: dict[str, Any]) -> None:
+        """Take in what another process knows of a client: of each thing that both know the newer. One that cannot be
+        read is passed over."""
         try:
             name, known = str(row["client"]), client_of(row)
             known.refusals = [(float(at), str(host)) for at, host in row["refusals"]]
             known.silences = {str(host): [float(at) for at in times] for host, times in row["silences"].items()}
         except (AttributeError, ValueError, KeyError, TypeError):
             return
-        with self._lock:
-            if len(self._clients) < MAX_CLIENTS:
+        with self._changing():
+            if (mine := self._clients.get(name)) is not None:
+                self._clients[name] = _both(mine, known)
+            elif len(self._clients) < MAX_CLIENTS:
                 self._clients[name] = known
 
     def _says_something(self, client: str, host: str) -> bool:
@@ -78,3 +82,29 @@ class ToldTrust(Trust):
         with self._lock:
             known = self._trusting(client)
             return known is not None and (host in known.silences or self._clock() - known.seen >= SEEN_STEP)
+
+
+def _both(one: Known, other: Known) -> Known:
+    """What two processes know of a client, where each may have missed something."""
+    newer = other if _changed(other) > _changed(one) else one
+    refused = {host: at for at, host in sorted((*one.refusals, *other.refusals))}  # the last of each
+    silences = {**one.silences}
+    for host, times in other.silences.items():
+        silences[host] = max(silences.get(host, []), times, key=len)
+    pins = {host: pin for pin, host in sorted((pin, host) for host, pin in (*one.pins.items(), *other.pins.items()))}
+    return replace(
+        newer,
+        seen=max(one.seen, other.seen),
+        pins=_last(pins, MAX_PINS),
+        refusals=sorted((at, host) for host, at in refused.items()),
+        silences=_last(silences, MAX_WATCHED),
+    )
+
+
+def _last[Value](values: dict[str, Value], most: int) -> dict[str, Value]:
+    return dict(list(values.items())[-most:])
+
+
+def _changed(known: Known) -> float:
+    """When it began or ceased to be trusted."""
+    return max(known.since or 0.0, known.lost or 0.0, known.wait - AGAIN_AFTER)
