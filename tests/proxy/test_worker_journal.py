@@ -192,7 +192,7 @@ def test_each_record_is_written_once_whenever_hubs_end(tmp_path_factory, steps):
             taken.append(noted[-1])
         return there
 
-    journal = ToldJournal(told, load_config(None, {"level": 2, "state": state}))
+    journal = ToldJournal(told, lambda: there, load_config(None, {"level": 2, "state": state}))
     noted: list[Record] = []
     for step in [*steps, "ends"]:
         if step == "note":

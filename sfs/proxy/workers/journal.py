@@ -25,10 +25,11 @@ SEARCHED: Final = 4 << 20  # bytes of the end of a file: twice MAX_TOLD records 
 
 
 class ToldJournal(Journal):
-    """A worker's. `told(kind, ...)`: hand it to the hub; False where there is none. On the loop, but `close`."""
+    """A worker's. `told(kind, ...)`: hand it to the hub, False where there is none; `there`: whether there is one. On
+    the loop, but `close`."""
 
-    def __init__(self, told: Callable[..., bool], config: Config) -> None:
-        self._told = told
+    def __init__(self, told: Callable[..., bool], there: Callable[[], bool], config: Config) -> None:
+        self._told, self._there = told, there
         self._numbers = itertools.count(1)
         self._waiting: deque[tuple[int, Record]] = deque()  # the hub has them, and has not said that they are written
         self._none_waits = threading.Event()
@@ -48,9 +49,9 @@ class ToldJournal(Journal):
     def count(self, verdict: Verdict, at: datetime) -> None:
         if (name := counted_name(verdict)) is None:
             return
-        if len(self._blocked) >= MAX_COUNTED:
-            del self._blocked[min(self._blocked)]
         row = hour_of(at), name
+        if row not in self._blocked and len(self._blocked) >= MAX_COUNTED:
+            del self._blocked[min(self._blocked)]
         self._blocked[row] += 1
         self._told("counts", [[*row, 1]])
 
@@ -83,17 +84,15 @@ class ToldJournal(Journal):
     def close(self) -> None:
         """As Journal has it, in a thread; the loop goes on meanwhile, as the hub is waited for, or its end."""
         self._none_waits.wait(LAST)
-        if not self._told("ping", -1):  # no hub writes them
+        if not self._there():  # to write them
             self.add_counts([(*row, count) for row, count in self._blocked.items()])
         super().close()
 
     def _write(self, records: list[Record]) -> None:
         if self._doubtful:
             lines = {record.line() for record in records} & self._doubtful
-            files = decisions.days(self._folder)[:2]  # one around midnight may be in either
-            there = {
-                line.decode("ascii", "replace") for _, path in files for line in last_lines(path, SEARCHED)
-            } & lines
+            ends = [last_lines(path, SEARCHED) for _, path in decisions.days(self._folder)[:2]]  # midnight was just now
+            there = lines & {line.decode("ascii", "replace") for end in ends for line in end}
             self._doubtful -= lines
             records = [record for record in records if record.line() not in there]
         if records:

@@ -49,7 +49,7 @@ class Member(Shared):
 
     def kept(self, config: Config) -> Kept:
         """The log, the trust and the reports of this worker, all of them the hub's."""
-        self._journal = ToldJournal(self.told, config)
+        self._journal = ToldJournal(self.told, lambda: self._hub is not None, config)
         return Kept(self._journal, self._trust, ToldReports(self, config))
 
     def join(self, sock: socket.socket) -> None:
