@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -19,7 +18,6 @@ from sfs.lists import store
 from sfs.lists.update import Options, Outcome, Result, needs_update, update_lists
 from sfs.sources.choice import ALL_LEVELS, acts, levels_in_use, lists_in_use, stored, wanted
 from sfs.sources.config import Config, load_config
-from sfs.sources.filter import Filter
 from sfs.sources.loading import load_lists
 from sfs.sources.policies import policies_from
 from sfs.sources.public_lists import catalogue
@@ -140,25 +138,6 @@ def config_and_levels(arguments: Mapping[str, object]) -> tuple[Config, Collecti
     assert path is None or isinstance(path, Path)
     config = load_config(path, given, page_first=True)
     return config, ALL_LEVELS if config.level is None else levels_in_use(policies_from(config))
-
-
-def offer_first_update(filter_: Filter) -> bool:
-    """Ask on a terminal whether to fetch the default choice; whether the answer was yes. False without a terminal,
-    where somebody said yes before, or where there is nothing to fetch."""
-    config = filter_.config
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or store.asked(config.state):
-        return False
-    sources = lists_in_use(config, levels_in_use(filter_.policies))
-    rows = [catalogue()[source.name] for source in sources if source.default]
-    if not rows:
-        return False
-    hosts = sorted({urlsplit(row.url).hostname or "" for row in rows})
-    click.echo(f"No category lists protect yet. {len(rows)} public lists are recommended for this level:")
-    click.echo(f"  about {sum(row.size for row in rows):,} names, from {', '.join(hosts)}")
-    if click.confirm("Fetch them now, and keep them fresh?", default=True):
-        return True
-    click.echo("Later: sfs lists update")
-    return False
 
 
 def meaning(source: ListSource) -> str:

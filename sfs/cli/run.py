@@ -10,9 +10,8 @@ import click
 from sfs.cli.beside import AdminPage, page_address, page_lines, page_places
 from sfs.cli.common import Chosen, chosen, config_options, print_warnings
 from sfs.cli.lan import lan_lines
-from sfs.cli.levels import rows
-from sfs.cli.lists import offer_first_update
 from sfs.cli.program import link_command
+from sfs.cli.questions import ask_level, offer_first_update
 from sfs.cli.run_workers import MOST, Workers, fault_of_workers
 from sfs.cli.upgrade import not_yet
 from sfs.errors import SfsError
@@ -203,13 +202,3 @@ class Run:
             certificate=lambda: certificate if certificate.is_file() else None,
             link_command=lambda: link_command(self.live.filter.config.state, self.page.listening[0]),
         )
-
-
-def ask_level() -> int | None:
-    """Ask on a terminal which level to use; None where nobody sits at one."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return None
-    click.echo("Which level? It is the highest rating that is still shown.")
-    for row in rows()[1:]:
-        click.echo(f"  {row[0]}  {row[1]}")
-    return int(click.prompt("level", type=click.IntRange(0, 4)))

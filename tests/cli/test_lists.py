@@ -11,13 +11,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sfs.cli.explain import command as explain_command
-from sfs.cli.lists import command, offer_first_update
+from sfs.cli.lists import command
 from sfs.errors import SfsError
 from sfs.lists import store
 from sfs.lists.update import due_at
 from sfs.sources.choice import lists_in_use, wanted
 from sfs.sources.config import load_config
-from sfs.sources.filter import load_filter
 from tests.lists.mirror import Mirror, serving
 
 DATA = Path(os.environ["SFS_TEST_DATA"]) if os.environ.get("SFS_TEST_DATA") else None
@@ -153,22 +152,6 @@ def test_import_takes_a_list_into_use(house, tmp_path):
 def test_the_catalogue_is_printed():
     output = run("catalogue").output
     assert "ut1-gambling *" in output and "nothing (unified)" in output and "were not tried" in output
-
-
-def test_without_a_terminal_nothing_is_offered(tmp_path):
-    assert not offer_first_update(load_filter(load_config(None, {"level": 2}, tmp_path)))
-
-
-@pytest.mark.parametrize("answer", [True, False])
-def test_on_a_terminal_the_first_update_is_offered_until_somebody_says_yes(tmp_path, monkeypatch, capsys, answer):
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("click.confirm", lambda *args, **more: answer)
-    filter_ = load_filter(load_config(None, {"level": 2}, tmp_path))
-    assert offer_first_update(filter_) is answer
-    assert "dsi.ut-capitole.fr" in capsys.readouterr().out
-    store.set_asked(tmp_path)
-    assert not offer_first_update(filter_)
 
 
 def test_what_was_asked_for_without_a_network_is_tried_again_in_the_background(tmp_path, monkeypatch):

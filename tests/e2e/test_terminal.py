@@ -47,16 +47,16 @@ class Terminal:
 def test_it_asks_for_the_level_and_offers_lists_and_fetches_none_that_nobody_wanted(tmp_path: Path) -> None:
     state = tmp_path / "state"
     command = [sys.executable, "-m", "sfs", "run", "--listen", "127.0.0.1:0", "--no-admin", "--state", str(state)]
-    terminal = Terminal(command, os.environ | {"TERM": "xterm", "XDG_DATA_HOME": str(tmp_path)})
+    terminal = Terminal(command, os.environ | {"TERM": "xterm", "LC_ALL": "C", "XDG_DATA_HOME": str(tmp_path)})
     try:
-        terminal.until(r"Which level\?")
-        terminal.until("level: ")
+        terminal.until("Choose a level")
+        terminal.until("Level: ")
         terminal.type("1\n")
-        offered = terminal.until(r"([0-9]+) public lists are recommended for this level")
+        offered = terminal.until(r"For this level ([0-9]+) public lists are recommended")
         assert int(offered[1]) > 10
         terminal.until(r"Fetch them now.*\?")
         terminal.type("n\n")
-        terminal.until("Later: sfs lists update")
+        terminal.until("later, type: sfs lists update")
         assert "no category lists yet" in terminal.until("sfs: ready on .*")[0]
         assert re.search("ready on .* level 1:", terminal.said)
     finally:
