@@ -15,6 +15,7 @@ from sfs.cli.confidential import check_output
 from sfs.cli.list_files import STATE, config_of, in_force_list, lines_of, source_named
 from sfs.cli.list_loading import Source, write_loading
 from sfs.cli.list_seal import roll_back_sealed
+from sfs.cli.mandatory_source import read_source
 from sfs.errors import SfsError, Where
 from sfs.export import outputs
 from sfs.export.engines import ENGINES
@@ -25,7 +26,6 @@ from sfs.export.transfer import check_zone
 from sfs.lists.mandatory import MandatoryEntry, MandatoryList, Purpose, Report, in_force, one_purpose
 from sfs.lists.mandatory_file import read_mandatory
 from sfs.lists.private import alone_in, keep_no_core
-from sfs.lists.sealed_file import look_at
 from sfs.sources.config import load_config
 from sfs.sources.large import load_large
 from sfs.text.address import written_address
@@ -230,11 +230,9 @@ def _before(path: Path | None, purpose: Purpose) -> outputs.Version | None:
 
 def _read(name: str, arguments: Mapping[str, object], purpose: str | None) -> MandatoryList:
     said = None if purpose is None else Purpose(purpose)
-    if name == "-":
-        return read_mandatory(sys.stdin.buffer, "standard input", said)
     path = Path(name)
-    if path.is_file():
-        return _read_file(path, said)
+    if path == STANDARD_OUTPUT or path.is_file():
+        return read_source(path, said)
     config = config_of(arguments)
     try:
         source = source_named(config, name, shown=False)
@@ -244,22 +242,12 @@ def _read(name: str, arguments: Mapping[str, object], purpose: str | None) -> Ma
     if source.key is not None:
         raise SfsError(f"the list {name!r} is sealed", mend="export from the list that it was made of")
     if source.path is not None and source.format == "entries":
-        return _read_file(source.path, said)
+        return read_source(source.path, said)
     with in_force_list(config, source) as file:
         lines = list(lines_of(file))
     if any(line.startswith("!") for line in lines):
         raise SfsError(f"the list {name!r} has exceptions", mend="write a list of your own without them")
     return read_mandatory((line.encode() for line in lines), name, said)
-
-
-def _read_file(path: Path, purpose: Purpose | None) -> MandatoryList:
-    if look_at(path) is not None:
-        raise SfsError("a sealed list, which has no entries", Where(str(path)), "export from the list it was made of")
-    try:
-        with path.open("rb") as file:
-            return read_mandatory(file, str(path), purpose)
-    except OSError as fault:
-        raise SfsError(f"cannot be read: {fault.strerror}", Where(str(path)), "look who may read it") from None
 
 
 def _check_secret(engine: Engine, purpose: Purpose, out: Path | None, diff: bool) -> None:

@@ -7,15 +7,18 @@ from sfs.errors import SfsError, Where
 from sfs.export import outputs
 from sfs.lists.mandatory import MandatoryList, Purpose
 from sfs.lists.mandatory_file import read_mandatory
+from sfs.lists.sealed_file import look_at
 
 
 def read_source(file: Path, purpose: Purpose | None) -> MandatoryList:
-    """The list in a file, - for standard input. `purpose`: of plain entries. SfsError where it cannot be read, or where
-    it is confidential and comes from a disk."""
+    """The list in a file, - for standard input. `purpose`: of plain entries. SfsError where it cannot be read, where it
+    is sealed, and where it is confidential and comes from a disk."""
     if str(file) == "-":
         found = read_mandatory(sys.stdin.buffer, "standard input", purpose)
         on_disk = _is_on_disk(sys.stdin.fileno())
     else:
+        if look_at(file) is not None:
+            raise SfsError("a sealed list, which has no entries", Where(str(file)), "take the list it was made of")
         try:
             with file.open("rb") as opened:
                 found = read_mandatory(opened, str(file), purpose)

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,12 +35,19 @@ def listed(tmp_path) -> Path:
     return path
 
 
+SECRET_ROWS = [{"list": "s", "purpose": "child-protection"}, {"unit": "domain-tree", "host": SECRET}]
+SECRET_LIST = "".join(f"{json.dumps(row)}\n" for row in SECRET_ROWS)
+
+
 @pytest.fixture
-def secret(tmp_path) -> Path:
-    path = tmp_path / "secret.jsonl"
-    rows = [{"list": "s", "purpose": "child-protection"}, {"unit": "domain-tree", "host": SECRET}]
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    return path
+def secret() -> Iterator[Path]:
+    """A confidential list, in memory."""
+    if not in_memory(SHM):
+        pytest.skip("/dev/shm is no tmpfs here")
+    with tempfile.TemporaryDirectory(dir=SHM) as folder:
+        path = Path(folder) / "secret.jsonl"
+        path.write_text(SECRET_LIST)
+        yield path
 
 
 def sfs(*arguments: object, **how) -> subprocess.CompletedProcess[str]:
@@ -178,20 +187,28 @@ def test_a_confidential_list_goes_to_a_pipe_or_into_memory(secret, tmp_path):
     assert done.returncode == 2 and "pipe" in done.stderr and (tmp_path / "file").read_text() == ""
 
 
-@pytest.mark.skipif(not in_memory(SHM), reason="/dev/shm is no tmpfs here")
-def test_in_memory_versions_are_compared_by_number_alone(secret, tmp_path):
-    out = SHM / f"sfs-test-{os.getpid()}"
+def test_a_confidential_list_is_taken_from_no_disk(secret, tmp_path):
+    if in_memory(tmp_path):
+        pytest.skip("the folder of the tests is in memory")
+    on_disk = tmp_path / "secret.jsonl"
+    on_disk.write_text(SECRET_LIST)
+    export = ("export", "--format", "rpz", "--nxdomain")
+    with on_disk.open() as opened:
+        found = [sfs(*export, on_disk), sfs(*export, "-", stdin=opened)]
+    for done in found:
+        assert done.returncode == 2 and "lies on a disk" in done.stderr and SECRET not in done.stdout + done.stderr
+    assert f"*.{SECRET} CNAME .\n" in sfs(*export, "-", input=SECRET_LIST).stdout
+
+
+def test_in_memory_versions_are_compared_by_number_alone(secret):
+    out = secret.parent / "out"
     export = ("export", "--format", "squid", secret, "-o", out)
-    try:
-        assert sfs(*export).returncode == 0
-        secret.write_text(secret.read_text().replace(SECRET, f"other.{SECRET}"))
-        done = sfs(*export, "--diff")
-        assert done.returncode == 1 and "1 lines go, 1 come" in done.stderr and SECRET not in done.stdout + done.stderr
-        assert sfs(*export).returncode == 0 and sfs("rollback", out).returncode == 0
-        assert f" .{SECRET}\n" in out.read_text()
-    finally:
-        out.unlink(missing_ok=True)
-        out.with_name(f"{out.name}.previous").unlink(missing_ok=True)
+    assert sfs(*export).returncode == 0
+    secret.write_text(secret.read_text().replace(SECRET, f"other.{SECRET}"))
+    done = sfs(*export, "--diff")
+    assert done.returncode == 1 and "1 lines go, 1 come" in done.stderr and SECRET not in done.stdout + done.stderr
+    assert sfs(*export).returncode == 0 and sfs("rollback", out).returncode == 0
+    assert f" .{SECRET}\n" in out.read_text()
 
 
 def test_a_bad_line_of_a_confidential_list_is_named_by_its_number(tmp_path):
