@@ -61,7 +61,11 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--diff", is_flag=True, help="Write nothing; say what would change. Exit 1 where something does."),
         click.option("--against", type=OUT, help="The version in force. Default: what stands at -o."),
         click.option("--most", type=click.IntRange(1), default=MOST, show_default=True, help="Entries at most."),
-        click.option("--accept-change", is_flag=True, help="Take more changes at once than a fifth of the list."),
+        click.option(
+            "--accept-change",
+            is_flag=True,
+            help="Take a change that looks like a mistake: a fifth of the list, half of a short one.",
+        ),
         click.option("--serial", type=click.IntRange(1, 4294967295), help="Of this version. Default: by the day."),
         click.option("--zone-file", type=OUT, help="Of --format rpz: print how bind, unbound, knot or pdns loads it."),
         click.option("--primary", metavar="ADDRESS@PORT", help="The same for bind and pdns: who hands the zone out."),

@@ -33,7 +33,11 @@ _PATH: Final = click.Path(dir_okay=False, path_type=Path)
 @click.option("--purpose", type=click.Choice([str(one) for one in Purpose]), help="Of a list of plain entries.")
 @click.option("--zone", metavar="NAME", help="What the list is called in resolvers. Default: PURPOSE.rpz.")
 @click.option("--most", type=click.IntRange(1), default=MOST, show_default=True, help="Entries at most.")
-@click.option("--accept-change", is_flag=True, help="Take more changes at once than a fifth of the list.")
+@click.option(
+    "--accept-change",
+    is_flag=True,
+    help="Take a change that looks like a mistake: a fifth of the list, half of a short one.",
+)
 def seal(
     file: Path,
     out: Path,
@@ -124,7 +128,7 @@ def _check_change(before: SealedList, table: Table, entries: int) -> None:
     if whole and not entries:
         raise SfsError(f"nothing is left of {whole:,} entries", mend=_ACCEPT)
     went, came = changed_rows(before.table, table)
-    if went + came > max(outputs.FREE_CHANGES, outputs.MOST_CHANGED * whole):
+    if outputs.too_many(went, came, whole):
         raise SfsError(f"{went:,} digests would go and {came:,} come, of {whole:,} entries", mend=_ACCEPT)
 
 

@@ -22,8 +22,10 @@ from sfs.lists.private import write_atomically
 MAX_OUTPUT: Final = 2_000_000_000  # bytes
 MAX_SERIAL: Final = 4_294_967_295  # RFC 1982, 32 bits
 FURTHEST: Final = 2_147_483_647  # RFC 1982: what is further above is older, to whoever fetches a zone
-FREE_CHANGES: Final = 100  # lines that may always change, however short a list is
+FREE_CHANGES: Final = 100  # lines that may change, however short a list is...
+FREE_LOSSES: Final = 10  # ...and so many of them may go without others in their place
 MOST_CHANGED: Final = 0.2  # of the lines; more is a list that went wrong until somebody looked
+MOST_LOST: Final = 0.5
 _MEMORY: Final = frozenset({"tmpfs", "ramfs"})
 _HEAD: Final = re.compile(r"\A(?:;|#|--|//) SFS, ([a-z-]+) list (\S+), serial ([0-9]{1,10})$", re.MULTILINE)
 # Where a serial stands: the head, the SOA of a zone, the canary.
@@ -112,9 +114,15 @@ def check_change(found: Difference, *, empty: bool = False) -> None:
     """SfsError where more changes than a day brings. `empty`: nothing of the list is left, however short it was."""
     if empty and found.size:
         raise SfsError("nothing of the list would be left", mend="look at it with --diff, then say --accept-change")
-    if found.size > max(FREE_CHANGES, MOST_CHANGED * found.whole):
+    if too_many(len(found.removed), len(found.added), found.whole):
         what = f"{len(found.removed):,} lines would go and {len(found.added):,} come, of {found.whole:,}"
         raise SfsError(what, mend="look at it with --diff, then say --accept-change")
+
+
+def too_many(went: int, came: int, whole: int) -> bool:
+    """Whether a list of `whole` lines that lost `went` and got `came` looks like one that was cut or mistaken."""
+    changed, lost = went + came, went - came
+    return changed > max(FREE_CHANGES, MOST_CHANGED * whole) or lost > max(FREE_LOSSES, MOST_LOST * whole)
 
 
 def check_count(count: int, most: int) -> None:

@@ -104,6 +104,18 @@ def test_a_change_past_the_bound_waits_for_somebody(tmp_path):
         outputs.check_change(outputs.difference(before, text(2, *names[300:])))
 
 
+@pytest.mark.parametrize(
+    ("went", "came", "whole", "many"),
+    [
+        (0, 100, 1, False), (50, 50, 60, False), (51, 50, 60, True),
+        (10, 0, 12, False), (11, 0, 12, True), (45, 0, 90, False), (46, 0, 90, True), (85, 80, 90, True),
+        (100, 100, 1000, False), (101, 100, 1000, True), (200, 0, 1000, False), (201, 0, 1000, True),
+    ],
+)  # fmt: skip
+def test_how_many_changes_look_like_a_mistake(went, came, whole, many):
+    assert outputs.too_many(went, came, whole) is many
+
+
 def test_what_is_written_its_group_may_read_and_nobody_else(tmp_path):
     outputs.put(tmp_path / "out", text(1, "a.example"))
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o640
