@@ -42,9 +42,9 @@ class CategoryList:
 
 
 @dataclass(frozen=True, slots=True)
-class MandatoryList:
-    """A law's or an ISP's blocking list. Only its id and serial ever leave it, and to readers the reason for which it
-    exists (`purpose`, '' where it says none)."""
+class MandatoryIndex:
+    """A law's or an ISP's blocking list, as the rows look into it (lists/mandatory.py has its entries). Only its id and
+    serial ever leave it, and to readers the reason for which it exists (`purpose`, '' where it says none)."""
 
     id: str
     serial: str
@@ -61,7 +61,7 @@ class Ruleset:
     phrases: PhraseIndex = _NO_PHRASES  # for the text of whole pages
     help_hosts: EntryIndex = _NO_ENTRIES
     system_hosts: EntryIndex = _NO_ENTRIES
-    mandatory: tuple[MandatoryList, ...] = ()
+    mandatory: tuple[MandatoryIndex, ...] = ()
     lists: tuple[CategoryList, ...] = ()
     # Short ones that come with SFS: nobody subscribed to them, and they are asked only of hosts that they may name.
     own_lists: tuple[CategoryList, ...] = ()

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sfs.core.ruleset import CategoryList, MandatoryList
+from sfs.core.ruleset import CategoryList, MandatoryIndex
 from sfs.errors import SfsError
 from sfs.lists import store
 from sfs.lists.compiled import CompiledIndex
@@ -37,7 +37,7 @@ class LoadedLists:
     came is compiled; `kept`: by name what the next load may take over."""
 
     lists: list[CategoryList] = field(default_factory=list)
-    mandatory: list[MandatoryList] = field(default_factory=list)
+    mandatory: list[MandatoryIndex] = field(default_factory=list)
     files: list[tuple[str, ListFile]] = field(default_factory=list)
     skipped: list[SfsError] = field(default_factory=list)
     states: list[ListState] = field(default_factory=list)
@@ -66,8 +66,8 @@ def load_lists(config: Config, levels: Collection[int] = ALL_LEVELS, kept: Kept 
     return loaded
 
 
-def _mandatory(source: ListSource, file: ListFile) -> MandatoryList:
-    return MandatoryList(source.name, file.serial or file.sha256[:12], file.index, file.purpose)
+def _mandatory(source: ListSource, file: ListFile) -> MandatoryIndex:
+    return MandatoryIndex(source.name, file.serial or file.sha256[:12], file.index, file.purpose)
 
 
 def _stored(source: ListSource, config: Config, loaded: LoadedLists, kept: Kept) -> ListFile | None:

@@ -13,7 +13,7 @@ from sfs.core.facts import Fact, Facts, Https, Kind, Need, Page
 from sfs.core.label import NOT_LABELED, Label, LabelAnswer
 from sfs.core.levels import LEVELS, Bypass, Unrated
 from sfs.core.policy import Owner, Policy, policy_of_level
-from sfs.core.ruleset import Axis, CategoryList, MandatoryList, Ruleset
+from sfs.core.ruleset import Axis, CategoryList, MandatoryIndex, Ruleset
 from sfs.core.verdict import Action, Scope, Verdict
 from sfs.match.entry import parse_entry
 from sfs.match.index import EntryIndex
@@ -113,7 +113,7 @@ def test_own_pages_are_shown_whatever_holds():
 def test_help_hosts_are_shown_before_every_block_and_never_recorded(level):
     rules = Ruleset(
         help_hosts=entries("=help.test"),
-        mandatory=(MandatoryList("law", "7", entries("help.test")),),
+        mandatory=(MandatoryIndex("law", "7", entries("help.test")),),
         words=words(r1="help"),
     )
     strict = policy(level, owner(block=["help.test"]), only_allowed=True)
@@ -126,7 +126,7 @@ def test_help_hosts_are_shown_before_every_block_and_never_recorded(level):
 
 
 def test_a_mandatory_list_names_its_id_and_serial_and_nothing_opens_it():
-    rules = Ruleset(mandatory=(MandatoryList("law", "7", entries("bad.test", "shared.test/a/b")),))
+    rules = Ruleset(mandatory=(MandatoryIndex("law", "7", entries("bad.test", "shared.test/a/b")),))
     open_all = policy(4, owner(allow=["bad.test", "shared.test"], ratings=["bad.test=>0"]))
     verdict = settle(facts("http://www.bad.test/secret"), open_all, rules)
     assert check(verdict) == ("block", "mandatory/mandatory")
@@ -533,13 +533,13 @@ class Broken:
 
 @pytest.mark.parametrize("level", range(5))
 def test_a_check_that_raises_decides_by_the_level_and_tells_no_values(level):
-    verdict = settle(facts(), policy(level), Ruleset(mandatory=(MandatoryList("m", "1", Broken()),)))
+    verdict = settle(facts(), policy(level), Ruleset(mandatory=(MandatoryIndex("m", "1", Broken()),)))
     assert verdict.check == "error"
     assert verdict.blocked is (level <= 2)
     assert verdict.fault.startswith("RuntimeError at test_decide.py:")
     assert "secret" not in repr(verdict)
     only = policy(level, only_allowed=True)
-    assert settle(facts(), only, Ruleset(mandatory=(MandatoryList("m", "1", Broken()),))).blocked
+    assert settle(facts(), only, Ruleset(mandatory=(MandatoryIndex("m", "1", Broken()),))).blocked
 
 
 def test_a_verdict_reaches_over_the_host_only_where_no_entry_tells_its_pages_apart():
@@ -551,7 +551,7 @@ def test_a_verdict_reaches_over_the_host_only_where_no_entry_tells_its_pages_apa
 
 def test_the_isp_policy_walks_three_rows():
     isp = policy(4, owner(block=["page.test"]), checks=frozenset({"own", "help", "mandatory"}))
-    rules = Ruleset(mandatory=(MandatoryList("law", "7", entries("bad.test")),))
+    rules = Ruleset(mandatory=(MandatoryIndex("law", "7", entries("bad.test")),))
     assert check(settle(facts(), isp, rules))[0] == "allow"
     assert check(settle(facts("http://bad.test/"), isp, rules))[0] == "block"
 
@@ -621,7 +621,7 @@ rulesets = st.builds(
         help_words=WordIndex([parse_word_line("help", None)]),
         help_hosts=entries("help.test"),
         lists=tuple(lists) + ((CategoryList("o", entries(*opens), opens=True),) if opens else ()),
-        mandatory=(MandatoryList("m", "1", entries(*mandatory)),),
+        mandatory=(MandatoryIndex("m", "1", entries(*mandatory)),),
         engines=ENGINES,
         wrappers=WRAPPERS,
     ),

@@ -13,7 +13,7 @@ from sfs.core.label import Label, LabelAnswer
 from sfs.core.levels import Unrated
 from sfs.core.policy import Policy, policy_of_level
 from sfs.core.quick import says_nothing
-from sfs.core.ruleset import Axis, CategoryList, MandatoryList, Ruleset
+from sfs.core.ruleset import Axis, CategoryList, MandatoryIndex, Ruleset
 from sfs.core.verdict import Verdict
 from sfs.errors import UrlError
 from sfs.match.entry import parse_entry
@@ -87,7 +87,7 @@ WORDS = WordIndex([parse_word_line("orange\tleet,spaced,masked", 2)])
         ({}, {"words": WORDS}, {"url": "http://aaa.test/orange"}),
         # A name in EUC-JP, where no word is ASCII.
         ({}, {"words": WordIndex([parse_word_line("日本", 2)])}, {"url": "http://aaa.test/%C6%FC%CB%DC"}),
-        ({}, {"mandatory": (MandatoryList("m", "1", EntryIndex([(parse_entry("aaa.test"), 1)])),)}, {}),
+        ({}, {"mandatory": (MandatoryIndex("m", "1", EntryIndex([(parse_entry("aaa.test"), 1)])),)}, {}),
         ({}, {"lists": (CategoryList("l", EntryIndex([(parse_entry("aaa.test"), 1)]), axis=Axis.SECURITY),)}, {}),
         ({"words": WORDS}, {}, {"url": "http://aaa.test/0range"}),
         ({"only_allowed": True}, {}, {}),
@@ -166,7 +166,7 @@ def test_what_is_remembered_of_a_host_changes_no_verdict(asked_for, level):
         index = EntryIndex((parse_entry(line), number) for number, line in enumerate(LISTED, 1))
         mandatory = EntryIndex([(parse_entry("b.aaa.test"), 1)])
         lists = (CategoryList("l", index, rating=3), CategoryList("s", mandatory, axis=Axis.SECURITY))
-        return Ruleset(words=WORDS, lists=lists, mandatory=(MandatoryList("m", "1", mandatory),))
+        return Ruleset(words=WORDS, lists=lists, mandatory=(MandatoryIndex("m", "1", mandatory),))
 
     kept = made()
     for number, (host, path) in enumerate(asked_for):

@@ -15,7 +15,7 @@ from sfs.core.label import Label, LabelAnswer
 from sfs.core.levels import Unrated
 from sfs.core.page import Page
 from sfs.core.policy import Policy, policy_of_level
-from sfs.core.ruleset import MandatoryList, Ruleset
+from sfs.core.ruleset import MandatoryIndex, Ruleset
 from sfs.core.verdict import Scope, Verdict
 from sfs.text.unwrap import Wrappers
 from sfs.text.url import name_url, parse_url
@@ -113,7 +113,7 @@ def test_an_allowed_wrapper_does_not_open_what_is_blocked_inside(url):
 
 
 def test_a_mandatory_list_closes_what_is_carried():
-    law = Ruleset(wrappers=rules().wrappers, mandatory=(MandatoryList("law", "7", entries("blocked.test")),))
+    law = Ruleset(wrappers=rules().wrappers, mandatory=(MandatoryIndex("law", "7", entries("blocked.test")),))
     for url in FAMILIES.values():
         assert check(settle(facts(url), policy(4), law)) == ("block", "mandatory/mandatory")
 
