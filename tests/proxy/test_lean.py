@@ -132,6 +132,7 @@ def test_a_context_is_copied_as_stock_copies_it():
 
 def test_what_stock_does_more_is_left_to_it():
     assert core.HttpLayer.event_to_child.__module__ == Context.fork.__module__ == "sfs.proxy.stock.layers"
+    assert core.HttpLayer.get_connection.__module__ == "sfs.proxy.stock.closed"
     assert names.uses_only(lambda one: one.copy(), ("copy",))
     assert not names.uses_only(lambda one: one.copy().clear(), ("copy",))
 

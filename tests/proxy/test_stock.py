@@ -34,7 +34,7 @@ with warnings.catch_warnings():
     from mitmproxy.master import Master
 
 stock.install()
-from sfs.proxy.stock import handler, heads, short, stream  # noqa: E402
+from sfs.proxy.stock import closed, ended, handler, heads, short, stream  # noqa: E402
 
 LONG = 10.0  # seconds until a test that hangs fails
 PAGE = http.Response.make(403, b"blocked", {"Content-Type": "text/html", "Cache-Control": "no-store"})
@@ -1041,7 +1041,7 @@ def test_a_client_whose_request_waits_in_its_socket_is_answered_though_its_time_
 
     async def behind(client: Peer) -> None:
         """What the loop finds after something that took long: first that time is up, then what was asked meanwhile."""
-        (mine,) = [one for one in handler._by_client.values() if one.client.peername == client.sock.getsockname()]
+        mine = handler_of(client.sock)
         client.send(ask)
         if clock == "silence":
             mine._drop_silent()
@@ -1485,9 +1485,6 @@ def test_http2_with_a_host_field_unlike_authority_is_refused(proxy: Proxy, tls: 
     assert "request" not in proxy.addon.calls
 
 
-# The names it stands on
-
-
 # What is over
 
 
@@ -1644,6 +1641,130 @@ def test_for_who_is_dropped_in_the_middle_of_a_handshake_nobody_is_connected_to(
             assert proxy.addon.changed.wait_for(lambda: proxy.addon.clients == 0, LONG)
         asyncio.run_coroutine_threadsafe(go_on(), proxy.loop).result(LONG)
     assert not (proxy.lean and went)  # stock connects, and ends it at once
+
+
+# Server connections that are over
+
+
+def handler_of(sock: socket.socket) -> handler.BoundedHandler:
+    (mine,) = [one for one in handler._by_client.values() if one.client.peername == sock.getsockname()]
+    return mine
+
+
+def http_layers(sock: socket.socket) -> list[core.HttpLayer]:
+    """Those of a client, the outer one first. In the loop."""
+    found, left, seen = list[core.HttpLayer](), list[Any]([handler_of(sock).layer]), set[int]()
+    while left:
+        one = left.pop(0)
+        if id(one) not in seen:
+            seen.add(id(one))
+            found += [one] if isinstance(one, core.HttpLayer) else []
+            left += [inner for value in vars(one).values() for inner in ended._within(value)]
+    return found
+
+
+def held_connections(proxy: Proxy, sock: socket.socket) -> list[int]:
+    """How many connections each HTTP layer of a client has in mind, the outer one first."""
+
+    async def count() -> list[int]:
+        return [len(one.connections) for one in http_layers(sock)]
+
+    return asyncio.run_coroutine_threadsafe(count(), proxy.loop).result(LONG)
+
+
+def test_a_client_that_stays_through_many_servers_keeps_none_that_closed(proxy: Proxy) -> None:
+    with origin(lambda peer: peer.send(b"".join(framed("length", HEAD)))) as server, closing(proxy.connect()) as client:
+        for _ in range(20):
+            client.send(b"GET http://127.0.0.1:%d/ HTTP/1.1\r\nHost: a.test\r\n\r\n" % server.port)
+            assert client.response() == (200, HEAD)
+        assert max(held_connections(proxy, client.sock)) < 4
+
+
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_a_tunnel_that_stays_keeps_none_that_closed(proxy: Proxy, tls: Callable[..., socket.socket], alpn: str) -> None:
+    """Both of its HTTP layers had them. A client with HTTP/2 has a connection for each request to a server without."""
+
+    def serve(peer: Peer) -> None:
+        assert peer.until(b"\r\n\r\n")
+        peer.send(b"".join(framed("length", HEAD)))
+
+    with (
+        origin(serve, lambda sock: tls(sock, "http/1.1")) as server,
+        closing(tunnel(proxy, server, alpn)) as sock,
+    ):
+        http2, http1 = H2(sock, client=True) if alpn == "h2" else None, Peer(sock)
+        for _ in range(20):
+            if http2:
+                assert http2.answer(ask(http2, server, "/")) == ("200", HEAD)
+            else:
+                http1.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.port)
+                assert http1.response() == (200, HEAD)
+        counts = held_connections(proxy, sock)
+    assert len(counts) == 2
+    assert max(counts) < 5
+
+
+def test_a_server_that_was_down_is_asked_again_over_the_same_http2_connection(
+    proxy: Proxy, tls: Callable[..., socket.socket]
+) -> None:
+    """Stock gave the first error to every later request, for as long as the browser kept its connection."""
+
+    def serve(peer: Peer) -> None:
+        side = H2(peer.sock, client=False)
+        stream_id = side.until(h2.events.RequestReceived).stream_id
+        side.conn.send_headers(stream_id, [(":status", "200")])
+        side.conn.send_data(stream_id, HEAD, end_stream=True)
+        side.flush()
+        list(side.events())  # to the end
+
+    down = True
+
+    def connect(data: ServerConnectionHookData) -> None:
+        if down:
+            data.server.error = "down"
+
+    with origin(serve, tls) as server, closing(tunnel(proxy, server, "h2")) as sock:
+        proxy.addon.on["server_connect"] = connect
+        client = H2(sock, client=True)
+        for _ in range(2):
+            assert client.answer(ask(client, server, "/"))[0] == "502"
+        down = False
+        assert client.answer(ask(client, server, "/")) == ("200", HEAD)
+
+
+def test_a_connection_that_a_request_still_has_is_not_forgotten(proxy: Proxy) -> None:
+    """What was sent is all there, but the end of the page waits behind a hook."""
+    left: list[asyncio.Event] = []
+    waiting = threading.Event()
+
+    async def judge(flow: http.HTTPFlow) -> None:
+        left.append(asyncio.Event())
+        waiting.set()
+        await left[0].wait()
+
+    async def look() -> int:
+        mine = handler_of(client.sock)
+        async with asyncio.timeout(LONG):
+            while len(mine.transports) > 1:  # noqa: ASYNC110  # the last step of a task tells nobody
+                await asyncio.sleep(0.01)
+        (held,) = http_layers(client.sock)
+        closed.forget(held)
+        count = len(held.connections)
+        left[0].set()
+        return count
+
+    proxy.addon.hold()
+    proxy.addon.on["html_head"] = judge
+    with (
+        origin(lambda peer: peer.send(b"".join(framed("length", HEAD)))) as server,
+        closing(proxy.get(server)) as client,
+    ):
+        assert waiting.wait(LONG)
+        assert asyncio.run_coroutine_threadsafe(look(), proxy.loop).result(LONG) == 2
+        assert client.response() == (200, HEAD)
+
+
+# The names it stands on
 
 
 def test_no_name_is_missing() -> None:

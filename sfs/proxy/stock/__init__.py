@@ -10,6 +10,7 @@
     front.py     the client that a load balancer names
     layers.py    what each request goes through on its way between the layers, with less work
     short.py     what passes through a tunnel goes past the layers that look at none of it
+    closed.py    server connections that are over are forgotten
     ended.py     a connection that is over leaves memory at once
     hello.py     the first message of TLS, read for what is asked of it
     tls.py       bytes through TLS without an exception for each
@@ -110,7 +111,21 @@ def install() -> list[str]:
         _log.warning("mitmproxy has changed: pages are judged only when they are complete; gone: %s", ", ".join(gone))
         return gone
     # Only now: these subclass what was just looked for.
-    from sfs.proxy.stock import errors, fields, handler, heads, hello, ids, layers, lean, lines, silence, stream, tls
+    from sfs.proxy.stock import (
+        closed,
+        errors,
+        fields,
+        handler,
+        heads,
+        hello,
+        ids,
+        layers,
+        lean,
+        lines,
+        silence,
+        stream,
+        tls,
+    )
 
     stream.install()
     heads.install()
@@ -121,6 +136,7 @@ def install() -> list[str]:
     fields.install()
     lines.install()
     layers.install()
+    closed.install()
     tls.install()
     hello.install()
     ids.install()

@@ -8,6 +8,7 @@ from mitmproxy.proxy.layers import http as core
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import RequestHeaders
 
+from sfs.proxy.stock.closed import forget
 from sfs.proxy.stock.names import uses_only
 
 # What stock's functions do, by the names that they use: where they do more, they are left as they are.
@@ -46,6 +47,7 @@ def event_to_child(self: core.HttpLayer, child: Any, event: events.Event) -> lay
                 yield from self.register_connection(command)
             else:
                 if isinstance(command, commands.OpenConnection):
+                    forget(self)
                     self.connections[command.connection] = child
                 yield command
                 if getattr(command, "finished", False):  # a hook that ran in place: stream.py goes on by itself

@@ -19,6 +19,7 @@ from mitmproxy.proxy.layers import modes, tcp
 from mitmproxy.proxy.layers import tls as tls_layers
 
 from sfs.proxy.stock import tls
+from sfs.proxy.stock.closed import forget
 from sfs.proxy.stock.names import uses_only
 
 _OUTER: Final = (modes.HttpProxy, core.HttpLayer, core.HttpStream, tls_layers.ServerTLSLayer, tls_layers.ClientTLSLayer)
@@ -134,6 +135,7 @@ class _Inspected:
         if command.blocking or isinstance(command, commands.RequestWakeup):
             self._outer.command_sources[command] = self._stream
         if isinstance(command, commands.OpenConnection):
+            forget(self._outer)
             self._outer.connections[command.connection] = self._stream
         elif isinstance(command, commands.CloseTcpConnection):
             command = commands.CloseConnection(command.connection)
