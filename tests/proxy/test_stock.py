@@ -1458,6 +1458,110 @@ def test_http2_pages_are_held_and_the_stream_alone_is_cancelled(
     assert proxy.addon.calls.count("html_head") == 2
 
 
+@pytest.mark.parametrize("sent", [b"", b"<html><head>", HEAD + b"<body>"])
+@pytest.mark.parametrize("page", [None, PAGE])
+def test_an_http2_page_that_stalls_is_judged_when_time_is_up(
+    proxy: Proxy,
+    tls: Callable[..., socket.socket],
+    monkeypatch: pytest.MonkeyPatch,
+    sent: bytes,
+    page: http.Response | None,
+) -> None:
+    monkeypatch.setattr(stream, "HOLD_SECONDS", 0.05)
+    proxy.addon.hold(b"never", page)
+    judged = threading.Event()
+    judge = proxy.addon.on["html_head"]
+    proxy.addon.on["html_head"] = lambda flow: (judge(flow), judged.set())[0]
+
+    def serve(peer: Peer) -> None:
+        side = H2(peer.sock, client=False)
+        stream_id = side.until(h2.events.RequestReceived).stream_id
+        side.conn.send_headers(stream_id, [(":status", "200"), ("content-type", "text/html")])
+        if sent:
+            side.conn.send_data(stream_id, sent)
+        side.flush()
+        assert judged.wait(LONG)
+        if page:
+            side.until(h2.events.StreamReset)
+        else:
+            side.conn.send_data(stream_id, REST, end_stream=True)
+            side.flush()
+        list(side.events())
+
+    with origin(serve, tls) as server, closing(tunnel(proxy, server, "h2")) as sock:
+        client = H2(sock, client=True)
+        answer = client.answer(ask(client, server, "/"))
+        assert answer == (("403", b"blocked") if page else ("200", sent + REST))
+    assert proxy.addon.ended() == "time"
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_an_http2_page_that_is_whole_but_does_not_end_is_sent_when_time_is_up(
+    proxy: Proxy, tls: Callable[..., socket.socket], monkeypatch: pytest.MonkeyPatch, hold: bool
+) -> None:
+    """Its length says that all is here; the flag that ends its stream, which the client waits for, never comes."""
+    monkeypatch.setattr(stream, "HOLD_SECONDS", 0.05)
+    if hold:
+        proxy.addon.hold()
+    seen = threading.Event()
+
+    def serve(peer: Peer) -> None:
+        side = H2(peer.sock, client=False)
+        stream_id = side.until(h2.events.RequestReceived).stream_id
+        length = ("content-length", str(len(HEAD)))
+        side.conn.send_headers(stream_id, [(":status", "200"), ("content-type", "text/html"), length])
+        side.conn.send_data(stream_id, HEAD)
+        side.flush()
+        assert seen.wait(LONG)
+        side.conn.end_stream(stream_id)
+        side.flush()
+        list(side.events())
+
+    with origin(serve, tls) as server, closing(tunnel(proxy, server, "h2")) as sock:
+        client = H2(sock, client=True)
+        stream_id = ask(client, server, "/")
+        assert client.until(h2.events.DataReceived).data == HEAD
+        seen.set()
+        assert client.answer(stream_id) == ("", b"")  # its end, and no more
+
+
+def test_a_short_body_that_stalls_is_sent_as_far_as_it_is_here_when_time_is_up(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "HOLD_SECONDS", 0.05)
+    seen = threading.Event()
+    head, body, _ = framed("length", HEAD)
+
+    def serve(peer: Peer) -> None:
+        peer.send(head + body[:9])
+        assert seen.wait(LONG)
+        peer.send(body[9:])
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.head()[0] == 200
+        assert client.take(9) == body[:9]
+        seen.set()
+        assert client.take(len(body) - 9) == body[9:]
+
+
+def test_no_timer_is_left_of_a_page_whose_end_came(proxy: Proxy) -> None:
+    """Until it went off it would keep the page in memory."""
+
+    async def timers() -> list[int]:
+        return [len(one.command_sources) for one in http_layers(client.sock)]
+
+    def serve(peer: Peer) -> None:
+        head, body, _ = framed("length", HEAD)
+        peer.send(head + body[:9])
+        proxy.addon.wait("responseheaders")
+        peer.send(body[9:])
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == (200, HEAD)
+        if proxy.lean:  # stock's tasks stay
+            assert asyncio.run_coroutine_threadsafe(timers(), proxy.loop).result(LONG) == [0]
+
+
 def test_trailers_of_an_http2_client_are_dropped_for_an_http1_server(
     proxy: Proxy, tls: Callable[..., socket.socket]
 ) -> None:

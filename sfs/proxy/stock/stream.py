@@ -97,8 +97,12 @@ class HeldStream(core.HttpStream):
         # Stock knows no Wakeup here. It comes back to us since HttpLayer remembers who asked.
         if not isinstance(event, events.Wakeup):
             yield from super()._handle_event(event)
-        elif self._held is not None and event.command is self._timer:
+        elif event.command is not self._timer:
+            return
+        elif self._held is not None:
             yield from self._judge("time")
+        elif self.server_state == self.state_consume_response_body:
+            yield from self._release()
 
     # Requests
 
@@ -184,10 +188,22 @@ class HeldStream(core.HttpStream):
             elif self._timer is None:
                 yield from self._start_timer()
             return
-        if self._held is not None and isinstance(event, ResponseEndOfMessage) and (yield from self._ask("end")):
-            return
+        if isinstance(event, ResponseEndOfMessage):
+            if self._held is not None and (yield from self._ask("end")):
+                return
+            self._stop_timer()
         # Held to its end and released, a body goes stock's buffered way: `response` sees it.
         yield from super().state_consume_response_body(event)
+        if isinstance(event, ResponseData):
+            yield from self._expect_end()
+
+    def _expect_end(self) -> Gen[None]:
+        """Time for what is kept until its end comes. Stock waits for that as long as the client does."""
+        assert self.flow.response
+        kept = self._timer is None and self.server_state == self.state_consume_response_body
+        # Over HTTP/1 the end of what is whole has come. HTTP/2 says it in another frame, perhaps never.
+        if kept and (self.flow.response.is_http2 or not self._is_whole(self.flow.response)):
+            yield from self._start_timer()
 
     def _enough(self, hold: Hold, chunk: bytes) -> str | None:
         try:
@@ -205,13 +221,23 @@ class HeldStream(core.HttpStream):
         self._timer = commands.RequestWakeup(HOLD_SECONDS)
         yield self._timer
 
+    def _stop_timer(self) -> None:
+        layers.stop_timer(self, self._timer)
+        self._timer = None
+
     def _judge(self, why: str) -> Gen[None]:
         """Ask, and release if the answer is not ours: the body goes on, streamed."""
         if (yield from self._ask(why)):
             return
         assert self.flow.response
         if why == "head" and not self.flow.response.stream and self._is_whole(self.flow.response):
+            yield from self._expect_end()
             return  # its end comes next, and all of it goes out at once
+        yield from self._release()
+
+    def _release(self) -> Gen[None]:
+        """Send what is here; the rest streams."""
+        assert self.flow.response
         self.flow.response.stream = self.flow.response.stream or True
         held = self._take_held()
         yield from self.start_response_stream()
@@ -226,8 +252,8 @@ class HeldStream(core.HttpStream):
 
     def _ask(self, why: str) -> Gen[bool]:
         """Call html_head; True where the response is not to be released: it is answered, or held on."""
-        layers.stop_timer(self, self._timer)
-        judged, self._held, self._timer = self._held, None, None
+        self._stop_timer()
+        judged, self._held = self._held, None
         self.flow.metadata[ENDED] = why
         yield HtmlHeadHook(self.flow)
         if (yield from super().check_killed(True)):
@@ -290,7 +316,7 @@ class HeldStream(core.HttpStream):
                 yield from self._judge("end")
             if self._replaced or self.server_state == self.state_errored:
                 return
-        layers.stop_timer(self, self._timer)
+        self._stop_timer()
         self._held = None
         yield from super().handle_protocol_error(event)
 
