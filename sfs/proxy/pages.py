@@ -31,6 +31,12 @@ from sfs.web.texts import Language, language_of
 
 _CODE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 base32
 _FIXED: dict[PageLanguage, Language | None] = {PageLanguage.AUTO: None, PageLanguage.JA: "ja", PageLanguage.EN: "en"}
+_PROBLEMS: Final = {  # by the status of what no hook answers
+    **dict.fromkeys((400, 408, 505), "bad-request"),
+    414: "too-long",
+    431: "headers",
+    504: "no-answer",
+}
 _CERTIFICATES: Final[dict[str, CertificateKind]] = {
     "/ca.pem": "pem",
     "/ca.cer": "cer",
@@ -134,9 +140,7 @@ class Pages:
         """The page where no hook can answer: a server that cannot be reached, a request that is none. `said` tells a
         certificate's fault from others and is not repeated."""
         fixed = self._live.filter.config.language
-        problem = {400: "bad-request", 408: "bad-request", 414: "too-long", 431: "headers", 504: "no-answer"}.get(
-            status, "certificate" if "certificate verify failed" in said.lower() else "unreachable"
-        )
+        problem = _PROBLEMS.get(status, "certificate" if "certificate verify failed" in said.lower() else "unreachable")
         return pages.connection_page(_FIXED[fixed], problem).body
 
     def own(

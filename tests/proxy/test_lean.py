@@ -161,7 +161,24 @@ def test_a_request_line_is_read_as_stock_reads_it(text):
         except ValueError:
             return None
 
-    assert parts(lines.read_line) == parts(lines._stock_read)
+    found, stock_found = parts(lines.read_line), parts(lines._stock_read)
+    version = stock_found and stock_found[-1].decode()
+    if version in (None, "HTTP/1.1", "HTTP/1.0"):
+        assert found == stock_found
+    elif version.startswith("HTTP/1."):
+        assert found == (*stock_found[:-1], b"HTTP/1.1")
+    else:
+        assert found is None
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [("0.9", "1.0"), ("1.0", "1.0"), ("1.1", "1.1"), ("1.2", "1.1"), ("2.0", "1.1"), ("9.9", "1.1")],
+)
+def test_a_servers_version_is_read_as_browsers_read_it(said, read):
+    assert lines.read_status(f"HTTP/{said} 200 Fine".encode()) == (f"HTTP/{read}".encode(), 200, b"Fine")
+    with pytest.raises(ValueError):
+        lines.read_status(f"HTTP/{said}0 200".encode())
 
 
 def test_a_plain_request_line_needs_no_second_look(monkeypatch):

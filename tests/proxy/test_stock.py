@@ -962,6 +962,26 @@ def suppress_send(peer: Peer, data: bytes) -> None:
         peer.send(data)
 
 
+@pytest.mark.parametrize("version", ["1.2", "1.9"])
+def test_a_later_http1_goes_on_as_the_version_that_the_proxy_speaks(proxy: Proxy, version: str) -> None:
+    answer = b"".join(framed("length", HEAD)).replace(b"HTTP/1.1", f"HTTP/{version}".encode())
+    with origin(lambda peer: peer.send(answer)) as server, closing(proxy.connect()) as client:
+        client.send(f"GET http://127.0.0.1:{server.port}/ HTTP/{version}\r\nHost: a\r\n\r\n".encode())
+        assert client.response() == (200, HEAD)
+    assert server.heads == [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"]
+
+
+@pytest.mark.parametrize("version", ["0.9", "2.0", "3.0", "9.9"])
+@pytest.mark.parametrize("target", ["http://127.0.0.1:{port}/", "/", "*"])
+def test_another_version_than_http1_is_refused(proxy: Proxy, version: str, target: str) -> None:
+    """Stock took 2.0 for HTTP/2: a request to the proxy itself went astray."""
+    with origin(lambda peer: None) as server, closing(proxy.connect()) as client:
+        line = f"GET {target.format(port=server.port)} HTTP/{version}"
+        client.send(f"{line}\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
+        assert client.head()[0] == 505
+    assert server.heads == [] and proxy.addon.calls == []
+
+
 def test_a_64_kib_url_is_heard(proxy: Proxy) -> None:
     proxy.addon.on["request"] = lambda flow: setattr(flow, "response", PAGE.copy())
     path = b"/" + b"a" * ((64 << 10) - 30)

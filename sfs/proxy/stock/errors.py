@@ -9,6 +9,8 @@ from mitmproxy import http
 from mitmproxy.net.http import http1
 from mitmproxy.proxy.layers.http import _base, _http1, _http2
 
+from sfs.proxy.stock.lines import OTHER_VERSION
+
 _stock_format = _base.format_error
 make_page: Callable[[int, str], bytes] | None = None  # (status, what stock would have said) -> HTML
 
@@ -25,7 +27,8 @@ def error_body(status_code: int, message: str) -> bytes:
 
 
 def error_response(status_code: int, message: str = "") -> bytes:
-    """As stock's make_error_response."""
+    """As stock's make_error_response, which says 400 to a request in whatever version."""
+    status_code = 505 if message == OTHER_VERSION else status_code
     headers = http.Headers(Connection="close", Content_Type="text/html; charset=utf-8", Cache_Control="no-store")
     answer: bytes = http1.assemble_response(http.Response.make(status_code, error_body(status_code, message), headers))
     return answer
