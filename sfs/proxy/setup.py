@@ -9,6 +9,7 @@ import certifi
 from mitmproxy.certs import CertStore
 
 from sfs.errors import SfsError
+from sfs.lists.private import write_private
 from sfs.proxy.reach import Reach
 from sfs.sources.config import Config
 from sfs.sources.https import own_ca
@@ -73,8 +74,9 @@ def _take_own(own: Path, target: Path, certificate: Path) -> None:
             f"{own.name} in the state folder holds no certificate and key that belong together",
             mend="put a CA certificate and its key, without a password, into the file",
         )
-    target.write_bytes(data)
-    certificate.write_bytes(data[data.index(begin) : data.index(end) + len(end)] + b"\n")
+    # The key last: where it is as the owner's, all of this was done.
+    write_private(certificate, data[data.index(begin) : data.index(end) + len(end)] + b"\n")
+    write_private(target, data)
 
 
 def reach_of(config: Config) -> Reach:
@@ -89,7 +91,7 @@ def named_clients(config: Config) -> tuple[Network, ...]:
 
 def joined_ca(extra: Path, folder: Path) -> Path:
     """One file with mitmproxy's CAs and `extra`: mitmproxy replaces its list by the file given. SfsError where
-    `extra` holds no certificate."""
+    `extra` holds no certificate, or the folder cannot be written."""
     try:
         added = extra.read_bytes()
     except OSError as fault:
@@ -97,9 +99,8 @@ def joined_ca(extra: Path, folder: Path) -> Path:
     if b"-----BEGIN CERTIFICATE-----" not in added:
         raise SfsError(f"upstream_ca {str(extra)!r} holds no certificate", mend="name a PEM file")
     joined, all_of_them = folder / "upstream-ca.pem", Path(certifi.where()).read_bytes() + b"\n" + added
-    if not joined.is_file() or joined.read_bytes() != all_of_them:  # another worker may be reading it
-        joined.write_bytes(all_of_them)
-    joined.chmod(0o600)
+    if not joined.is_file() or joined.read_bytes() != all_of_them:
+        write_private(joined, all_of_them)  # whole at any time: another process may be reading it
     return joined
 
 
