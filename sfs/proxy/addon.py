@@ -108,7 +108,7 @@ class SfsAddon:
         """Judge a tunnel by name, or let it be opened so that its requests are judged."""
         if (waits := self._guard.run(flow, self._tunnels.connect)) is not None:
             await waits
-        if (tunnel := self._tunnels.of(flow.client_conn.id)) is not None and tunnel.closed:
+        if (tunnel := self._tunnels.of(flow.client_conn.id)) is not None:
             self._quietly(lambda: self._recheck.began(tunnel))
         if flow.response is not None or (tunnel is not None and tunnel.closed):  # else its requests will be judged
             self._quietly(lambda: self._own.selfcheck.tunnel(flow))

@@ -2,8 +2,10 @@
 Where what holds changes, those that would not be opened any more are cut: a site that was closed on the page of the
 administrator, the end of a pause, the next window of a timetable. Else "from the next request on" would not be true.
 
-Inspected tunnels need none of this: each request in them is judged by what holds then. A WebSocket is the last request
-of its connection, and may stay open for hours: it is judged again as that request."""
+Inspected tunnels are not judged again: each request in them is judged by what holds then. But a few search engines are
+held to SafeSearch by the address that the tunnel goes to, whatever its requests say; where that is another one now, it
+is cut as well. A WebSocket is the last request of its connection, and may stay open for hours: it is judged again as
+that request."""
 
 import asyncio
 import contextlib
@@ -93,14 +95,9 @@ class Recheck:
 
     async def _look(self) -> None:
         """All at once: where bureaus are away, each waits as long as they may take."""
-        for client_id, tunnel in self._tunnels.opened():
-            filter_ = self._live.filter
-            self._tunnels.renew(
-                client_id, filter_, filter_.policies.policy_for(tunnel.address, None, None, local_now())
-            )
-        checks = [
-            self._check(client_id, self._is_over(client_id, tunnel)) for client_id, tunnel in self._tunnels.closed()
-        ]
+        opened = [(client_id, self._is_astray(client_id, tunnel)) for client_id, tunnel in self._tunnels.opened()]
+        closed = [(client_id, self._is_over(client_id, tunnel)) for client_id, tunnel in self._tunnels.closed()]
+        checks = [self._check(client_id, is_over) for client_id, is_over in (*opened, *closed)]
         checks += [self._check(client_id, self._is_shut(facts)) for client_id, facts in self._sockets.items()]
         tasks = []
         for number, check in enumerate(checks, 1):
@@ -128,6 +125,16 @@ class Recheck:
         self._verdicts.note(verdict, facts.url, policy, "recheck")
         return True
 
+    async def _is_astray(self, client_id: str, tunnel: Tunnel) -> bool:
+        """Whether an inspected tunnel goes to an address that it would not go to now."""
+        filter_ = self._live.filter
+        policy = filter_.policies.policy_for(tunnel.address, None, None, local_now())
+        self.at_end(policy)
+        if self._goes_elsewhere(tunnel, filter_, policy):
+            return True
+        self._tunnels.renew(client_id, filter_, policy)
+        return False
+
     async def _is_over(self, client_id: str, tunnel: Tunnel) -> bool:
         filter_, address = self._live.filter, tunnel.address
         policy = filter_.policies.policy_for(address, None, None, local_now())
@@ -147,6 +154,6 @@ class Recheck:
     @staticmethod
     def _goes_elsewhere(tunnel: Tunnel, filter_: Filter, policy: Policy) -> bool:
         """Whether SafeSearch would lead it to another host now than it did."""
-        host = tunnel.url.host
-        then = forced_name(host, tunnel.policy, tunnel.filter.ruleset.locks, closed=True)
-        return forced_name(host, policy, filter_.ruleset.locks, closed=True) != then
+        host, closed = tunnel.url.host, tunnel.closed
+        then = forced_name(host, tunnel.policy, tunnel.filter.ruleset.locks, closed=closed)
+        return forced_name(host, policy, filter_.ruleset.locks, closed=closed) != then

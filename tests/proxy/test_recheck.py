@@ -172,10 +172,8 @@ class Running:
         assert passes(sock)
         return sock
 
-    def get(self, sock: socket.socket, url: str) -> int:
-        sock.sendall(
-            f"GET {url} HTTP/1.1\r\nHost: {url.split('/')[2] if ':' in url else 'listed.test'}\r\n\r\n".encode()
-        )
+    def get(self, sock: socket.socket, url: str, host: str = "listed.test") -> int:
+        sock.sendall(f"GET {url} HTTP/1.1\r\nHost: {url.split('/')[2] if ':' in url else host}\r\n\r\n".encode())
         head = read(sock, b"\r\n\r\n")
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         body = head.partition(b"\r\n\r\n")[2]
@@ -341,3 +339,37 @@ def test_so_is_an_open_inspected_tunnel(proxy: Running) -> None:
         assert proxy.get(sock, "/") == 403
         proxy.hold("https: inspect\nblock: [other.test]\n")
         assert proxy.get(sock, "/") == 502  # it is asked for upstream, where nobody speaks TLS
+
+
+# Ecosia and Yandex cannot be asked for filtered results: a tunnel to them goes to another address, inspected or not.
+
+
+def inspected(proxy: Running, host: str) -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    sock = context.wrap_socket(proxy.connect(host), server_hostname=host)
+    proxy.socks[-1] = sock
+    return sock
+
+
+@pytest.mark.parametrize(("then", "now"), [("off", "strict"), ("strict", "off")])
+def test_an_inspected_tunnel_that_safesearch_would_lead_elsewhere_now_is_cut(
+    proxy: Running, then: str, now: str
+) -> None:
+    proxy.hold(f"https: inspect\nsafesearch: '{then}'\nblock: [listed.test]\n")
+    engine, rewritten, other = (inspected(proxy, host) for host in ("www.ecosia.org", "www.google.com", "listed.test"))
+    proxy.hold(f"https: inspect\nsafesearch: '{then}'\nblock: [listed.test, www.google.com]\n")
+    assert proxy.get(other, "/") == 403
+    proxy.hold(f"https: inspect\nsafesearch: '{now}'\nblock: [listed.test, www.google.com]\n")
+    assert ended(engine)
+    assert proxy.get(rewritten, "/", f"www.google.com:{proxy.origin.port}") == 403
+    assert proxy.get(other, "/") == 403
+
+
+@pytest.mark.long
+def test_the_end_of_a_pause_cuts_an_inspected_tunnel_that_went_past_safesearch(proxy: Running) -> None:
+    until = proxy.hold("https: inspect\nsafesearch: strict\nblock: [listed.test]\n", pause=True)
+    engine, other = inspected(proxy, "www.ecosia.org"), inspected(proxy, "listed.test")
+    assert ended(engine)
+    assert datetime.now(UTC) >= until
+    assert proxy.get(other, "/") == 403
