@@ -12,7 +12,7 @@ that a device asked for, but those it refused the certificate for.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sfs.errors import SfsError
-from sfs.lists.private import write_private
-from sfs.sources.trust_file import MAX_ALL_PINS, MAX_CLIENTS, MAX_PINS, Known, Reason, dumped, loaded
+from sfs.sources.trust_file import MAX_ALL_PINS, MAX_CLIENTS, MAX_PINS, Known, Reason, TrustFile, dumped
+from sfs.sources.trust_merge import AGAIN_AFTER, MAX_WATCHED, merged
 
 log = logging.getLogger("sfs.trust")
 
@@ -31,11 +31,11 @@ REFUSED_WITHIN: Final = 60.0  # seconds within which...
 REFUSED_HOSTS: Final = 3  # ...so many sites that are refused end trust
 SILENT_WITHIN: Final = 600.0
 SILENT_TIMES: Final = 3  # connections to one site that were opened and left without a word
-AGAIN_AFTER: Final = 3600.0  # seconds until a client that lost trust may prove it again
 PINNED: Final = 14 * 86_400.0
-MAX_WATCHED: Final = 64  # sites a client fell silent at, kept for ten minutes
 SEEN_STEP: Final = 3600.0  # a device is written again when it was last seen so much later
 SAVE_AFTER: Final = 1.0  # seconds that changes are collected before they are written
+FOLLOWS: Final = 240.0  # seconds from the start within which a program that this one took over from may still write
+LOOK_AGAIN: Final = 5.0  # seconds between two looks at what it wrote
 
 type State = Literal["trusted", "not yet", "shared"]
 
@@ -75,15 +75,15 @@ class Trust:
     keeps everything in memory."""
 
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
-        self._path = path
+        self._file = TrustFile(path) if path is not None else None
         self._ca = ""
         self._clock = clock
         self._lock = threading.Condition()
         self._clients: dict[str, Known] = {}
         self._changed = self._closing = False
         self._thread: threading.Thread | None = None
-        if path is not None:
-            self._ca, self._clients = loaded(path)
+        if self._file is not None:
+            self._ca, self._clients = self._file.load()
             self._thread = threading.Thread(target=self._run, name="trust", daemon=True)
             self._thread.start()
 
@@ -279,23 +279,41 @@ class Trust:
         self._lock.notify()
 
     def _run(self) -> None:
+        follows = time.monotonic() + FOLLOWS
         while True:
             with self._lock:
-                self._lock.wait_for(lambda: self._changed or self._closing)
-                self._lock.wait_for(lambda: self._closing, timeout=SAVE_AFTER)
-                closing, changed, self._changed = self._closing, self._changed, False
-                text = dumped(self._clients, self._ca) if changed else ""
-            if changed:
-                self._save(text)
+                looks = LOOK_AGAIN if time.monotonic() < follows else None
+                changed = self._lock.wait_for(lambda: self._changed or self._closing, timeout=looks)
+                self._lock.wait_for(lambda: self._closing, timeout=SAVE_AFTER if changed else 0)
+                closing = self._closing
+            self._save()
             if closing:
                 return
 
-    def _save(self, text: str) -> None:
-        assert self._path is not None
+    def _save(self) -> None:
+        """Write what changed here; take in what another process wrote."""
+        assert self._file is not None
         try:
-            write_private(self._path, text)
+            with self._file.alone():
+                found = self._file.written_by_another()
+                (then, base), (ca, theirs) = found or (("", {}), ("", {}))
+                with self._lock:
+                    mine = self._clients
+                    if found and ca == self._ca:
+                        self._clients = merged(base, mine, theirs)
+                    changed, self._changed = self._changed, False
+                    text = dumped(self._clients, self._ca) if changed else ""
+                # One that has begun by another CA since then is newer: nothing here is true of that CA.
+                if changed and (not found or ca in (self._ca, then)):
+                    self._file.write(text)
         except SfsError as fault:
             log.error("what devices proved is not kept: %s", fault)
+            return
+        if found:
+            self._took_in(mine)
+
+    def _took_in(self, before: Mapping[str, Known]) -> None:
+        """Another process wrote the file; these were the clients by then. Who keeps them elsewhere too says so here."""
 
 
 def _age(now: float, at: float) -> float:

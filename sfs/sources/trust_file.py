@@ -4,9 +4,12 @@ anybody had written it."""
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
+
+from sfs.lists.private import alone_in, write_private
 
 log = logging.getLogger("sfs.trust")
 
@@ -17,7 +20,10 @@ MAX_NAME: Final = 512  # characters of a client or a host
 MAX_TIME: Final = 100_000_000_000.0  # seconds since 1970: the year 5138
 MAX_FILE: Final = 64 << 20  # bytes
 
+_DAMAGE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading it may raise
+
 type Reason = Literal["refused", "silent"]
+type Said = tuple[str, dict[str, "Known"]]  # the CA that the file speaks of, and its clients
 
 
 @dataclass(slots=True)
@@ -52,20 +58,66 @@ def row_of(name: str, known: Known) -> dict[str, Any]:
     }
 
 
-def loaded(path: Path) -> tuple[str, dict[str, Known]]:
-    """The CA that the file speaks of and its clients; nothing where there is no file, or a damaged one, which is
-    said."""
-    try:
-        if not path.exists():
+class TrustFile:
+    """The file as this process knows it. Another may write it too, for a time: see `trust_merge`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._text: str | None = None
+        self._seen: tuple[int, ...] | None = None
+
+    def load(self) -> Said:
+        """Nothing where there is no file, or a damaged one, which is said."""
+        try:
+            if self._path.exists():
+                self._read()
+            return _parsed(self._text)
+        except (OSError, *_DAMAGE):
+            log.error("%s cannot be read: devices have to prove again that they have the certificate", self._path.name)
+            self._text = None
             return "", {}
-        if path.stat().st_size > MAX_FILE:
+
+    def written_by_another(self) -> tuple[Said, Said] | None:
+        """What it said when it was last read or written here, and what another process has made of it; None where none
+        has, or left nothing that can be read."""
+        before = self._text
+        try:
+            if self._signature() == self._seen:
+                return None
+            self._read()
+            return (_parsed(before), _parsed(self._text)) if self._text != before else None
+        except (OSError, *_DAMAGE):
+            self._text = before
+            return None
+
+    def write(self, text: str) -> None:
+        """Put this in its place. SfsError where that fails."""
+        write_private(self._path, text)
+        self._text = text
+        with suppress(OSError):
+            self._seen = self._signature()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep others waiting that read and write it."""
+        return alone_in(self._path.parent)
+
+    def _read(self) -> None:
+        seen = self._signature()
+        if seen[0] > MAX_FILE:
             raise ValueError("too large")
-        said = json.loads(path.read_text(encoding="utf-8"))
-        rows = said["clients"][:MAX_CLIENTS]
-        return _text(said["ca"]), {_text(row["client"]): client_of(row) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        log.error("%s cannot be read: devices have to prove again that they have the certificate", path.name)
+        self._text, self._seen = self._path.read_text(encoding="utf-8"), seen
+
+    def _signature(self) -> tuple[int, ...]:
+        found = self._path.stat()
+        return found.st_size, found.st_ino, found.st_mtime_ns
+
+
+def _parsed(text: str | None) -> Said:
+    if text is None:
         return "", {}
+    said = json.loads(text)
+    rows = said["clients"][:MAX_CLIENTS]
+    return _text(said["ca"]), {_text(row["client"]): client_of(row) for row in rows}
 
 
 def client_of(row: dict[str, Any]) -> Known:

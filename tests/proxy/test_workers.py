@@ -26,6 +26,7 @@ from sfs.proxy.workers.trust import ToldTrust
 from sfs.proxy.workers.wire import Peer
 from sfs.sources.journal import Record
 from sfs.sources.reports import MAX_WAITING, new_report
+from sfs.sources.trust import Trust
 from sfs.sources.values import Listen
 from tests.proxy.team import Team, in_team, until
 
@@ -84,7 +85,7 @@ def test_a_hub_that_is_killed_takes_no_trust_with_it(tmp_path):
     async def scene(team: Team) -> None:
         one, two = team.member(), team.member()
         first, second = (kept.trust for kept in team.kept)
-        team.hub.trust._save = lambda _: None  # killed before it wrote
+        team.hub.trust._save = lambda: None  # killed before it wrote
         first.proved(ME)
         await one.settled()
         first.refused(ME, "bank.test")
@@ -108,6 +109,30 @@ def test_a_hub_that_is_killed_takes_no_trust_with_it(tmp_path):
 
 
 STEPS = ("proved", "withdraw", "refused", "silent", "seen")
+
+
+def test_what_another_program_wrote_is_told_to_the_workers(tmp_path):
+    """The program that this one took over from learns too, until its last connection ends."""
+    told: list[tuple[object, ...]] = []
+    before = Trust(tmp_path / "trust.json")
+    before.proved(ME)
+    before.close()
+    here, there = ToldTrust(tmp_path / "trust.json", lambda *said: told.append(said)), Trust(tmp_path / "trust.json")
+    worker = ToldTrust(None, lambda *_: None)
+    for row in here.rows():
+        worker.learn(row)
+    there.proved(OTHER)
+    there.forget(ME)
+    there.close()
+    here._save()
+    assert [said[0:2] for said in told if said[0] == "trust"] == [("trust", "forget")]
+    for kind, *values in told:
+        worker.take(*values) if kind == "trust" else worker.learn(*values)
+    assert worker.trusted(OTHER) and not worker.trusted(ME)
+    told.clear()
+    here._save()
+    assert not told  # nothing is new
+    here.close()
 
 
 @given(st.data())

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sfs.sources import trust as rules
 from sfs.sources.trust import Trust
-from sfs.sources.trust_file import MAX_CLIENTS, MAX_PINS
+from sfs.sources.trust_file import MAX_CLIENTS, MAX_PINS, Known
+from sfs.sources.trust_merge import merged
 
 ME, OTHER = "192.0.2.1", "192.0.2.2"
 DAY = 86_400
@@ -374,3 +375,108 @@ def test_who_refuses_the_certificate_everywhere_works_by_name_after_three_sites_
             trust.refused(ME, host)
     assert len(failed) <= 3
     assert len(set(failed)) == len(failed)  # each site once: the retry works
+
+
+# Two programs write one file while one takes over from the other
+
+
+@pytest.fixture
+def two(tmp_path, clock, monkeypatch):
+    """The one that leaves and the one that took over from it, with a device that both know."""
+    monkeypatch.setattr(rules, "SAVE_AFTER", 0.0)
+    file, made = tmp_path / "trust.json", []
+
+    def begin() -> Trust:
+        made.append(Trust(file, clock))
+        made[-1].use_ca("one")
+        return made[-1]
+
+    first = begin()
+    first.proved(ME)
+    first.close()
+    yield begin(), begin(), begin
+    for trust in made:
+        trust.close()
+
+
+def test_what_devices_prove_to_either_program_is_kept(two, clock):
+    old, new, begin = two
+    clock.now += 100
+    new.proved("192.0.2.7")
+    new.refused(ME, "bank.test")
+    new._save()
+    old.proved("192.0.2.8")
+    old.refused(ME, "shop.test")
+    old.close()
+    after = begin()
+    assert {device.client for device in after.devices()} == {"192.0.2.7", "192.0.2.8", ME}
+    assert after.pinned(ME, "bank.test") and after.pinned(ME, "shop.test")
+
+
+def test_the_new_program_learns_what_the_old_one_wrote_last(two, monkeypatch):
+    monkeypatch.setattr(rules, "LOOK_AGAIN", 0.01)
+    old, _, begin = two
+    new = begin()
+    old.proved(OTHER)
+    old.close()
+    end = time.monotonic() + 20
+    while not new.trusted(OTHER) and time.monotonic() < end:
+        threading.Event().wait(0.01)
+    assert new.trusted(OTHER) and new.trusted(ME)
+
+
+@pytest.mark.parametrize("by_old", [False, True])
+def test_a_device_that_is_forgotten_stays_forgotten(two, clock, by_old):
+    old, new, begin = two
+    forgets, other = (old, new) if by_old else (new, old)
+    forgets.forget(ME)
+    forgets._save()
+    clock.now += rules.SEEN_STEP
+    other.seen(ME)  # it is still served there
+    other.proved(OTHER)
+    old.close()
+    new.close()
+    after = begin()
+    assert not after.trusted(ME)
+    assert after.trusted(OTHER)
+
+
+def test_a_program_that_began_by_another_ca_is_not_written_over(two, tmp_path):
+    old, new, _ = two
+    new.use_ca("two")
+    new.proved(OTHER)
+    new._save()
+    old.proved("192.0.2.8")
+    old.close()
+    found = json.loads((tmp_path / "trust.json").read_text())
+    assert found["ca"] == "two" and [row["client"] for row in found["clients"]] == [OTHER]
+
+
+def test_a_file_that_somebody_damaged_is_written_anew(two, tmp_path):
+    _, new, begin = two
+    (tmp_path / "trust.json").write_text("{")
+    new.proved(OTHER)
+    new._save()
+    after = begin()
+    assert after.trusted(ME) and after.trusted(OTHER)
+
+
+KNOWN = st.none() | st.builds(
+    lambda since, seen, pins: Known(since, seen, pins={host: (at, at + 9, "refused") for host, at in pins.items()}),
+    *(st.none() | st.sampled_from([1.0, 2.0, 3.0]), st.sampled_from([1.0, 2.0, 3.0])),
+    st.dictionaries(st.sampled_from(["a.test", "b.test"]), st.sampled_from([1.0, 2.0]), max_size=2),
+)
+
+
+@given(KNOWN, KNOWN, KNOWN)
+def test_what_two_know_is_put_together_the_same_way_by_both(base, mine, theirs):
+    def known(value):
+        return {} if value is None else {ME: value}
+
+    made = merged(known(base), known(mine), known(theirs))
+    assert made == merged(known(base), known(theirs), known(mine)) or (
+        mine and theirs and mine.since == theirs.since  # then nobody can tell which is newer
+    )
+    assert merged(known(base), known(mine), known(base)) == known(mine)
+    assert merged(known(base), known(base), known(theirs)) == known(theirs)
+    assert made.keys() <= {ME} and (made or base or not (mine or theirs))

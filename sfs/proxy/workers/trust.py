@@ -1,13 +1,13 @@
 """Which devices are trusted, the same in every process that serves a port: what one learns is told, and learned there
 by the same steps. The times are each one's own, apart by what a message takes."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sfs.sources.trust import AGAIN_AFTER, MAX_WATCHED, SEEN_STEP, Trust
-from sfs.sources.trust_file import MAX_CLIENTS, MAX_PINS, Known, client_of, row_of
+from sfs.sources.trust import SEEN_STEP, Trust
+from sfs.sources.trust_file import MAX_CLIENTS, Known, client_of, row_of
+from sfs.sources.trust_merge import both
 
 _STEPS: Final = frozenset(("proved", "withdraw", "seen", "refused", "silent", "forget", "forget_pin"))
 
@@ -73,38 +73,21 @@ class ToldTrust(Trust):
             return
         with self._changing():
             if (mine := self._clients.get(name)) is not None:
-                self._clients[name] = _both(mine, known)
+                self._clients[name] = both(mine, known)
             elif len(self._clients) < MAX_CLIENTS:
                 self._clients[name] = known
+
+    def _took_in(self, before: Mapping[str, Known]) -> None:
+        with self._lock:
+            now = {name: row_of(name, known) for name, known in self._clients.items()}
+        for name, row in now.items():
+            if name not in before or row_of(name, before[name]) != row:
+                self._tell("device", row | {"refusals": [], "silences": {}})
+        for name in before.keys() - now.keys():
+            self._tell("trust", "forget", name)
 
     def _says_something(self, client: str, host: str) -> bool:
         """Whether a request of this client changes anything; nearly none does."""
         with self._lock:
             known = self._trusting(client)
             return known is not None and (host in known.silences or self._clock() - known.seen >= SEEN_STEP)
-
-
-def _both(one: Known, other: Known) -> Known:
-    """What two processes know of a client, where each may have missed something."""
-    newer = other if _changed(other) > _changed(one) else one
-    refused = {host: at for at, host in sorted((*one.refusals, *other.refusals))}  # the last of each
-    silences = {**one.silences}
-    for host, times in other.silences.items():
-        silences[host] = max(silences.get(host, []), times, key=len)
-    pins = {host: pin for pin, host in sorted((pin, host) for host, pin in (*one.pins.items(), *other.pins.items()))}
-    return replace(
-        newer,
-        seen=max(one.seen, other.seen),
-        pins=_last(pins, MAX_PINS),
-        refusals=sorted((at, host) for host, at in refused.items()),
-        silences=_last(silences, MAX_WATCHED),
-    )
-
-
-def _last[Value](values: dict[str, Value], most: int) -> dict[str, Value]:
-    return dict(list(values.items())[-most:])
-
-
-def _changed(known: Known) -> float:
-    """When it began or ceased to be trusted."""
-    return max(known.since or 0.0, known.lost or 0.0, known.wait - AGAIN_AFTER)
