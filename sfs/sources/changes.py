@@ -46,6 +46,15 @@ class Change:
     value: str
     by: str
 
+    @property
+    def mark(self) -> str:
+        """What tells this change from all others: a number is given again once its change is undone."""
+        return f"{self.number}-{self.time:%Y%m%dT%H%M%S.%f}"
+
+
+class OtherChange(SfsError):
+    """The last change is not the one that was to be undone."""
+
 
 class Changes:
     """The changes in one state folder. `check` is given the file of a candidate and raises SfsError where the whole
@@ -105,10 +114,13 @@ class Changes:
         """Filter again at once."""
         self._pauses(now, group, [])
 
-    def undo(self, *, by: str) -> Change | None:
-        """Put back what held before the last change; that change, or None where there is nothing to undo."""
+    def undo(self, *, by: str, mark: str | None = None) -> Change | None:
+        """Put back what held before the last change; that change, or None where there is nothing to undo. `mark`: of
+        the change that is meant; OtherChange where it is not the last one."""
         with self._held():
             last = self._last()
+            if mark is not None and (last is None or last[1].mark != mark):
+                raise OtherChange("that is not the last change", mend="look at the last change again")
             if last is None:
                 return None
             file, change = last

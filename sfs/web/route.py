@@ -27,7 +27,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -74,14 +74,22 @@ class MenuItem:
     here: bool
 
 
+class Button(NamedTuple):
+    """The button of a message: path of a POST, key of its label; `change`: what the POST is to be about, where it is
+    about one change."""
+
+    path: str
+    key: str
+    change: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A sentence for the next page that is shown: a key of the catalogue and its values. `button`: path of a POST and
-    key of its label, as ("/undo", "admin-home.undo")."""
+    """A sentence for the next page that is shown: a key of the catalogue and its values, and a button."""
 
     key: str
     values: Mapping[str, str] = field(default_factory=dict)
-    button: tuple[str, str] | None = None
+    button: Button | None = None
 
     def write(self) -> str:
         """The message as text, to be kept in the session."""
@@ -93,7 +101,7 @@ class Message:
         try:
             key, values, button = json.loads(text)
             return cls(
-                str(key), {str(k): str(v) for k, v in values.items()}, (button[0], button[1]) if button else None
+                str(key), {str(k): str(v) for k, v in values.items()}, Button(*map(str, button)) if button else None
             )
         except (ValueError, TypeError, AttributeError, IndexError, KeyError):
             return None
@@ -181,10 +189,10 @@ class Visit:
         return Response(body, status, headers, media_type="text/html; charset=utf-8")
 
     def redirect(
-        self, path: str, message_key: str | None = None, button: tuple[str, str] | None = None, **values: object
+        self, path: str, message_key: str | None = None, button: Button | None = None, **values: object
     ) -> Redirect:
         """303 to `path`, a path of ours. The sentence `message_key` with `values` is shown once on the next page, with
-        a `button` (path of a POST, key of its label) where one is given, as for undo. SfsError for an unknown key."""
+        a `button` where one is given, as for undo. SfsError for an unknown key."""
         if message_key is None:
             return Redirect(path, None)
         kept = {name: clean(str(value), MAX_VALUE) for name, value in values.items()}

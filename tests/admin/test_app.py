@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from sfs.errors import SfsError, Where
 from sfs.web.permissions import Permission
-from sfs.web.route import Page, Visit
+from sfs.web.route import Button, Page, Visit
 from tests.admin.conftest import TEST_PAGES, control_stub, home
 
 STATE = Permission.STATE
@@ -28,7 +28,7 @@ async def unknown_key(visit: Visit) -> Response:
 
 async def with_button(visit: Visit) -> Response:
     return visit.redirect(
-        "/below/deep", "admin-account.you_are", ("/undo", "admin-account.login"), name=visit.field("x")
+        "/below/deep", "admin-account.you_are", Button("/undo", "admin-account.login", "7"), name=visit.field("x")
     )
 
 
@@ -94,7 +94,12 @@ def test_a_message_is_shown_once_with_its_button_and_survives_a_page_that_is_mis
     sent = browser.post("/button", {"x": "one & <two>" + "y" * 300})
     assert sent.location == "/below/deep"
     shown = browser.follow(sent)
-    assert "one & <two>y" in shown.text and "y…" in shown.text and 'action="/undo"' in shown.body
+    assert (
+        "one & <two>y" in shown.text
+        and "y…" in shown.text
+        and 'action="/undo"' in shown.body
+        and 'name="change" value="7"' in shown.body
+    )
     assert "&lt;two&gt;" in shown.body and "/undo" not in browser.get("/below/deep").body
     browser.post("/button", {"x": "later"})
     assert "later" in browser.get("/nothing").text

@@ -11,6 +11,7 @@ from sfs.sources.public_lists import catalogue
 from sfs.sources.reports import new_report
 from sfs.web.permissions import Role
 from sfs.web.texts import LANGUAGES, texts_for
+from tests.admin.browser import Answer
 from tests.admin.house import act, household, main, tree
 
 GETS = ("/", "/blocked", "/sites", "/why", "/why?q=example.com", "/lists", "/devices", "/reports")
@@ -162,10 +163,40 @@ def test_no_level_changes_nothing(house, level):
 def test_an_undo_of_something_else_than_was_shown_is_not_made(house):
     admin = house.visitor()
     act(admin, "/level", level="1")
-    shown = tree(admin.get("/")).css_first("form[action='/undo'] input[name=number]").attributes["value"]
+    shown = undo_fields(admin.get("/"))
     act(admin, "/sites/choose", site="example.com", action="allow")
-    assert "in the meantime" in main(act(admin, "/undo", number=shown))
+    assert "in the meantime" in main(act(admin, "/undo", **shown))
     assert house.control.live.filter.policies.default.level == 1
+
+
+@pytest.mark.parametrize("where", ["message", "last change"])
+def test_undo_pressed_twice_undoes_one_change(house, where):
+    """Each press of a double click sends the form."""
+    admin = house.visitor()
+    act(admin, "/sites/choose", site="bad.example", action="block")
+    page = act(admin, "/level", level="1")
+    shown = undo_fields(page if where == "message" else admin.get("/"))
+    pressed = [admin.post("/undo", shown) for _ in range(2)]
+    assert [answer.status for answer in pressed] == [303, 303]
+    assert "Undone: Level 1" in main(admin.follow(pressed[1]))
+    assert [change.value for change in house.control.changes.history()] == ["bad.example"]
+
+
+def test_a_change_with_the_number_of_one_that_is_undone_is_another_one(house):
+    admin = house.visitor()
+    shown = undo_fields(act(admin, "/level", level="1"))
+    act(admin, "/undo", **shown)
+    act(admin, "/sites/choose", site="bad.example", action="block")
+    act(admin, "/undo", **shown)
+    assert [change.value for change in house.control.changes.history()] == ["bad.example"]
+
+
+def undo_fields(page: Answer) -> dict[str, str]:
+    """What the first button that undoes something sends, besides the token."""
+    fields = tree(page).css("form[action='/undo'] input[type=hidden]")
+    found = {str(one.attributes["name"]): str(one.attributes["value"]) for one in fields}
+    del found["csrf"]
+    return found
 
 
 def test_a_pause_shows_when_it_ends_and_can_be_ended(house):

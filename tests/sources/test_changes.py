@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfs.errors import SfsError
-from sfs.sources.changes import Changes
+from sfs.sources.changes import Changes, OtherChange
 from sfs.sources.config import load_config
 from sfs.sources.explained import Asked, explain_url
 from sfs.sources.filter import Filter, load_filter
@@ -88,6 +88,17 @@ def test_undo_goes_back_change_by_change(state):
     changes.undo(by="parent")
     assert changes.values() == {}
     assert changes.undo(by="parent") is None
+
+
+def test_only_the_change_that_was_meant_is_undone(state):
+    changes = changes_in(state)
+    first, second = changes.set_level(0, by="parent"), changes.block("example.com", by="parent")
+    with pytest.raises(OtherChange):
+        changes.undo(by="parent", mark=first.mark)
+    assert changes.undo(by="parent", mark=second.mark) == second
+    with pytest.raises(OtherChange):
+        changes.undo(by="parent", mark=second.mark)
+    assert changes.history() == (first,)
 
 
 def test_a_pause_ends_by_itself_and_an_undo_leaves_it(state):

@@ -10,17 +10,17 @@ from typing import Final, Literal
 from starlette.responses import Response
 
 from sfs.errors import SfsError
+from sfs.sources.changes import Change
 from sfs.sources.config import CHANGES
 from sfs.sources.control import Control
 from sfs.sources.decisions import Decision
 from sfs.sources.filter import Filter
 from sfs.web.answer import clean
-from sfs.web.route import Visit
+from sfs.web.route import Button, Visit
 from sfs.web.texts import Texts
 
 MAX_NAME: Final = 120  # characters of a host or entry on a page; a longer one is cut
 MAX_TEXT: Final = 300  # characters of a reason, a source or a fault
-UNDO: Final = ("/undo", "admin-home.undo")
 BACK: Final = frozenset(("/", "/blocked", "/sites", "/why", "/reports"))  # where a form may ask to come back to
 
 # Reasons that an entry of one's own overrules. Not `security`: that is looked at first.
@@ -142,6 +142,11 @@ def closed(decision: Decision, texts: Texts) -> Closed:
 def fault_words(fault: SfsError) -> str:
     """A fault for a sentence on a page: its first line, cut."""
     return clean(fault.what.partition("\n")[0], MAX_NAME)
+
+
+def undo_of(change: Change) -> Button:
+    """The button that undoes a change, and no other one."""
+    return Button("/undo", "admin-home.undo", change.mark)
 
 
 def paused_until(filter_: Filter, now: datetime) -> datetime | None:

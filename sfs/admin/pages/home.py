@@ -10,7 +10,6 @@ from starlette.responses import Response
 from sfs.admin.address import is_loopback
 from sfs.admin.pages.common import (
     MAX_NAME,
-    UNDO,
     changed,
     clock,
     closed,
@@ -19,16 +18,17 @@ from sfs.admin.pages.common import (
     moment,
     paused_until,
     refused,
+    undo_of,
 )
 from sfs.admin.pages.state import state_of
 from sfs.core.levels import LEVELS
 from sfs.errors import SfsError
-from sfs.sources.changes import Change
+from sfs.sources.changes import KEPT, Change, OtherChange
 from sfs.sources.control import Control
 from sfs.sources.decisions import Decision
 from sfs.web.answer import clean
 from sfs.web.permissions import Permission
-from sfs.web.route import Page, Visit
+from sfs.web.route import Button, Page, Visit
 from sfs.web.texts import Texts
 
 SHOWN: Final = 5  # sites on the first page
@@ -42,7 +42,7 @@ _CHANGES: Final = ("level", "allow", "block", "forget")
 class Undoable:
     """The last change in words, and when it was made."""
 
-    number: int
+    mark: str
     what: str
     time: str
 
@@ -79,7 +79,7 @@ def _undoable(control: Control, texts: Texts) -> Undoable | None:
     history = control.changes.history(1)
     if not history:
         return None
-    return Undoable(history[0].number, change_words(history[0], texts), moment(history[0].time, texts))
+    return Undoable(history[0].mark, change_words(history[0], texts), moment(history[0].time, texts))
 
 
 def _newest_of_each(decisions: Iterable[Decision]) -> list[Decision]:
@@ -112,13 +112,13 @@ async def set_level(visit: Visit) -> Response:
         return visit.redirect("/", "admin-fault.choose")
     level = int(text)
     try:
-        await changed(visit, partial(visit.control.changes.set_level, level, by=visit.by))
+        change = await changed(visit, partial(visit.control.changes.set_level, level, by=visit.by))
     except SfsError as fault:
         return refused(visit, "/", fault)
     holds = visit.control.live.filter.policies.default.level
     if holds != level:
         return visit.redirect("/", "admin-done.level_not", level=level, now=holds)
-    return visit.redirect("/", "admin-done.level", UNDO, level=level)
+    return visit.redirect("/", "admin-done.level", undo_of(change), level=level)
 
 
 async def pause(visit: Visit) -> Response:
@@ -131,7 +131,7 @@ async def pause(visit: Visit) -> Response:
         until = await changed(visit, act)
     except SfsError as fault:
         return refused(visit, "/", fault)
-    return visit.redirect("/", "admin-done.paused", ("/resume", "admin-home.end_pause"), time=clock(until))
+    return visit.redirect("/", "admin-done.paused", Button("/resume", "admin-home.end_pause"), time=clock(until))
 
 
 async def resume(visit: Visit) -> Response:
@@ -147,13 +147,15 @@ async def resume(visit: Visit) -> Response:
 
 
 async def undo(visit: Visit) -> Response:
-    """POST: what held before the last change holds again. number: of the change that was shown; another one in the
-    meantime is not undone unseen."""
-    number, history = visit.field("number", 12), await visit.run(visit.control.changes.history, 1)
-    if number and number != str(history[0].number if history else 0):
-        return visit.redirect("/", "admin-fault.stale")
+    """POST: what held before the last change holds again. change: the one that was shown; another one in the meantime
+    is not undone unseen."""
+    mark, changes = visit.field("change", 40) or None, visit.control.changes
     try:
-        change = await changed(visit, partial(visit.control.changes.undo, by=visit.by))
+        change = await changed(visit, partial(changes.undo, by=visit.by, mark=mark))
+    except OtherChange:
+        if any(kept.mark == mark for kept in await visit.run(changes.history, KEPT)):
+            return visit.redirect("/", "admin-fault.stale")
+        return visit.redirect("/")  # undone already, as by the first press of a double click: its message still stands
     except SfsError as fault:
         return refused(visit, "/", fault)
     if change is None:

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from sfs.admin.pages.chosen import MAX_TYPED, Own, Unreadable, own_sites, people_read, read_typed
 from sfs.admin.pages.common import (
     MAX_NAME,
-    UNDO,
     back_path,
     changed,
     fault_words,
@@ -16,9 +15,9 @@ from sfs.admin.pages.common import (
     paused_until,
     reason_key,
     refused,
+    undo_of,
 )
 from sfs.errors import SfsError
-from sfs.sources.control import Control
 from sfs.sources.explained import Asked, explain_url
 from sfs.web.answer import clean
 from sfs.web.permissions import Permission
@@ -90,13 +89,13 @@ async def _choose(visit: Visit, action: str, entry: str) -> Response:
     back, control = back_path(visit, "/sites"), visit.control
     act = control.changes.allow if action == "allow" else control.changes.block
     try:
-        await changed(visit, partial(act, entry, by=visit.by))
+        change = await changed(visit, partial(act, entry, by=visit.by))
         if report := visit.field("report", 32):
             await visit.run(control.reports.done, report)
     except SfsError as fault:
         return refused(visit, back, fault)
     key, values = await visit.run(_outcome, visit, action, entry)
-    return visit.redirect(back, key, UNDO, entry=clean(people_read(entry), MAX_NAME), **values)
+    return visit.redirect(back, key, undo_of(change), entry=clean(people_read(entry), MAX_NAME), **values)
 
 
 def _outcome(visit: Visit, action: str, entry: str) -> tuple[str, dict[str, str]]:
@@ -115,14 +114,10 @@ async def forget(visit: Visit) -> Response:
     """POST site=an entry that was chosen here: it is taken off."""
     text = visit.field("site", MAX_TYPED)
     try:
-        await changed(visit, partial(_forget, visit.control, text, visit.by))
+        change = await changed(visit, partial(visit.control.changes.forget, text, by=visit.by))
     except SfsError as fault:
         return refused(visit, "/sites", fault)
-    return visit.redirect("/sites", "admin-done.forgotten", UNDO, entry=clean(people_read(text), MAX_NAME))
-
-
-def _forget(control: Control, text: str, by: str) -> None:
-    control.changes.forget(text, by=by)
+    return visit.redirect("/sites", "admin-done.forgotten", undo_of(change), entry=clean(people_read(text), MAX_NAME))
 
 
 PAGES = (
