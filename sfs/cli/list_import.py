@@ -4,10 +4,12 @@ A list of names goes to STATE/imported and a row of `lists` in the layer of chan
 STATE/keywords, beside it what cannot be said as a word, with its weights.
 """
 
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,9 +30,11 @@ from sfs.lists.formats.comma import groups
 from sfs.lists.mandatory import Purpose
 from sfs.lists.notes import BAD, LEFT, PART, Note, Notes
 from sfs.lists.phrases import LIMIT, MAX_WORDS, read_phrases, sidecar, word_line
-from sfs.lists.private import make_private, write_private
+from sfs.lists.private import alone_in, make_private, write_private
+from sfs.sources.categories import category_named, load_categories
 from sfs.sources.changes import Changes
 from sfs.sources.config import Config
+from sfs.sources.places import rules_dir
 from sfs.sources.rules import MAX_FILE, keywords_dir
 from sfs.sources.subscriptions import category_of
 
@@ -105,6 +109,8 @@ def import_file(
         return import_mandatory(file, Purpose(purpose), format_, name, out, any_query)
     if out is not None or any_query or str(file) == "-":
         raise SfsError("-o, - and --any-query are for mandatory lists", mend="say --purpose, or leave them out")
+    if category is not None:  # looked at before the list of before is replaced
+        category_named(category, load_categories(rules_dir() / "ratings" / "categories.yaml"), Where("--category"))
     config = config_of(config_arguments)
     name = name or file.name.partition(".")[0] or file.name
     wanted = _Wanted(file, name, category, rating, opens, only, limit, config_arguments, config)
@@ -165,17 +171,15 @@ def _import_names(wanted: _Wanted, listed: Path, found: str, each: Callable[[Not
             _say_reasons(compiled)
             raise SfsError(f"no names in {str(wanted.file)!r}", mend="look whether it is the right file and format")
         as_it_is = listed.is_file() and not wanted.only and found not in INCLUDING | _MORE
-        if as_it_is:
-            _keep(listed, target)
-        else:
-            lines = "".join(f"{line}\n" for line in sorted(lines_of(open_compiled(folder))))
-            write_private(target, lines)
-    row = {"name": wanted.name, "url": str(target), "format": found if as_it_is else "entries", **wanted.meaning}
-    changes = Changes(wanted.config.state, lambda path: config_of(wanted.arguments, path))
-    others = [
-        one for one in changes.values().get("lists", []) if not isinstance(one, dict) or one.get("name") != wanted.name
-    ]
-    changes.set("lists", [*others, row], by="sfs lists import")
+        row = {"name": wanted.name, "url": str(target), "format": found if as_it_is else "entries", **wanted.meaning}
+        with _putting(target):
+            changes = Changes(wanted.config.state, lambda path: config_of(wanted.arguments, path))
+            if as_it_is:
+                _keep(listed, target)
+            else:
+                lines = "".join(f"{line}\n" for line in sorted(lines_of(open_compiled(folder))))
+                write_private(target, lines)
+            changes.set("lists", [*_others(changes.values(), wanted.name), row], by="sfs lists import")
     counted = f"{compiled.size:,} names, {compiled.skipped_count:,} lines skipped"
     click.echo(f"{wanted.name}: {counted}; holds from now on")
     _say_reasons(compiled)
@@ -211,11 +215,11 @@ def _keep_words(wanted: _Wanted, words: Mapping[str, None], beside: str) -> Path
     """Write the words and what stands beside them; the file of an earlier import of the same name goes."""
     folder, key = keywords_dir(wanted.config), store.key_of(wanted.name)
     target = folder / f"{key}-{wanted.rating}.txt"
+    write_private(target, f"# {wanted.name}\n" + "".join(f"{word}\n" for word in words))
     for rating in range(1, 5):
         old = folder / f"{key}-{rating}.txt"
         if old != target:
             old.unlink(missing_ok=True)
-    write_private(target, f"# {wanted.name}\n" + "".join(f"{word}\n" for word in words))
     if beside:
         write_private(folder / f"{key}.phrases.jsonl", beside)
     else:
@@ -228,9 +232,28 @@ def _say_reasons(compiled: Compiled) -> None:
         click.echo(line)
 
 
+@contextmanager
+def _putting(target: Path) -> Iterator[None]:
+    """Alone in the folder of lists: of two imports at once the second adds its row to that of the first. SfsError where
+    nothing can be written there."""
+    try:
+        make_private(target.parent)
+        with alone_in(target.parent):
+            yield
+    except OSError as fault:
+        what = f"cannot be written: {fault.strerror}"
+        raise SfsError(what, Where(str(target)), "check the folder and the free space") from None
+
+
+def _others(values: Mapping[str, Any], name: str) -> list[Any]:
+    """The rows of all other lists that were imported."""
+    return [one for one in values.get("lists", []) if not isinstance(one, dict) or one.get("name") != name]
+
+
 def _keep(listed: Path, target: Path) -> None:
-    make_private(target.parent)
     part = target.with_suffix(".part")
     shutil.copyfile(listed, part)
     part.chmod(0o600)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
     part.replace(target)

@@ -1,12 +1,15 @@
 """`sfs lists import`, `check`, `stats`, `diff` of files: what was taken, what was not and why."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from sfs.cli.explain import command as explain_command
+from sfs.cli.list_import import import_file
 from sfs.cli.lists import command
 from sfs.errors import SfsError
 from sfs.sources.config import load_config
@@ -62,6 +65,42 @@ def test_import_says_what_it_took_and_why_not_the_rest(home):
     ]
     assert "format: plain" in rows[-1]["mend"]
     assert "blocked" in explain("http://a.example/")
+
+
+def test_an_import_that_is_refused_leaves_the_list_of_before(home):
+    (home / "a.txt").write_text("a.example\n")
+    (home / "b.txt").write_text("b.example\n")
+    take("a.txt", "--name", "own", "--rating", "3")
+    with pytest.raises(SfsError) as fault:
+        take("b.txt", "--name", "own", "--category", "widgets")
+    assert str(fault.value).startswith("--category: no category 'widgets'\n  mend: known are ")
+    assert run("export", "own", "--config", "sfs.yaml") == "a.example\n"
+    assert meanings() == {"own": (None, 3, False)}
+
+
+def test_lists_that_are_imported_at_once_are_all_in_use(home):
+    names = [f"list{number}" for number in range(6)]
+    for name in names:
+        (home / f"{name}.txt").write_text(f"{name}.example\n")
+    gate = threading.Barrier(len(names))
+
+    def one(name: str) -> None:
+        gate.wait()
+        import_file.main([f"{name}.txt", "--rating", "3", "--config", "sfs.yaml"], standalone_mode=False)
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(one, names))
+    assert meanings().keys() == set(names)
+
+
+def test_words_that_cannot_be_written_leave_those_of_before(home):
+    (home / "words.txt").write_text("<blue widget>\n")
+    take("words.txt", "--rating", "3", "--format", "phrases")
+    folder = home / "state" / "keywords"
+    (folder / "words-2.txt").mkdir()  # stands for a disk that takes no more
+    with pytest.raises(SfsError, match="cannot be written"):
+        take("words.txt", "--rating", "2", "--format", "phrases")
+    assert (folder / "words-3.txt").read_text() == "# words\nblue widget\n"
 
 
 def test_of_settings_with_secrets_only_the_rules_are_kept(home):
