@@ -12,7 +12,7 @@ import click
 
 from sfs.cli.common import config_options
 from sfs.cli.confidential import check_output
-from sfs.cli.list_files import STATE, config_of, in_force_list, lines_of, source_named
+from sfs.cli.list_files import STATE, config_of, in_force_list, lines_of, put_entries, source_named
 from sfs.cli.list_loading import Source, write_loading
 from sfs.cli.list_seal import roll_back_sealed
 from sfs.cli.mandatory_source import read_source
@@ -82,18 +82,14 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 @config_options
 @STATE
 def export(lists: tuple[str, ...], engine: str | None, **arguments: Any) -> int:
-    """Print a list in use, one entry a line; exceptions begin with !. With --format: one or more lists (a name, a file,
+    """Write a list in use, one entry a line; exceptions begin with !. With --format: one or more lists (a name, a file,
     - for standard input) as what another program loads. Mandatory lists are never printed as entries."""
     own = {key: arguments.pop(key) for key in [*arguments] if key not in ("config", "level", "profile", "state")}
     if own["out"] == STANDARD_OUTPUT:
         own["out"] = None
     if engine is None:
-        if len(lists) != 1:
-            raise SfsError("several lists without --format", mend="name one, or say --format")
-        config = config_of(arguments)
-        with in_force_list(config, source_named(config, lists[0])) as file:
-            for line in sorted(lines_of(file)):
-                click.echo(line)
+        _check_plain(lists, own)
+        put_entries(config_of(arguments), lists[0], own["out"])
         return 0
     keep_no_core()  # before anything is read: the purpose stands in the list
     if own["pid_files"] and own["out"] is None:
@@ -134,6 +130,16 @@ def rollback(out: Path, pid_files: tuple[Path, ...]) -> None:
     click.echo(f"{out}: the version of before is back, serial {serial}", err=True)
     for pid_file in pid_files:
         reload(pid_file)
+
+
+def _check_plain(lists: tuple[str, ...], own: Mapping[str, Any]) -> None:
+    """SfsError where something is said that entries alone have no use for."""
+    if len(lists) != 1:
+        raise SfsError("several lists without --format", mend="name one, or say --format")
+    for key, value in own.items():
+        if key != "out" and value and value != MOST:
+            option = "--reload" if key == "pid_files" else f"--{key.replace('_', '-')}"
+            raise SfsError(f"{option} without --format", mend="say --format, or leave it out: entries are written then")
 
 
 def _write(engine: Engine, purpose: Purpose, found: list[MandatoryList], own: Mapping[str, Any]) -> int:

@@ -18,6 +18,7 @@ from sfs.lists.files import ListFile
 from sfs.lists.formats import FOLDERS, WORD_FORMATS
 from sfs.lists.formats.guess import guess_format
 from sfs.lists.opening import check_start
+from sfs.lists.private import write_private
 from sfs.sources.choice import ALL_LEVELS, lists_in_use
 from sfs.sources.config import Config, load_config
 from sfs.sources.subscriptions import ListFormat, ListSource
@@ -102,6 +103,18 @@ def lines_of(file: ListFile) -> Iterator[str]:
     assert isinstance(file.index, CompiledIndex)
     yield from file.index.lines()
     yield from file.index.exceptions()
+
+
+def put_entries(config: Config, name: str, out: Path | None) -> None:
+    """Write the entries of a list in use to `out`, whole or not at all, or print them."""
+    with in_force_list(config, source_named(config, name)) as file:
+        lines = sorted(lines_of(file))
+    if out is None:
+        for line in lines:
+            click.echo(line)
+        return
+    write_private(out, "".join(f"{line}\n" for line in lines))
+    click.echo(f"{out}: {len(lines):,} entries", err=True)
 
 
 def _guessed(listed: Path, name: str) -> str:

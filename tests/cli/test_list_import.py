@@ -93,6 +93,16 @@ def test_lists_that_are_imported_at_once_are_all_in_use(home):
     assert meanings().keys() == set(names)
 
 
+def test_the_entries_of_a_list_can_be_written_to_a_file(home):
+    (home / "own.txt").write_text("b.example\na.example\n")
+    take("own.txt", "--rating", "3")
+    assert run("export", "own", "-o", "out.txt", "--config", "sfs.yaml") == "out.txt: 2 entries\n"
+    assert (home / "out.txt").read_text() == "a.example\nb.example\n"
+    for said in (("--diff",), ("--stop", "192.0.2.80"), ("--reload", "squid.pid"), ("--most", "5")):
+        with pytest.raises(SfsError, match=f"^{said[0]} without --format"):
+            run("export", "own", *said, "--config", "sfs.yaml")
+
+
 def test_words_that_cannot_be_written_leave_those_of_before(home):
     (home / "words.txt").write_text("<blue widget>\n")
     take("words.txt", "--rating", "3", "--format", "phrases")
