@@ -3,6 +3,7 @@
 import itertools
 import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -395,10 +396,14 @@ def test_why_can_be_asked_for_a_group(tmp_path):
         assert "Nobody has rated it, and this level opens only rated pages." in main(page)
 
 
-@pytest.mark.parametrize("typed", ["ABCDEFGHIJ", "abcde fghij", " abcde-fghij "])
+@pytest.mark.parametrize(
+    "typed",
+    ["ABODEFGHIJ", "abode fghij", " abode-fghij ", "ab0defgh1j", "ＡＢＯＤＥ　ＦＧＨＩＪ", "ａｂ０ｄｅ－ｆｇｈ１ｊ"],
+)
 def test_a_code_is_explained_however_it_is_typed(house, typed):
-    house.blocked("games.example.com", source="ut1-games:7 games.example.com", code="ABCDEFGHIJ")
-    page = main(house.visitor().get("/why?q=" + typed.replace(" ", "+")))
+    """Codes have no 0 and no 1, so whoever reads one means a letter; a Japanese keyboard writes wide ones."""
+    house.blocked("games.example.com", source="ut1-games:7 games.example.com", code="ABODEFGHIJ")
+    page = main(house.visitor().get(f"/why?q={quote(typed)}"))
     assert page.startswith("games.example.com Closed It is on a list of sites that the level keeps closed.")
     assert "Found in: ut1-games:7 games.example.com" in page
     assert "no longer known" not in page
@@ -413,6 +418,14 @@ def test_an_unknown_code_and_no_address_are_said_beside_the_field(house):
 
 
 # Lists, devices, reports
+
+
+def test_who_waits_for_reports_is_told_of_the_link_that_readers_see(house):
+    for language in LANGUAGES:
+        texts = texts_for(language)
+        named = re.findall('"([^"]+)"', texts.text("admin-reports.none_hint"))
+        assert set(named) <= {texts.text("report.link")}
+        assert texts.text("admin-reports.none_hint") in main(house.visitor(language=language).get("/reports"))
 
 
 def test_a_list_that_failed_says_what_went_wrong_and_what_still_holds(house):

@@ -1,6 +1,7 @@
 """`/why`: one field, a web address or a code; the answer in a sentence, and the way to it."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -31,6 +32,7 @@ from sfs.web.route import Page, Visit
 from sfs.web.texts import Texts
 
 _CODE: Final = re.compile(r"[A-Z2-7]{10}")  # RFC 4648 base32, as the block page shows it
+_LETTERS: Final = str.maketrans("01", "OI")  # base32 has neither figure, so that either reading is the letter
 _SAID: Final = {"allow": "allow", "block": "block", "no opinion": "none", "not asked": "not_asked", "off": "off"}
 _ALWAYS_OPEN: Final = frozenset(("own", "help", "help-words"))
 
@@ -79,8 +81,9 @@ def _answered(visit: Visit, typed: str, group: str) -> dict[str, Any]:
 
 
 def _code(typed: str) -> str | None:
-    """The code in what was typed: small letters, blanks and dashes are no difference; None for an address."""
-    text = re.sub(r"[\s-]", "", typed[:40]).upper()
+    """The code in what was typed: small or wide letters, blanks and dashes are no difference, nor is 0 for O and 1 for
+    I; None for an address."""
+    text = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", typed[:40])).upper().translate(_LETTERS)
     return text if _CODE.fullmatch(text) else None
 
 
