@@ -63,9 +63,7 @@ async def login(visit: Visit) -> Response:
     return await enter(visit, user, own_path(wanted), since=user.changed)
 
 
-async def enter(
-    visit: Visit, user: User, path: str, message: Message | None = None, *, since: int | None = None
-) -> Response:
+async def enter(visit: Visit, user: User, path: str, message: Message | None = None, *, since: int) -> Response:
     """Log `user` in with a token that nobody had before, end the session there was, and go to `path`. `since`: as
     Sessions.start says."""
     if visit.session is not None:
@@ -110,7 +108,7 @@ async def setup(visit: Visit) -> Response:
     if user is None:
         return await _setup_page(visit, 410)
     visit.door.throttle.forgive(visit.address, name_key(user.name))
-    return await enter(visit, user, "/", await _begin(visit, user))
+    return await enter(visit, user, "/", await _begin(visit, user), since=user.changed)
 
 
 async def _begin(visit: Visit, user: User) -> Message:
@@ -152,10 +150,10 @@ async def change_password(visit: Visit) -> Response:
         return await _account_page(visit, 422, "password_differs")
     try:
         new = partial(visit.door.accounts.set_password, since=checked.changed)
-        await visit.run(new, checked, form.get("password", ""))
+        since = await visit.run(new, checked, form.get("password", ""))
     except AccountError as fault:
         return await _account_page(visit, 422, fault.key.partition(".")[2])
-    return await enter(visit, user, "/account", Message("admin-account.password_changed"))
+    return await enter(visit, user, "/account", Message("admin-account.password_changed"), since=since)
 
 
 async def choose_language(visit: Visit) -> Response:

@@ -77,9 +77,9 @@ class Accounts:
             self._replace_hash(row.id, row.password, hash_password(normalized(password)))
         return user_of(row)
 
-    def set_password(self, user: User, password: str, *, since: int | None = None) -> None:
-        """A new password; every session of the account ends. AccountError where the password is not taken, or where
-        the one that was set at `since` is no longer the account's."""
+    def set_password(self, user: User, password: str, *, since: int | None = None) -> int:
+        """A new password; every session of the account ends. Comes back with when it was set. AccountError where the
+        password is not taken, or where the one that was set at `since` is no longer the account's."""
         hash_ = hash_password(check_password(password, user.name))
         with self._engine.begin() as connection:
             mine = USERS.c.id == user.id
@@ -87,7 +87,7 @@ class Accounts:
             # The first statement writes, so that a reset comes before it or after it.
             if connection.execute(update(USERS).where(same).values(password=hash_)).rowcount != 1:
                 raise AccountError("current_wrong", "the password was changed meanwhile", "log in again")
-            replace_password(connection, user.id, hash_, int(self._clock()))
+            return replace_password(connection, user.id, hash_, int(self._clock()))
 
     def disable(self, user: User, disabled: bool = True) -> None:
         """Close an account, or open it again; a closed one has no sessions. AccountError for the last administrator."""
@@ -151,7 +151,12 @@ def insert_user(connection: Connection, name: str, hash_: str, role: Role, now: 
     return User(key[0], name, role, now, now, False)
 
 
-def replace_password(connection: Connection, user_id: int, hash_: str, now: int) -> None:
-    """A new hash; all sessions of the account end with the old one."""
-    connection.execute(update(USERS).where(USERS.c.id == user_id).values(password=hash_, changed=now))
+def replace_password(connection: Connection, user_id: int, hash_: str, now: int) -> int:
+    """A new hash; all sessions of the account end with the old one. When it was set: never the same twice, so that it
+    tells one password from the next. The row was written in this transaction, so nobody else writes it meanwhile."""
+    mine = USERS.c.id == user_id
+    before: int = connection.execute(select(USERS.c.changed).where(mine)).scalar_one()
+    changed = max(now, before + 1)
+    connection.execute(update(USERS).where(mine).values(password=hash_, changed=changed))
     connection.execute(delete(SESSIONS).where(SESSIONS.c.user_id == user_id))
+    return changed

@@ -1,7 +1,7 @@
 """One-time links that set a password: the first one of a household, or a forgotten one."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
@@ -89,8 +89,7 @@ class Links:
             if user is None:
                 return None
             connection.execute(update(USERS).where(USERS.c.id == user.id).values(disabled=False))
-            replace_password(connection, user.id, hash_, now)
-            return user
+            return replace(user, changed=replace_password(connection, user.id, hash_, now))
 
     def _open(self, connection: Connection, token: str) -> Row[Any] | None:
         found = connection.execute(select(LINKS).where(LINKS.c.hash == hashed(token))).first()

@@ -115,7 +115,8 @@ def _file_engine(path: Path) -> Engine:
 
 def _on_connect(connection: Any, _record: object) -> None:
     try:
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "cache_size=-256"):
+        # FULL: what was answered survives a power cut, a new password and the end of a session above all.
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", "cache_size=-256"):
             connection.execute(f"PRAGMA {pragma}").close()
     except BaseException:  # the pool has not heard of it yet, so nobody else would close it
         connection.close()

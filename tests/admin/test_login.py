@@ -94,7 +94,6 @@ def test_a_login_with_the_old_password_that_a_reset_overtakes_opens_nothing(site
 
     def overtaken(self, name, password):
         found = looked(self, name, password)
-        site.clock.pass_(1)
         assert site.door.links.use(site.door.links.make(user), "quite another one")
         return found
 
@@ -113,7 +112,6 @@ def test_a_change_that_a_reset_overtakes_does_not_undo_the_reset(site, monkeypat
 
     def overtaken(self, name, password):
         found = looked(self, name, password)
-        site.clock.pass_(1)
         assert site.door.links.use(site.door.links.make(user), "quite another one")
         return found
 
@@ -122,6 +120,26 @@ def test_a_change_that_a_reset_overtakes_does_not_undo_the_reset(site, monkeypat
         mine = {"current": PASSWORD, "password": "mine again please", "again": "mine again please"}
         assert browser.post("/account/password", mine).status == 422
     assert site.door.accounts.check(user.name, "quite another one")
+
+
+@pytest.mark.parametrize("path", ["/account/password", "/setup"])
+def test_a_new_password_that_a_reset_overtakes_opens_nothing(site, monkeypatch, path):
+    user, browser = site.user(), site.browser()
+    assert browser.login(PASSWORD, user.name).status == 303
+    sessions = type(site.door.sessions)
+    begun = sessions.start
+
+    def overtaken(self, *args, **more):
+        assert site.door.links.use(site.door.links.make(user), "quite another one")
+        return begun(self, *args, **more)
+
+    path = path if path.startswith("/account") else f"/setup/{site.door.links.make(user)}"
+    browser.get(path if path.startswith("/setup") else "/account")
+    with monkeypatch.context() as patched:
+        patched.setattr(sessions, "start", overtaken)
+        mine = {"current": PASSWORD, "password": "mine again please", "again": "mine again please"}
+        assert browser.post(path, mine).status == 303
+    assert browser.get("/").location.startswith("/login")
 
 
 def test_a_wrong_password_and_an_unknown_name_look_alike(site):

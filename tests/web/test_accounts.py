@@ -53,6 +53,12 @@ def test_the_files_are_the_owners_alone(door, tmp_path):
     assert "accounts.db" in files and set(files.values()) == {0o600}
 
 
+def test_what_was_answered_survives_a_power_cut(door):
+    """Spec: SQLite, "Write-Ahead Logging": with NORMAL a transaction may be gone after one, a new password with it."""
+    with door.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL
+
+
 def test_nothing_that_logs_in_stands_in_the_database(door, tmp_path):
     user = door.accounts.add("admin", PASSWORD, Role.ADMINISTRATOR)
     secrets = [door.sessions.start(user, "other"), door.links.make(user), PASSWORD]
