@@ -26,15 +26,15 @@ def program() -> tuple[str, ...]:
     return (found,) if found else (sys.executable, "-m", "sfs")
 
 
-def link_command(state: Path, admin: Listen, environ: Mapping[str, str] = os.environ) -> str:
+def link_command(state: Path, admin: Listen, environ: Mapping[str, str] = os.environ, *, user: str = "") -> str:
     """The line that prints a new link for the filter that runs here: with its state folder and the address of its page
-    where these are not the usual ones, and as the user of the service. Whoever follows the README has no `sfs` in the
-    PATH, and a link made in another state folder opens nothing."""
+    where these are not the usual ones, and as the `user` of the service (who runs this, where none is named). Whoever
+    follows the README has no `sfs` in the PATH, and a link made in another state folder opens nothing."""
     service = state.absolute() == Path(STATE)
     called, found = program(), shutil.which("sfs", path=environ.get("PATH", ""))
     if found is not None and len(called) == 1 and Path(found).resolve() == Path(called[0]).resolve() and not service:
         called = ("sfs",)
-    words = [*(("sudo", "-u", _user()) if service else ()), *called, "admin", "link"]
+    words = [*(("sudo", "-u", user or _user()) if service else ()), *called, "admin", "link"]
     if state.absolute() != default_state_dir():
         words += ["--state", str(state.absolute())]
     if admin != _ADMIN:

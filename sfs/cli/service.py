@@ -1,12 +1,11 @@
 """`sfs service`: let the system start the filter."""
 
 import os
-import shlex
 from pathlib import Path
 
 import click
 
-from sfs.cli.program import program
+from sfs.cli.program import link_command, program
 from sfs.cli.run_workers import MOST
 from sfs.errors import SfsError
 from sfs.export.container import container_file
@@ -58,7 +57,7 @@ def install(
     click.echo("  systemctl daemon-reload")
     click.echo("  systemctl enable --now sfs")
     click.echo("  journalctl -u sfs -n 20      # the ready line with the link that sets the password, or what is wrong")
-    click.echo(f"  {shlex.join(('sudo', '-u', user, *called, 'admin', 'link', '--state', STATE))}    # another link")
+    click.echo(f"  {link_command(Path(STATE), checked.admin, user=user)}    # another link")
     return 0
 
 

@@ -80,6 +80,14 @@ def test_a_dry_run_prints_the_same_and_writes_nothing(unit, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_link_it_names_leads_to_where_the_page_is(tmp_path):
+    config = tmp_path / "school.yaml"
+    config.write_text("level: 1\nadmin: 127.0.0.1:9000\n")
+    done = sfs("install", "--config", config, "--units", tmp_path, "--user-name", "school")
+    assert " admin link --state /var/lib/sfs --admin 127.0.0.1:9000    # another link\n" in done.stdout
+    assert "  sudo -u school " in done.stdout
+
+
 def test_a_service_without_a_level_is_refused_before_anything_is_written(tmp_path):
     done = sfs("install", "--units", tmp_path)
     assert done.returncode == 2 and "no level is chosen" in done.stderr
