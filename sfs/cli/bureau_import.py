@@ -21,6 +21,7 @@ from sfs.cli.list_check import reason_lines, reporting
 from sfs.errors import SfsError, Where
 from sfs.lists.formats import FORMATS
 from sfs.lists.notes import BAD, LEFT, PART, Notes
+from sfs.lists.private import alone_in
 from sfs.pics.safetyonline import MAX_RATING, SERVICE
 from sfs.pics.stored import StoredLabel
 from sfs.sources.categories import load_categories
@@ -176,17 +177,19 @@ def _say(name: str, outcome: Outcome, notes: Notes) -> None:
 
 
 def _write(out: Path, pieces: Iterable[str]) -> None:
-    """Put the pieces in the place of a file. SfsError where that fails; then the old file is there as before."""
+    """Put the pieces in the place of a file, one command after the other. SfsError where that fails; then the old file
+    is there as before."""
     part = out.with_name(f".{out.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(out)
-    except OSError as fault:
-        mend = "check the folder and the free space"
-        raise SfsError(f"cannot be written: {fault.strerror}", Where(str(out)), mend) from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
+    with alone_in(out.absolute().parent):
+        try:
+            with part.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(pieces)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(out)
+        except OSError as fault:
+            mend = "check the folder and the free space"
+            raise SfsError(f"cannot be written: {fault.strerror}", Where(str(out)), mend) from None
+        finally:
+            with suppress(OSError):
+                part.unlink()

@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -284,6 +287,27 @@ def test_an_export_that_fails_leaves_the_old_file(home):
     with pytest.raises(SfsError, match="cannot be written"):
         run(export, "-o", "taken/out.csv")
     assert Path("out.csv").read_text() == "old"
+
+
+def test_of_two_exports_at_once_each_writes_a_whole_file(tmp_path):
+    out, begun, go_on = tmp_path / "labels.csv", threading.Event(), threading.Event()
+
+    def slow() -> Iterator[str]:
+        yield "first, "
+        begun.set()
+        go_on.wait(20)
+        yield "second\n"
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(bureau_import._write, out, slow())
+        assert begun.wait(20)
+        other = pool.submit(bureau_import._write, out, ["another one, whole\n"])
+        wait([other], timeout=0.2)
+        go_on.set()
+        one.result()
+        other.result()
+    assert out.read_text() in ("first, second\n", "another one, whole\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
 
 
 def test_the_same_in_postgresql(home, postgres):
