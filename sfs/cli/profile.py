@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from sfs.errors import SfsError, Where
+from sfs.lists.private import write_atomically
 from sfs.pics.rule_reader import MAX_RULES, parse_rules
 from sfs.pics.rules import write_rules
 from sfs.sources.picsrules_entries import Effect, Finding
@@ -65,7 +66,11 @@ def _write(text: str, output: Path | None) -> None:
         click.echo(text, nl=False)
         return
     try:
-        output.write_text(text, encoding="utf-8")
+        if output.is_file():  # it may be the configuration in use
+            mode = output.stat().st_mode & 0o777
+            write_atomically(output.resolve(), text.encode(), lambda new: new.chmod(mode))
+        else:
+            output.write_text(text, encoding="utf-8")
     except OSError as fault:
         raise SfsError(f"cannot be written: {fault.strerror}", Where(str(output)), "name another file") from None
 

@@ -1,6 +1,8 @@
 """`sfs profile`: files in and out, and what its exit codes say."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,22 @@ def test_what_cannot_be_read_or_written_is_said(school: str, tmp_path: Path) -> 
         run("import", "missing.prf")
     with pytest.raises(SfsError, match="cannot be written"):
         run("import", school, "-o", tmp_path / "none" / "school.yaml")
+
+
+def test_a_disk_that_is_full_leaves_the_configuration_of_before(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="another system than Unix")
+    config = tmp_path / "school.yaml"
+    config.write_text("level: 1\n")
+    config.chmod(0o640)
+
+    def export(room: int) -> int:
+        """With so many bytes for each file."""
+        words = [sys.executable, "-m", "sfs", "profile", "export", "--level", "2", "-o", str(config)]
+        limit = (resource.RLIMIT_FSIZE, (room, room))
+        done = subprocess.run(words, timeout=60, capture_output=True, preexec_fn=lambda: resource.setrlimit(*limit))
+        return done.returncode
+
+    assert (export(100), config.read_text()) == (2, "level: 1\n")
+    assert export(100_000) == 0 and config.read_text().startswith("(PicsRule-1.1")
+    assert config.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in tmp_path.iterdir()] == ["school.yaml"]
