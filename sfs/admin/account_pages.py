@@ -10,11 +10,10 @@ from typing import Final
 from starlette.responses import Response
 
 from sfs.admin.address import is_loopback
-from sfs.admin.pages.common import put
+from sfs.admin.pages.common import fault_words, put
 from sfs.core.levels import LEVELS
 from sfs.errors import SfsError
 from sfs.web.accounts import User, name_key
-from sfs.web.answer import clean
 from sfs.web.cookies import A_YEAR, BEFORE, LANGUAGE, SESSION, drop_cookie, set_cookie
 from sfs.web.passwords import MAX_LENGTH, MIN_LENGTH, AccountError
 from sfs.web.permissions import Permission, may
@@ -24,7 +23,6 @@ from sfs.web.texts import LANGUAGES
 
 LATER: Final = "later"  # the level of whoever presses Enter in the first form: it stays as it is
 _LEVELS: Final = tuple(str(row.level) for row in LEVELS)
-MAX_FAULT: Final = 200  # characters of a fault that a page shows
 # A path of ours: one slash first (two, or a backslash, would be another host), visible ASCII.
 _OWN_PATH: Final = re.compile(r"/(?:[!-.0-\[\]-~][!-\[\]-~]{0,2000})?")
 
@@ -124,7 +122,7 @@ async def _begin(visit: Visit, user: User) -> Message:
     try:
         await visit.run(put, control, partial(control.changes.set_level, int(level), by=user.name))
     except SfsError as fault:
-        return Message("admin-done.refused", {"what": clean(fault.what, MAX_FAULT)})
+        return Message("admin-done.refused", {"what": fault_words(fault)})
     return Message("admin-account.setup_done")
 
 

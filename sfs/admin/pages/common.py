@@ -5,18 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
+from pathlib import PurePath
 from typing import Final, Literal
 
 from starlette.responses import Response
 
-from sfs.errors import SfsError
+from sfs.errors import ConfigError, SfsError, Where
 from sfs.sources.changes import Change
 from sfs.sources.config import CHANGES
 from sfs.sources.control import Control
 from sfs.sources.decisions import Decision
 from sfs.sources.filter import Filter
 from sfs.web.answer import clean
-from sfs.web.route import Button, Visit
+from sfs.web.route import MAX_VALUE, Button, Visit
 from sfs.web.texts import Texts
 
 MAX_NAME: Final = 120  # characters of a host or entry on a page; a longer one is cut
@@ -140,8 +141,14 @@ def closed(decision: Decision, texts: Texts) -> Closed:
 
 
 def fault_words(fault: SfsError) -> str:
-    """A fault for a sentence on a page: its first line, cut."""
-    return clean(fault.what.partition("\n")[0], MAX_NAME)
+    """A fault for a sentence on a page, the first of several: the name of the file and the line, and what is wrong.
+    Where the file lies is told on its machine alone; one that begins with a dot is ours, and is gone already."""
+    first = fault.faults[0] if isinstance(fault, ConfigError) else fault
+    said, place = first.what.partition("\n")[0], first.where
+    name = "" if place is None else PurePath(place.file).name
+    if place is not None and name and not name.startswith("."):
+        said = f"{Where(name, place.line, place.column)}: {said}"
+    return clean(said, MAX_VALUE)
 
 
 def undo_of(change: Change) -> Button:
@@ -170,7 +177,7 @@ def put[T](control: Control, act: Callable[[], T]) -> T:
     try:
         control.live.reload()
     except SfsError as fault:
-        raise NotInForce(fault.what, fault.where, fault.mend) from None
+        raise NotInForce(fault_words(fault)) from None
     return result
 
 

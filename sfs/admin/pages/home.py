@@ -13,6 +13,7 @@ from sfs.admin.pages.common import (
     changed,
     clock,
     closed,
+    fault_words,
     is_off,
     local_now,
     moment,
@@ -55,7 +56,8 @@ async def show(visit: Visit) -> Response:
 def _values(visit: Visit) -> dict[str, Any]:
     control, texts, now = visit.control, visit.texts, local_now()
     filter_ = control.live.filter
-    broken = control.live.fault is not None
+    fault = control.live.fault
+    broken = "" if fault is None else fault_words(fault)
     state = state_of(filter_, now, texts, updating=control.updating(), broken=broken)
     decisions = control.journal.recent(LOOKED_AT) if visit.may("blocked") else ()
     proxy = control.proxy()

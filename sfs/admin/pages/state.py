@@ -47,19 +47,20 @@ class State:
     protects: tuple[tuple[str, int, int], ...]
 
 
-def state_of(filter_: Filter, now: datetime, texts: Texts, *, updating: bool, broken: bool) -> State:
-    """What the first page says. `updating`: lists are being fetched; `broken`: the last change is not in force."""
+def state_of(filter_: Filter, now: datetime, texts: Texts, *, updating: bool, broken: str) -> State:
+    """What the first page says. `updating`: lists are being fetched; `broken`: why the last change is not in force;
+    "" where it is."""
     policy = filter_.policies.default
     shield = protection(filter_, policy, now)
     mandatory_only = policy.checks is not None
     until = None if mandatory_only else paused_until(filter_, now)
     warned = [key for key, _, _ in shield.warnings]
-    notes = [Note("admin-home.reload_failed", {})] if broken else []
+    notes = [Note("admin-home.reload_failed", {"what": broken})] if broken else []
     if updating:
         notes.append(Note("admin-home.fetching", {}))
     else:
         notes += _notes(shield.warnings)
-    light, title = _light(until, shield.state == "orange" or broken, warned == ["no_lists"] and not broken)
+    light, title = _light(until, shield.state == "orange" or bool(broken), warned == ["no_lists"] and not broken)
     return State(
         light,
         "admin-home.mandatory" if mandatory_only and not broken else title,
