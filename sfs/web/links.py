@@ -91,6 +91,17 @@ class Links:
             connection.execute(update(USERS).where(USERS.c.id == user.id).values(disabled=False))
             return replace(user, changed=replace_password(connection, user.id, hash_, now))
 
+    def used_for(self, token: str) -> str | None:
+        """The name of the account whose password a link has set; None where it did not, or its time is over."""
+        if not is_link(token):
+            return None
+        with self._engine.connect() as connection:
+            row = connection.execute(select(LINKS).where(LINKS.c.hash == hashed(token))).first()
+            if row is None or row.used is None or row.expires <= self._clock():
+                return None
+            user = _user(connection, row)
+            return user.name if user is not None else FIRST_NAME if row.purpose == SETUP else None
+
     def _open(self, connection: Connection, token: str) -> Row[Any] | None:
         found = connection.execute(select(LINKS).where(LINKS.c.hash == hashed(token))).first()
         return found if found is not None and found.used is None and found.expires > self._clock() else None

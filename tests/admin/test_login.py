@@ -1,6 +1,8 @@
 """Setting the password, logging in and out, as a browser does it."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -29,6 +31,41 @@ def test_a_setup_link_sets_the_password_once_and_logs_in(fresh):
     assert other.get(f"/setup/{link}").status == 410
     assert other.post(f"/setup/{link}", {"password": "another one 12", "again": "another one 12"}).status == 410
     assert other.login(PASSWORD).location == "/"
+
+
+@pytest.mark.parametrize("pause", [0, 1])
+def test_a_double_click_on_the_form_of_a_link_logs_in(site, pause):
+    """A browser shows the answer to the second press alone, and keeps the cookie of that one."""
+    user, browser = site.user(), site.browser()
+    path = f"/setup/{site.door.links.make(user)}"
+    browser.get(path)
+    fields, before = (
+        {"csrf": browser.csrf, "password": "a new one please", "again": "a new one please"},
+        browser.cookies,
+    )
+    first, second = (replace(browser, cookies=dict(before)) for _ in range(2))
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(first.post, path, fields)
+        if pause:
+            one.result()
+        answer = pool.submit(second.post, path, fields).result()
+        assert one.result().status == answer.status == 303
+    assert "The password is set" in second.follow(answer).text
+    assert second.get("/account").status == 200
+
+
+def test_a_link_that_set_a_password_is_no_way_around_the_waits(site):
+    user, browser = site.user(), site.browser("127.0.0.9")
+    path = f"/setup/{site.door.links.make(user)}"
+    browser.get(path)
+    mine = {"password": "a new one please", "again": "a new one please"}
+    assert replace(browser, cookies=dict(browser.cookies)).post(path, {"csrf": browser.csrf} | mine).status == 303
+    for number in range(7):
+        wrong = f"a wrong one, number {number}"
+        assert browser.post(path, {"password": wrong, "again": wrong}).status == 410
+    assert browser.post(path, mine).status == 410  # right, but it has to wait
+    site.clock.pass_(3600)
+    assert browser.post(path, mine).status == 410  # the link is over
 
 
 def test_looking_at_a_link_does_not_use_it_up_and_a_bad_password_neither(fresh):
