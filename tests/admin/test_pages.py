@@ -504,6 +504,17 @@ def test_a_report_is_done_with_when_its_site_is_allowed_or_it_is_dismissed(house
     assert "No reports are waiting." in main(page)
 
 
+def test_a_site_that_opens_is_not_said_to_be_unchanged_where_its_report_cannot_be_closed(house):
+    admin, reports = house.visitor(), house.state / "reports.jsonl"
+    house.control.reports.add(new_report(datetime.now(UTC), "default", "blocked", "one.example.com"))
+    waiting = house.control.reports.waiting()[0]
+    reports.unlink()
+    reports.mkdir()  # stands for a disk that takes no more
+    page = act(admin, "/sites/choose", site="one.example.com", action="allow", report=waiting.id)
+    assert "one.example.com is open now." in main(page)
+    assert house.control.reports.waiting() == (waiting,)
+
+
 def test_a_report_of_a_page_asks_first_and_is_kept_until_then(house):
     house.control.reports.add(new_report(datetime.now(UTC), "default", "shown", "http://example.com/a", ""))
     admin = house.visitor()

@@ -1,5 +1,6 @@
 """`/sites`: allow or block a site, and the sites of one's own that hold now."""
 
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -91,10 +92,11 @@ async def _choose(visit: Visit, action: str, entry: str) -> Response:
     act = control.changes.allow if action == "allow" else control.changes.block
     try:
         change = await changed(visit, partial(act, entry, by=visit.by))
-        if report := visit.field("report", 32):
-            await visit.run(control.reports.done, report)
     except SfsError as fault:
         return refused(visit, back, fault)
+    if report := visit.field("report", 32):
+        with suppress(SfsError):  # the site is changed all the same; the report waits on
+            await visit.run(control.reports.done, report)
     key, values = await visit.run(_outcome, visit, action, entry)
     return visit.redirect(back, key, undo_of(change), entry=clean(people_read(entry), MAX_NAME), **values)
 
