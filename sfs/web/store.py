@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from sfs.errors import SfsError, Where
+from sfs.lists.private import alone_in
 
 VERSION: Final = 1  # of the tables below; a higher one in the file was written by a later version of SFS
 BUSY: Final = 5.0  # seconds to wait while `sfs admin link` writes in another process
@@ -74,8 +75,14 @@ def open_store(where: Path | str) -> Engine:
     place = where if isinstance(where, str) else str(where)
     engine: Engine | None = None
     try:
-        engine = create_engine(where) if isinstance(where, str) else _file_engine(where)
-        _prepare(engine, place)
+        if isinstance(where, str):
+            engine = create_engine(where)
+            _prepare(engine, place)
+            return engine
+        engine = _file_engine(where)
+        # `sfs run` and a `sfs admin link` right behind it would both find no tables, and one could make none.
+        with alone_in(where.absolute().parent):
+            _prepare(engine, place)
         return engine
     except SfsError:
         _close(engine)

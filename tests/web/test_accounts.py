@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -43,6 +44,19 @@ def door(tmp_path, clock):
     made = open_door(tmp_path / "state" / "accounts.db", clock)
     yield made
     made.close()
+
+
+def test_the_filter_and_a_command_that_start_at_once_both_find_the_tables(tmp_path):
+    """As `sfs run` as a service and `sfs admin link` right behind it."""
+    gate = threading.Barrier(4)
+
+    def one(number: int) -> None:
+        gate.wait(20)
+        open_store(tmp_path / f"{number}.db").dispose()
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(10):
+            list(pool.map(one, [number] * 4))
 
 
 def test_the_files_are_the_owners_alone(door, tmp_path):
