@@ -9,6 +9,7 @@ import click
 
 from sfs.cli.beside import AdminPage, page_address, page_lines, page_places
 from sfs.cli.common import Chosen, chosen, config_options, print_warnings
+from sfs.cli.greeting import greeting, language_here
 from sfs.cli.lan import lan_lines
 from sfs.cli.program import link_command
 from sfs.cli.questions import ask_level, offer_first_update
@@ -28,6 +29,7 @@ from sfs.sources.reports import Reports
 from sfs.sources.trust import Trust
 from sfs.sources.values import Listen
 from sfs.sources.watch import Watcher
+from sfs.web.texts import Language
 
 
 @click.command("run")
@@ -162,17 +164,18 @@ class Run:
         if sys.stdout.isatty():
             lines = self._greeting(page)
         admin = next((f"https://{place}/" for place in self.page.listening[1:]), None)
-        for line in (*lines, *(lan_lines(self.listening, admin) if self.lan else ())):
+        language = self._language() if sys.stdout.isatty() else "en"  # services and scripts read it in English
+        for line in (*lines, *(lan_lines(self.listening, admin, language) if self.lan else ())):
             click.echo(line)
         sys.stdout.flush()
 
-    def _greeting(self, page: tuple[str, bool] | None) -> list[str]:
-        from sfs.cli.greeting import greeting, language_here
+    def _language(self) -> Language:
+        return language_here(self.live.filter.config.language)
 
+    def _greeting(self, page: tuple[str, bool] | None) -> list[str]:
         address, first = page or (None, False)
-        language = language_here(self.live.filter.config.language)
         warnings = protection(self.live.filter).warnings
-        return [*greeting(language, self.listening[0], address, first=first, warnings=warnings)]
+        return [*greeting(self._language(), self.listening[0], address, first=first, warnings=warnings)]
 
     def stop_beside(self) -> None:
         """End it, in a thread."""
