@@ -1856,6 +1856,18 @@ def test_a_server_that_was_down_is_asked_again_over_the_same_http2_connection(
         assert client.answer(ask(client, server, "/")) == ("200", HEAD)
 
 
+def test_requests_that_were_refused_are_not_kept(proxy: Proxy, tls: Callable[..., socket.socket]) -> None:
+    async def kept() -> int:
+        return max(len(one.streams) for one in http_layers(sock))
+
+    with origin(lambda peer: None, tls) as server, closing(tunnel(proxy, server, "h2")) as sock:
+        client = H2(sock, client=True)
+        client.conn.config.validate_outbound_headers = False
+        for _ in range(9):
+            assert client.answer(ask(client, server, "/\x7f"))[0] == "400"
+        assert asyncio.run_coroutine_threadsafe(kept(), proxy.loop).result(LONG) == 1  # CONNECT
+
+
 def test_a_connection_that_a_request_still_has_is_not_forgotten(proxy: Proxy) -> None:
     """What was sent is all there, but the end of the page waits behind a hook."""
     left: list[asyncio.Event] = []

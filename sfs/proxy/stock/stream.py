@@ -110,7 +110,11 @@ class HeldStream(core.HttpStream):
         # Stock calls this before anything else is done with a new request.
         if request and not self.flow.request.is_http2 and self.flow.request.method != "CONNECT":
             self._settle_target(self.flow.request)
-        return (yield from super().check_invalid(request))
+        refused = yield from super().check_invalid(request)
+        if refused and request:
+            # Stock keeps those for as long as the client stays: over HTTP/2 it may send any number.
+            yield core.DropStream(self.stream_id)
+        return refused
 
     def _settle_target(self, request: http.Request) -> None:
         if request.authority:
