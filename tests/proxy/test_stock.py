@@ -15,6 +15,7 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
+import h2.settings
 import pytest
 from mitmproxy import certs, http
 from mitmproxy.connection import Client
@@ -1185,6 +1186,64 @@ def test_a_request_is_not_sent_a_third_time(proxy: Proxy) -> None:
         assert client.response()[0] == 502
     assert len(server.heads) == 3
     assert proxy.addon.calls.count("error") == 1
+
+
+@pytest.mark.parametrize("at_once", [100, 1])
+def test_requests_that_an_http2_server_took_down_are_sent_once_more(
+    proxy: Proxy, tls: Callable[..., socket.socket], at_once: int
+) -> None:
+    """As nginx after its thousandth. With one stream at a time two of them have not even been sent."""
+    paths: list[str] = []
+
+    def serve(peer: Peer) -> None:
+        side = H2(peer.sock, client=False)
+        side.conn.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: at_once})
+        side.flush()
+        first = not paths
+        for event in side.events():
+            if not isinstance(event, h2.events.RequestReceived):
+                continue
+            paths.append(dict(event.headers)[":path"])
+            if first and len(paths) == (2 if at_once == 1 else 4):
+                with proxy.addon.changed:  # all are with the connection now, sent or not
+                    assert proxy.addon.changed.wait_for(lambda: proxy.addon.calls.count("request") == 4, LONG)
+                side.conn.close_connection()
+                side.flush()
+                return
+            if not first or len(paths) == 1:
+                side.conn.send_headers(event.stream_id, [(":status", "200")])
+                side.conn.send_data(event.stream_id, paths[-1].encode(), end_stream=True)
+
+    with origin(serve, tls) as server, closing(tunnel(proxy, server, "h2")) as sock:
+        client = H2(sock, client=True)
+        assert client.answer(ask(client, server, "/0")) == ("200", b"/0")
+        waiting = {ask(client, server, path): path.encode() for path in ("/1", "/2", "/3")}
+        got: dict[int, bytes] = {}
+        ended = set[int]()
+        for event in client.events():
+            if isinstance(event, h2.events.DataReceived):
+                got[event.stream_id] = got.get(event.stream_id, b"") + event.data
+            elif isinstance(event, h2.events.StreamEnded):
+                ended.add(event.stream_id)
+            if len(ended) == len(waiting):
+                break
+    assert got == waiting
+    assert "error" not in proxy.addon.calls
+
+
+def test_a_first_http2_request_is_not_sent_once_more(proxy: Proxy, tls: Callable[..., socket.socket]) -> None:
+    asked: list[int] = []
+
+    def serve(peer: Peer) -> None:
+        side = H2(peer.sock, client=False)
+        asked.append(side.until(h2.events.RequestReceived).stream_id)
+        side.conn.close_connection()
+        side.flush()
+
+    with origin(serve, tls) as server, closing(tunnel(proxy, server, "h2")) as sock:
+        client = H2(sock, client=True)
+        assert client.answer(ask(client, server, "/"))[0] == "502"
+    assert len(asked) == 1
 
 
 def test_folded_fields_are_unfolded(proxy: Proxy) -> None:

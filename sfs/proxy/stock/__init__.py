@@ -112,6 +112,7 @@ def install() -> list[str]:
         return gone
     # Only now: these subclass what was just looked for.
     from sfs.proxy.stock import (
+        again,
         closed,
         errors,
         fields,
@@ -137,6 +138,7 @@ def install() -> list[str]:
     lines.install()
     layers.install()
     closed.install()
+    again.install()
     tls.install()
     hello.install()
     ids.install()
