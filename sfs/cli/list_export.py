@@ -137,7 +137,7 @@ def _check_plain(lists: tuple[str, ...], own: Mapping[str, Any]) -> None:
     if len(lists) != 1:
         raise SfsError("several lists without --format", mend="name one, or say --format")
     for key, value in own.items():
-        if key != "out" and value and value != MOST:
+        if key != "out" and value and (key, value) != ("most", MOST):
             option = "--reload" if key == "pid_files" else f"--{key.replace('_', '-')}"
             raise SfsError(f"{option} without --format", mend="say --format, or leave it out: entries are written then")
 

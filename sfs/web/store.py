@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,9 +26,10 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from sfs.errors import SfsError, Where
-from sfs.lists.private import alone_in
 
 VERSION: Final = 1  # of the tables below; a higher one in the file was written by a later version of SFS
+TRIES: Final = 5  # to make the tables, while another process does
+PAUSE: Final = 0.1  # seconds between them
 BUSY: Final = 5.0  # seconds to wait while `sfs admin link` writes in another process
 
 METADATA: Final = MetaData()
@@ -75,14 +77,8 @@ def open_store(where: Path | str) -> Engine:
     place = where if isinstance(where, str) else str(where)
     engine: Engine | None = None
     try:
-        if isinstance(where, str):
-            engine = create_engine(where)
-            _prepare(engine, place)
-            return engine
-        engine = _file_engine(where)
-        # `sfs run` and a `sfs admin link` right behind it would both find no tables, and one could make none.
-        with alone_in(where.absolute().parent):
-            _prepare(engine, place)
+        engine = create_engine(where) if isinstance(where, str) else _file_engine(where)
+        _prepared(engine, place)
         return engine
     except SfsError:
         _close(engine)
@@ -128,6 +124,19 @@ def _on_connect(connection: Any, _record: object) -> None:
     except BaseException:  # the pool has not heard of it yet, so nobody else would close it
         connection.close()
         raise
+
+
+def _prepared(engine: Engine, place: str) -> None:
+    """Make what is missing. `sfs run` and a `sfs admin link` right behind it both find no tables, and who comes second
+    can make none: it finds them when it looks again."""
+    for left in reversed(range(TRIES)):
+        try:
+            _prepare(engine, place)
+            return
+        except (SQLAlchemyError, sqlite3.Error):
+            if not left:
+                raise
+            time.sleep(PAUSE)
 
 
 def _prepare(engine: Engine, place: str) -> None:
