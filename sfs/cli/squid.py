@@ -14,7 +14,7 @@ from sfs.cli.common import Chosen, chosen, config_options
 from sfs.cli.program import program
 from sfs.errors import SfsError
 from sfs.sources.filter import Filter
-from sfs.sources.settings import PageLanguage
+from sfs.sources.settings import Checks, PageLanguage
 from sfs.squid import format as formats
 from sfs.squid.answers import AclAnswers, Answers, RewriteAnswers
 from sfs.squid.fragment import TTL, Fragment, Mode, Tls, fragment
@@ -24,7 +24,13 @@ from sfs.squid.page import squid_page
 @click.group("squid", invoke_without_command=True)
 @config_options
 @click.option("--state", metavar="DIR", help="Where lists and what was changed on the page are kept.")
-@click.option("--mode", type=click.Choice(["acl", "rewrite"]), default="acl", show_default=True, help="The protocol.")
+@click.option(
+    "--mode",
+    type=click.Choice(["acl", "rewrite", "host"]),
+    default="acl",
+    show_default=True,
+    help="The protocol; host: whether all of a host is shown.",
+)
 @click.option("--format", "form", metavar="CODES", help="What a line holds, as in squid.conf.")
 @click.option("--page", metavar="URL", help="Where a rewriter sends what is blocked; {code} {check} {reason} {host}.")
 @click.option("--channels/--no-channels", default=True, help="Lines begin with a channel: concurrency=1 and more.")
@@ -49,16 +55,20 @@ def command(
         answers = RewriteAnswers(page)
     else:
         answers = AclAnswers()
-    shape = formats.parse_format(form or (formats.ACL if mode == "acl" else formats.REWRITE))
+    if mode == "host" and form is not None:
+        raise SfsError("--mode host has a format of its own", mend="leave --format out")
+    usual = {"acl": formats.ACL, "rewrite": formats.REWRITE, "host": formats.HOST}
+    shape = formats.parse_format(form or usual[mode])
     said = chosen(config_arguments)
-    _serve(said, answers, shape, channels=channels)
+    _serve(said, answers, shape, channels=channels, whole=mode == "host")
     return 0
 
 
-def _serve(said: Chosen, answers: Answers, shape: formats.Format, *, channels: bool) -> None:
+def _serve(said: Chosen, answers: Answers, shape: formats.Format, *, channels: bool, whole: bool) -> None:
     from sfs.squid.helper import Helper
     from sfs.squid.loop import run
     from sfs.squid.watch import Watch
+    from sfs.squid.whole import WholeHosts
 
     filter_: Filter = said.filter()
     gc.collect()
@@ -68,7 +78,8 @@ def _serve(said: Chosen, answers: Answers, shape: formats.Format, *, channels: b
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, lambda number, frame: watch.ask())
     try:
-        run(Helper(watch.live, answers, shape, channels=channels, say=_say), sys.stdin.fileno(), sys.stdout.fileno())
+        helper = (WholeHosts if whole else Helper)(watch.live, answers, shape, channels=channels, say=_say)
+        run(helper, sys.stdin.fileno(), sys.stdout.fileno())
     finally:
         watch.close()
 
@@ -96,13 +107,13 @@ def _say(text: str) -> None:
 def config(mode: str, tls: str, page: str | None, children: int, ttl: int, **given: Any) -> int:
     """Print the lines of squid.conf."""
     said = chosen(given)
-    said.config()
+    whole = said.config().checks is Checks.MANDATORY
     if mode == "rewrite" and page is None:
         raise SfsError("--mode rewrite needs a block page", mend="say --page http://host/blocked.html?code={code}")
     if page is not None:
         RewriteAnswers(page)  # whether it is an address
     words = (*program(), "squid", *_options(said))
-    sys.stdout.write(fragment(Fragment(words, cast(Mode, mode), cast(Tls, tls), page, children, ttl)))
+    sys.stdout.write(fragment(Fragment(words, cast(Mode, mode), cast(Tls, tls), page, children, ttl, whole)))
     return 0
 
 

@@ -83,6 +83,7 @@ MAX_FIELDS: Final = 32
 ACL: Final = "%#URI %SRC %#un %METHOD %#ssl::>sni %#{Sec-Fetch-Dest}>h %#{Accept}>h %DATA"
 EXTRAS: Final = "%>a %#un %>rm %#ssl::>sni %#{Sec-Fetch-Dest}>h %#{Accept}>h"
 REWRITE: Final = f"%URI {EXTRAS}"  # Squid puts the URL there itself, as it was asked
+HOST: Final = "%DST %SRC %#un"  # what an answer about a whole host hangs on
 
 
 def parse_format(text: str) -> Format:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from sfs.errors import SfsError
 from sfs.squid.asked import CLOSED
-from sfs.squid.format import ACL, EXTRAS
+from sfs.squid.format import ACL, EXTRAS, HOST
 
 type Mode = Literal["acl", "rewrite"]
 type Tls = Literal["name", "splice", "bump"]
@@ -17,14 +17,18 @@ PAGE: Final = "ERR_SFS"  # a page in Squid's folder of error pages
 ERRORS: Final = "/usr/share/squid/errors/templates"
 CERTGEN: Final = "/usr/lib/squid/security_file_certgen"  # of Debian's squid-openssl
 CONCURRENCY: Final = 500
-TTL: Final = 10  # seconds that Squid itself remembers an answer; so long the old filter may still be felt
+# url_regex sees a URL with its escapes undone. This one has a host that is what it looks like, no port, and behind it
+# printable ASCII but for " # and %: nothing that might make of it no request, or a request of another host.
+PLAIN: Final = "^https?://[a-z0-9._-]+/[!$&-~]*$"
+TTL: Final = 3  # seconds that Squid itself remembers an answer; as long the old filter may still be felt
 _UNQUOTED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:,@%{}?&~;")
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
     """`program`: the command up to and with `squid`, and its options. `page`: the address of a block page; None for
-    Squid's own error page PAGE. `children`: helper processes; `ttl`: seconds that Squid remembers an answer."""
+    Squid's own error page PAGE. `children`: helper processes; `ttl`: seconds that Squid remembers an answer. `whole`:
+    whether Squid first asks about the host: where mandatory lists alone count, that is the answer to most requests."""
 
     program: tuple[str, ...]
     mode: Mode = "acl"
@@ -32,11 +36,13 @@ class Fragment:
     page: str | None = None
     children: int = 2
     ttl: int = TTL
+    whole: bool = False
 
 
 def fragment(of: Fragment) -> str:
     """The lines, ending in a line break. SfsError where the command cannot stand in squid.conf."""
-    lines = [*_HEAD, *(_acl(of) if of.mode == "acl" or of.tls != "name" else ()), *_tls(of), *_access(of)]
+    pages = _acl(of) if of.mode == "acl" or of.tls != "name" else ()
+    lines = [*_HEAD, *pages, *(_whole(of) if _asks_hosts(of) else ()), *_tls(of), *_access(of)]
     return "\n".join(lines) + "\n"
 
 
@@ -54,6 +60,22 @@ def _acl(of: Fragment) -> Sequence[str]:
         f"external_acl_type sfs {options} {queue} {ACL} {_command((*of.program, '--mode', 'acl'))}",
         "acl sfs_shown external sfs",
         *((f"acl sfs_closed external sfs {CLOSED}",) if of.tls == "bump" else ()),
+    )
+
+
+def _asks_hosts(of: Fragment) -> bool:
+    return of.whole and of.ttl > 0  # an answer that is not remembered saves no other
+
+
+def _whole(of: Fragment) -> Sequence[str]:
+    # The key is the host and who asks. One child is enough: it is asked once a host.
+    options = f"ttl={of.ttl} negative_ttl={of.ttl} children-max=1 children-startup=1"
+    queue = f"concurrency={CONCURRENCY} queue-size={CONCURRENCY * 8}"
+    return (
+        f"external_acl_type sfs_host {options} {queue} {HOST} {_command((*of.program, '--mode', 'host'))}",
+        "acl sfs_host external sfs_host",
+        f"acl sfs_plain url_regex {PLAIN}",
+        "acl sfs_whole all-of sfs_plain sfs_host",
     )
 
 
@@ -83,7 +105,8 @@ def _access(of: Fragment) -> Sequence[str]:
             lines.append(f"deny_info 403:{PAGE} sfs_shown")
         lines.append(f"http_access deny {tunnels} !sfs_shown")
         if of.mode == "acl":
-            lines.append("http_access deny !CONNECT !sfs_shown")
+            whole = "!sfs_whole " if _asks_hosts(of) else ""
+            lines.append(f"http_access deny !CONNECT {whole}!sfs_shown")
     if of.mode == "rewrite":
         assert of.page is not None
         lines += [
@@ -94,6 +117,8 @@ def _access(of: Fragment) -> Sequence[str]:
         ]
         if of.tls != "name":
             lines.append("url_rewrite_access deny CONNECT")  # judged above, with what the handshake names
+        if _asks_hosts(of):
+            lines.append("url_rewrite_access deny sfs_whole")
     return lines
 
 

@@ -44,6 +44,7 @@ MAX_LINE: Final = 1 << 18  # bytes: URLs have 64 KiB at most, three for each whe
 MAX_CHANNEL: Final = 10  # digits; Squid counts to its concurrency
 MAX_SAID: Final = 50  # faults that are told to Squid's log
 _HOST: Final = r"(?:[a-z0-9_-]++\.)*+[a-z][a-z0-9_-]*+"
+PLAIN_HOST: Final = re.compile(_HOST)
 _ORIGIN: Final = re.compile(rf"https?://({_HOST})")
 # channel, origin, host, path, rest of a line whose origin may tell the answer, as of nearly every line; or any line
 _LINES: Final = rf"(?:CHANNEL(https?://({_HOST}))(/[^ %#\0\n]*+) ([^\0\n]*+)|([^\n]*+))\n"
