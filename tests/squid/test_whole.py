@@ -161,17 +161,26 @@ def through(squid: Squid, url: str) -> str:
 
 
 def test_every_url_of_known_hosts_has_its_own_verdict(filtered):
-    squid, config = filtered
+    agree(*filtered, urls(60, 11))
+
+
+@pytest.mark.long
+def test_many_urls_of_known_hosts_have_their_own_verdict(filtered):
+    agree(*filtered, urls(5000, 2026))
+
+
+def agree(squid: Squid, config: Path, more: list[str]) -> None:
+    """Through Squid each page has the verdict of the rows, also when Squid knows its host."""
     pages = [f"http://{host}{path}" for host in HOSTS for path in ("/", "/a/b", "/%61/b", "/b/../a/", "/x%23y", "/?%")]
     pages += ["http://port.test:8080/", "http://port.test:8081/", "http://quiet.test/a#b", "http://u@listed.test/"]
-    pages += [url for url in urls(60, 11) if not authority(url).endswith(":")]
+    pages += [url for url in more if not authority(url).endswith(":")]
     filter_, who = Chosen(config, {}).filter(), Who("127.0.0.1")
     expected = ["blocked" if judge(url, who, filter_, NOON)[0].blocked else "shown" for url in pages]
-    for _ in range(2):  # the second time Squid knows the hosts
+    for _ in range(2):
         with ThreadPoolExecutor(8) as pool:
             got = list(pool.map(lambda url: through(squid, url), pages))
         assert [row for row in zip(pages, expected, got, strict=True) if row[1] != row[2]] == []
-    assert {"shown", "blocked"} == set(expected)
+    assert set(expected) == {"shown", "blocked"}
 
 
 def test_a_list_that_changes_is_felt_though_squid_knew_the_host(filtered):
