@@ -9,7 +9,7 @@ from starlette.requests import Request
 from sfs.web.cookies import cookie
 from sfs.web.forms import MAX_FIELDS, FormError, parse_fields
 from sfs.web.guard import Hosts, hosts_of, own_origin
-from sfs.web.route import Message
+from sfs.web.route import Button, Message
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_any_text_is_a_form_or_refused(text):
 
 @given(st.dictionaries(st.text("abc", min_size=1), st.text(max_size=50)), st.text(max_size=20))
 def test_a_message_is_read_as_it_was_written(values, key):
-    for button in (None, ("/undo", "a.b")):
+    for button in (None, Button("/undo", "a.b"), Button("/undo", "a.b", "7")):
         assert Message.parse(Message(key, values, button).write()) == Message(key, values, button)
 
 
