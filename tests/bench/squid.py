@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench.frame import Found, Measure, Scale, in_turn
-from tests.bench.loads import CONNECTIONS, wrk
+from tests.bench.loads import CONNECTIONS, Run, ratio, wrk
 from tests.bench.origin import SEED
 from tests.bench.pipe import PAGE, Helpers, helpers
-from tests.bench.programs import PROXY_CORE, pinned
+from tests.bench.programs import PROXY_CORE, Running, pinned
 from tests.bench.room import Room, made_name
 from tests.squid.squids import Squid, printed
 
@@ -43,16 +43,25 @@ def found(room: Room, scale: Scale) -> dict[str, Found]:
         }
         for squid in running.values():
             _warm(squid, script)
-        ways = {name: partial(wrk, squid.port, script, max(1, round(scale.seconds))) for name, squid in running.items()}
-        runs = {name: [done.rate for done in of] for name, of in in_turn(ways, scale.pairs).items()}
-    theirs, without = runs[_PEER], statistics.median(runs[_NONE])
-    return {
-        f"squid-{key}": Found(
-            [one / other for one, other in zip(runs[key], theirs, strict=True)],
-            f"{statistics.median(runs[key]):,.0f} to {statistics.median(theirs):,.0f}, {without:,.0f} without a helper",
-        )
-        for key in _WAYS
-    }
+        proxies = {name: WithHelpers(name, squid.port, squid.process.pid, Path()) for name, squid in running.items()}
+        ways = {name: partial(_run, proxy, script, max(1, round(scale.seconds))) for name, proxy in proxies.items()}
+        runs = in_turn(ways, scale.pairs)
+    without = f", {statistics.median(run.rate for run in runs[_NONE]):,.0f} without a helper"
+    return {f"squid-{key}": ratio(runs, proxies[key], proxies[_PEER], without) for key in _WAYS}
+
+
+class WithHelpers(Running):
+    """Squid, and the helpers that share its core."""
+
+    def pids(self) -> list[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [self.pid, *map(int, children.split())]
+
+
+def _run(proxy: Running, script: Path, seconds: int) -> Run:
+    before = proxy.cpu()
+    done = wrk(proxy.port, script, seconds)
+    return Run(done.rate, (proxy.cpu() - before) / done.requests * 1e6)
 
 
 def _configurations(programs: Helpers) -> dict[str, str]:
