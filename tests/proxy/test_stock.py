@@ -1741,13 +1741,12 @@ def test_nothing_of_a_tunnel_is_kept_until_the_collector_comes(
 def test_nothing_that_was_read_is_kept_while_more_is_waited_for(proxy: Proxy) -> None:
     async def kept() -> tuple[int, list[bytes]]:
         looked, found = 0, []
-        for one in handler._by_client.values():
-            for io in one.transports.values():
-                step: Any = io.handler and io.handler.get_coro()
-                while hasattr(step, "cr_frame"):
-                    looked += 1
-                    found += [here for here in step.cr_frame.f_locals.values() if isinstance(here, bytes)]
-                    step = step.cr_await
+        for io in handler_of(client.sock).transports.values():
+            step: Any = io.handler and io.handler.get_coro()
+            while hasattr(step, "cr_frame"):
+                looked += 1
+                found += [here for here in step.cr_frame.f_locals.values() if isinstance(here, bytes)]
+                step = step.cr_await
         return looked, found
 
     def serve(peer: Peer) -> None:
