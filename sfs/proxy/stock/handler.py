@@ -120,6 +120,9 @@ class BoundedHandler(LeanHandler):
             self.moved = asyncio.get_running_loop().time()
             if event.connection is self.client:
                 self._heard += len(event.data)
+        elif isinstance(event, events.OpenConnectionCompleted) and event.reply:
+            # Stock keeps what could not be opened until the client leaves: a silent one would never be alone.
+            self.transports.pop(event.command.connection, None)
         await super().server_event(event)
 
     async def drain_writers(self) -> None:
