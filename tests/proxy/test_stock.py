@@ -460,6 +460,37 @@ def test_a_page_that_stalls_is_judged_when_time_is_up(
     assert proxy.addon.ended() == "time"
 
 
+def test_a_page_of_which_half_a_chunk_line_came_is_judged_when_time_is_up(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "HOLD_SECONDS", 0.05)
+    proxy.addon.hold(page=PAGE)
+    head, body, _ = framed("chunked", HEAD)
+
+    def serve(peer: Peer) -> None:
+        peer.send(head + body[:1])
+        assert peer.closed()
+
+    with origin(serve) as server, closing(proxy.get(server)) as client:
+        assert client.response() == (403, b"blocked")
+    assert proxy.addon.ended() == "time"
+
+
+@pytest.mark.parametrize("framing", ["length", "close"])
+def test_no_timer_is_spent_on_a_page_that_comes_with_its_head(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, framing: str
+) -> None:
+    started: list[object] = []
+    start = stream.HeldStream._start_timer
+    monkeypatch.setattr(stream.HeldStream, "_start_timer", lambda self: (started.append(self), start(self))[1])
+    head, body, end = framed(framing, HEAD + REST)
+    proxy.addon.hold()
+    with origin(lambda peer: peer.send(head + body + end)) as server, closing(proxy.get(server)) as client:
+        assert client.response() == (200, HEAD + REST)
+    assert proxy.addon.ended() == "head"
+    assert not started
+
+
 @pytest.mark.parametrize("page", [None, PAGE])
 def test_a_page_without_end_or_head_is_judged_at_the_cap(proxy: Proxy, page: http.Response | None) -> None:
     proxy.addon.hold(b"never", page)

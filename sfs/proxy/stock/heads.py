@@ -147,6 +147,10 @@ class BoundedClient(_http1.Http1Client):
         for command in super().read_headers(event):
             if isinstance(command, ReceiveHttp):
                 self._timer = None
+                if isinstance(head := command.event, ResponseHeaders):
+                    # For stream.py: bytes of the body are told next. Of chunks what is here may be half a line.
+                    chunked = "transfer-encoding" in head.response.headers
+                    head.goes_on = bool(self.buf) and not chunked  # type: ignore[attr-defined]
             yield command
         if self.state == self.read_headers and self.request and self.buf and self._timer is None:
             self._timer = commands.RequestWakeup(HEAD_SECONDS)

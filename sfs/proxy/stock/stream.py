@@ -164,8 +164,9 @@ class HeldStream(core.HttpStream):
     def state_wait_for_response_headers(self, event: ResponseHeaders) -> Gen[None]:
         self._from_server = True
         yield from super().state_wait_for_response_headers(event)
-        # Body bytes that came meanwhile are judged next, and mostly suffice: then no timer is spent.
-        if self._held is not None and not self._paused_event_queue and not event.end_stream:
+        # Body bytes that came with it (heads.py) or meanwhile are judged next, and mostly suffice: no timer is spent.
+        comes = self._paused_event_queue or getattr(event, "goes_on", False)
+        if self._held is not None and not comes and not event.end_stream:
             yield from self._start_timer()
 
     def check_killed(self, emit_error_hook: bool) -> Gen[bool]:
