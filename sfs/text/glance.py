@@ -7,14 +7,32 @@ against the whole way."""
 
 import re
 from collections.abc import Set
+from itertools import product
 from typing import Final
 
 from sfs.text.metadata import CODED, MAX_CONTENT, MAX_METAS, WORD_PLACES, Head, Meta, meta_values
 from sfs.text.plain_head import PlainHead
 from sfs.text.tags import MAX_VALUE_NAME
 
+try:
+    import ahocorasick_rs
+except ImportError:  # the extra [fast] is not installed
+    ahocorasick_rs = None  # type: ignore[assignment]
+
 # What may add to a head behind its end, by whether its title is known.
 _ADDS: Final = {True: re.compile(rb"<meta", re.I), False: re.compile(rb"<meta|<title", re.I)}
+# An expression stops at each "<" of a page. The library looks at many bytes at a time for "meta" in any case: 40 KB of
+# Japanese HTML 15.6 to 6.2 us, 17 KB of English 21 to 4.8. It makes a list of what it finds, so it gets no more than
+# this at once, which is all that most heads come with.
+_AT_ONCE: Final = 65_536  # bytes
+_META: Final = (
+    None
+    if ahocorasick_rs is None
+    else ahocorasick_rs.BytesAhoCorasick(
+        [bytes(spelling) for spelling in product(*zip(b"meta", b"META", strict=True))],
+        matchkind=ahocorasick_rs.MatchKind.LeftmostFirst,
+    )
+)
 
 
 class _Unsure(Exception):
@@ -37,7 +55,16 @@ def glance(plain: PlainHead, data: bytes, others: Set[str]) -> Head | None:
                 title = " ".join(_decoded(inside).split())
     except (_Unsure, UnicodeDecodeError):
         return None
-    return None if _ADDS[bool(title)].search(data, plain.end) else Head(title, tuple(metas))
+    return None if _adds(data, plain.end, has_title=bool(title)) else Head(title, tuple(metas))
+
+
+def _adds(data: bytes, end: int, *, has_title: bool) -> bool:
+    """Whether a page may say more of itself behind the end of its head."""
+    if _META is not None and has_title and len(data) - end <= _AT_ONCE:
+        found = _META.find_matches_as_indexes(memoryview(data)[end:])
+        if not found:
+            return False  # as of nearly every page
+    return _ADDS[has_title].search(data, end) is not None
 
 
 def _metas(inside: str, others: Set[str]) -> list[Meta]:

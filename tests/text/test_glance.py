@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sfs.core.page import page_from
 from sfs.pics.selflabels import META_NAMES
+from sfs.text import glance as glance_file
 from sfs.text.glance import glance
 from sfs.text.metadata import HeadScan
 from sfs.text.url import parse_url
@@ -54,6 +55,25 @@ def test_bytes_that_are_no_utf_8_are_no_glances(page, odd, place):
     data = f"<title>題名</title>{page}</head><body>".encode()
     glanced, whole = both(data[:place] + odd + data[place:])
     assert glanced == whole
+
+
+@given(
+    st.lists(st.sampled_from(["<META ", "<mEtA x>", "meta", "metal", "<", "題", "<p>a</p>", "<metaname", "<Title>"])),
+    st.sampled_from([0, 20, 65_536]),
+    st.booleans(),
+)
+@settings(max_examples=300, deadline=None)
+def test_what_follows_a_head_is_looked_through_alike_by_both(more, most, fast):
+    data, end = ("<title>題</title></head>" + "".join(more)).encode(), len("<title>題</title></head>".encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(glance_file, "_AT_ONCE", most)
+        if not fast:
+            patch.setattr(glance_file, "_META", None)
+        for has_title in (True, False):
+            lower = data[end:].lower()
+            adds = b"<meta" in lower or (not has_title and b"<title" in lower)
+            assert glance_file._adds(data, end, has_title=has_title) is adds
+            assert glance_file._adds(lower, 0, has_title=has_title) is adds
 
 
 HEAD = '<!doctype html><html lang="ja"><head><meta charset="utf-8"><title>{}</title><meta name="keywords" content="{}">'
