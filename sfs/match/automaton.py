@@ -5,7 +5,7 @@ which counts where whole pages are searched, and lets other threads run meanwhil
 `set` of pyahocorasick's iterators, which would go on from one piece of a text to the next, crashes the interpreter.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 import ahocorasick
@@ -21,6 +21,7 @@ PIECE: Final = 64 * 1024
 # Bytes of all keys up to which ahocorasick-rs makes a table of all steps: 12 MB for 41 KB of keys. It searches 1.4
 # times faster than what is made of more keys, which would be too large.
 MAX_DFA: Final = 64 * 1024
+SHORT: Final = 4096  # characters of a text that ahocorasick-rs is asked about before it is searched
 
 
 class Automaton(Protocol):
@@ -74,6 +75,35 @@ class RustAutomaton:
                 read = end
                 if here > at:
                     yield number, here
+
+
+class Keys[T]:
+    """Keys, at least one, each with a value, in pyahocorasick: for short texts in which mostly none of them stands. It
+    looks through all letters that any key begins with at each letter of a text; ahocorasick-rs tells sooner that there
+    is nothing."""
+
+    __slots__ = ("_automaton", "_fast")
+
+    def __init__(self, values: Mapping[str, T]) -> None:
+        self._automaton = ahocorasick.Automaton()
+        for key, value in values.items():
+            self._automaton.add_word(key, value)
+        self._automaton.make_automaton()
+        self._fast = None
+        if ahocorasick_rs is not None:
+            coded = [key.encode("utf-8", "surrogatepass") for key in values]
+            self._fast = ahocorasick_rs.BytesAhoCorasick(
+                coded, implementation=ahocorasick_rs.Implementation.ContiguousNFA
+            )
+
+    def iter(self, text: str) -> Iterable[tuple[int, T]]:
+        """(last place of the match, value of its key) of every place where a key stands, in the order of their ends."""
+        if self._fast is not None and len(text) <= SHORT:
+            found = self._fast.find_matches_as_indexes(text.encode("utf-8", "surrogatepass"))
+            if not found:
+                return ()
+        found_all: Iterable[tuple[int, T]] = self._automaton.iter(text)
+        return found_all
 
 
 INSTALLED: Final[tuple[Callable[[Sequence[str]], Automaton], ...]] = (

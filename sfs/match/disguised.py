@@ -7,8 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import ahocorasick
-
+from sfs.match.automaton import Keys
 from sfs.match.disguise import (
     GAP,
     MASKED,
@@ -59,10 +58,7 @@ class DisguisedIndex:
             for places in hidden_places(wanted.part) if wanted.masked else ():
                 key = "".join(MASKED if at in places else char for at, char in enumerate(shape))
                 owners.setdefault(key, {})[wanted] = None
-        self._automaton = ahocorasick.Automaton()
-        for key, value in owners.items():
-            self._automaton.add_word(key, (len(key), tuple(value)))
-        self._automaton.make_automaton()
+        self._automaton = Keys({key: (len(key), tuple(value)) for key, value in owners.items()})
 
     def find(self, folded: str) -> Iterator[tuple[int, int, int, int]]:
         """(rule, part, start, end) of every part that stands in `folded` in disguise, with its boundaries."""

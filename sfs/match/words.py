@@ -18,14 +18,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Flag, auto
 
-import ahocorasick
-
 from sfs.errors import RuleError, Where
+from sfs.match.automaton import Keys
 from sfs.match.disguise import hidden_places, may_be_spaced
 from sfs.match.disguised import DisguisedIndex, Wanted
 from sfs.match.quiet import SEPARATORS, QuietIndex
 from sfs.match.runs import has_boundaries
 from sfs.text.fold import fold, fold_kana, long_marks
+
+type _Keys = Keys[tuple[int, tuple[tuple[int, int, bool, str | None], ...]]]
 
 MAX_WORD = 200  # characters of one line
 MAX_TEXT = 262_144  # characters searched; a longer text is cut: heads of pages and URLs are shorter
@@ -231,9 +232,7 @@ def spaced(folded: str) -> str:
     return folded.translate(BLANKS)
 
 
-def _search(
-    automaton: "ahocorasick.Automaton", text: str, folded: str, literal: str, found: list[tuple[int, int, int, int]]
-) -> None:
+def _search(automaton: "_Keys", text: str, folded: str, literal: str, found: list[tuple[int, int, int, int]]) -> None:
     """Add what stands in `text`, a reading of `folded`. `literal`: what is compared where a key says too little."""
     for last, (length, owners) in automaton.iter(text):
         start, end = last - length + 1, last + 1
@@ -278,11 +277,11 @@ class _Automata:
     """For one place and one level. `kana` holds nothing but parts with kana or kanji, so that no ASCII text need be
     looked for in it."""
 
-    plain: "ahocorasick.Automaton | None"
-    kana: "ahocorasick.Automaton | None"
+    plain: "_Keys | None"
+    kana: "_Keys | None"
 
 
-def _automaton(wanted: Iterable[tuple[int, WordRule]], place: Place, *, kana: bool) -> "ahocorasick.Automaton | None":
+def _automaton(wanted: Iterable[tuple[int, WordRule]], place: Place, *, kana: bool) -> "_Keys | None":
     """Key -> its length and its owners: (rule number, part, whether it needs no boundary, how it must be written where
     that is more than its key says)."""
     owners: dict[str, list[tuple[int, int, bool, str | None]]] = {}
@@ -296,8 +295,4 @@ def _automaton(wanted: Iterable[tuple[int, WordRule]], place: Place, *, kana: bo
             owners.setdefault(key, []).append((number, part_number, rule.guard or rule.sub, written))
     if not owners:
         return None
-    automaton = ahocorasick.Automaton()
-    for key, value in owners.items():
-        automaton.add_word(key, (len(key), tuple(value)))
-    automaton.make_automaton()
-    return automaton
+    return Keys({key: (len(key), tuple(value)) for key, value in owners.items()})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfs.match import automaton
-from sfs.match.automaton import INSTALLED, PyAutomaton, RustAutomaton
+from sfs.match.automaton import INSTALLED, Keys, PyAutomaton, RustAutomaton
 
 KEYS = st.lists(st.text(alphabet="abあ𠮷", min_size=1, max_size=5), min_size=1, max_size=8, unique=True)
 TEXT = st.text(alphabet="abあ𠮷 \ud800", max_size=60)  # half of a pair is no text, and may stand in a str
@@ -30,6 +30,17 @@ def test_every_place_of_every_key_is_found_whatever_the_pieces(made, keys, text,
         patch.setattr(automaton, "PIECE", piece)
         patch.setattr(automaton, "MAX_DFA", few)
         found = list(made(keys).find(text))
+    assert sorted(found) == plain(keys, text)
+    assert [end for _, end in found] == sorted(end for _, end in found)
+
+
+@given(keys=KEYS, text=TEXT, short=st.integers(0, 60), fast=st.booleans())
+def test_keys_are_found_with_their_values_whether_or_not_it_is_asked_first(keys, text, short, fast):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(automaton, "SHORT", short)
+        if not fast:
+            patch.setattr(automaton, "ahocorasick_rs", None)
+        found = [(number, last + 1) for last, number in Keys({key: at for at, key in enumerate(keys)}).iter(text)]
     assert sorted(found) == plain(keys, text)
     assert [end for _, end in found] == sorted(end for _, end in found)
 
