@@ -92,7 +92,8 @@ class Responses:
         self, flow: http.HTTPFlow, opened: Open, body: bytes | None, *, cut: bool, plain: PlainHead | None = None
     ) -> Awaitable[None] | None:
         assert flow.response is not None
-        page = page_from(opened.facts.url, _headers(flow.response), body, local_now(), cut=cut, plain=plain)
+        now = opened.facts.time or local_now()  # that of the request, as its policy is
+        page = page_from(opened.facts.url, _headers(flow.response), body, now, cut=cut, plain=plain)
         said, facts = opened.filter.judge(opened.facts.with_page(page), opened.policy, last=False)
         return self._settle(flow, opened, body, said, facts)
 

@@ -58,7 +58,10 @@ _BLACK: Final = {
 _LONG_RUN: Final = re.compile("ーー+")
 _REFERENCE: Final = re.compile("&(?:amp;)*#(?:x([0-9a-f]{1,6})|([0-9]{1,7}));?")
 KANA: Final = {chr(code): chr(code - 0x60) for code in range(0x30A1, 0x30F7)}  # katakana -> hiragana
-_DASH_AS_LONG: Final = re.compile("(?<=[\u3041-\u3096\u30a1-\u30fa])[-~\u2010\u2012-\u2015\u2212\u2500\u301c]")
+# Looks back from the dash: a search for a class is quick, one for what stands before it is not.
+_DASH_AS_LONG: Final = re.compile(
+    "[-~\u2010\u2012-\u2015\u2212\u2500\u301c](?<=[\u3041-\u3096\u30a1-\u30fa].)", re.DOTALL
+)
 
 
 def fold(text: str) -> str:
