@@ -19,7 +19,7 @@ from sfs.cli.mandatory_source import read_source
 from sfs.errors import SfsError, Where
 from sfs.export import outputs
 from sfs.export.engines import ENGINES
-from sfs.export.order import Address, Engine, Network, Order, sift
+from sfs.export.order import Engine, Order, sift
 from sfs.export.reload import check_server, reload
 from sfs.export.told import told_by
 from sfs.export.transfer import check_zone
@@ -28,7 +28,7 @@ from sfs.lists.mandatory_file import read_mandatory
 from sfs.lists.private import alone_in, keep_no_core
 from sfs.sources.config import load_config
 from sfs.sources.large import load_large
-from sfs.text.address import written_address
+from sfs.text.address import Address, Network, written_address
 
 MOST: Final = 1_000_000  # entries of one output, unless more is asked for
 MAX_STOP: Final = 8

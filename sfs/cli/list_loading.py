@@ -9,10 +9,10 @@ import click
 from sfs.cli.confidential import check_output
 from sfs.errors import SfsError
 from sfs.export import outputs
-from sfs.export.order import Network
 from sfs.export.resolving import RESOLVERS, Loading, exempt_zone
 from sfs.export.transfer import parse_peer, read_key
 from sfs.lists.mandatory import Purpose
+from sfs.text.address import Network
 
 
 @dataclass(frozen=True, slots=True)

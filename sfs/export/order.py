@@ -5,20 +5,17 @@ line, never dropped in silence and never widened.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
 from sfs.lists.canary import canary_tree, is_canary
 from sfs.lists.mandatory import CANARY, MandatoryEntry, Method, Purpose, Report
 from sfs.match.entry import Unit
+from sfs.text.address import Address, Network
 from sfs.text.url import is_address, parents
 
 CANARY_ADDRESSES: Final = ("192.0.2.254", "2001:db8::fe")  # of the canary, where there are no names
 MAX_LABEL: Final = 63  # characters between two dots of a name (RFC 1035)
 TTL: Final = 60  # seconds; an entry that is withdrawn is open again after so long
-
-type Address = IPv4Address | IPv6Address
-type Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from typing import Final
 from sfs.errors import SfsError
 from sfs.export.engines.knot import SUBNET, because
 from sfs.export.engines.rpz import HEAD_OF_ZONE, client_name
-from sfs.export.order import Network, lua_text
+from sfs.export.order import lua_text
 from sfs.export.told import ERROR_CODES
 from sfs.export.transfer import ALGORITHM, Key, Peer, bind_secondary, quoted_path
 from sfs.lists.mandatory import Purpose
+from sfs.text.address import Network
 
 
 @dataclass(frozen=True, slots=True)

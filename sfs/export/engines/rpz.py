@@ -9,10 +9,11 @@ Spec: "DNS Response Policy Zones (RPZ)", draft-vixie-dnsop-dns-rpz.
 from collections.abc import Iterator
 from typing import Final
 
-from sfs.export.order import TTL, Engine, Network, Order, Sifted, a_name
+from sfs.export.order import TTL, Engine, Order, Sifted, a_name
 from sfs.lists.canary import canary_tree, serial_name, serial_text
 from sfs.lists.mandatory import CANARY, MandatoryEntry, Method
 from sfs.match.entry import Unit
+from sfs.text.address import Network
 
 MAX_NAME: Final = 253
 # Secondaries look every 5 minutes where no NOTIFY comes, and keep the last good list for 4 weeks.
