@@ -177,14 +177,9 @@ def states(state_dir: Path, sources: Iterable[Listed]) -> tuple[ListState, ...]:
     return tuple(state_of(state_dir, source) for source in sources)
 
 
-def current(state_dir: Path, key: str) -> ListFile | None:
-    """The compiled list in force; None where there is none, or it is damaged, which is said in the log."""
-    state = load_state(state_dir, key)
-    return None if state is None else open_version(state_dir, state)
-
-
 def open_version(state_dir: Path, state: ListState) -> ListFile | None:
-    """The compiled list that a state names, or the one that took its place in the meantime; None as `current`."""
+    """The compiled list that a state names, or the one that took its place in the meantime; None where there is
+    none, or it is damaged, which is said in the log."""
     fault: SfsError | None = None
     for _ in range(2):
         if state.version is None:

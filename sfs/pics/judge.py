@@ -9,16 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sfs.errors import UrlError
 from sfs.pics.coverage import Prefix, forms_of, parse_prefix
 from sfs.pics.labels import LabelList, PicsLabel, ServiceInfo
 from sfs.pics.options import Options
 from sfs.pics.safetyonline import rating_of_ratings
-from sfs.text.url import Url, parse_url
+from sfs.text.url import Url
 
 
 @dataclass(frozen=True, slots=True)
-class LabelAnswer:
+class Judgment:
     """What a label list says of a URL. `below_root`: the label is about less than a whole host. `every_form`: it says
     something in each form of the URL; where it does not, a low rating is no rating. `valid_until`: when the answer
     may change, None for never."""
@@ -66,7 +65,7 @@ def judge_labels(
     *,
     document: bool = True,
     aliases: Mapping[str, str] | None = None,
-) -> LabelAnswer | None:
+) -> Judgment | None:
     """What the list says of `url`, None where it says nothing. `document`: the list came with the document at `url`,
     so a label without `for` is about it. `url` None (not to be parsed): only such labels count. `now` is aware.
     `aliases` as in safetyonline.system_of."""
@@ -78,7 +77,7 @@ def judge_labels(
     if best is None:
         return None
     ends = (c.options.until for found in covering for c in found)
-    return LabelAnswer(
+    return Judgment(
         rating=best.rating,
         service=best.service,
         generic=bool(best.options.generic),
@@ -89,16 +88,6 @@ def judge_labels(
         valid_until=min((end for end in ends if end), default=None),
         every_form=all(answers),
     )
-
-
-def label_list_rating(label_list: LabelList, url: str, now: datetime, document: bool = True) -> int | None:
-    """The SafetyOnline2 rating, 0 to 4, that the list gives `url`; None where it gives none. As judge_labels."""
-    try:
-        target = parse_url(url)
-    except UrlError:
-        target = None
-    answer = judge_labels(label_list, target, now, document=document)
-    return answer.rating if answer else None
 
 
 def _candidates(label_list: LabelList, now: datetime, aliases: Mapping[str, str] | None) -> Iterator[_Candidate]:

@@ -14,7 +14,6 @@ from functools import cached_property
 from math import inf
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import urljoin
 
 from sfs.pics.options import Extension, write_string
 from sfs.pics.values import Ratings, Span, Value, write_number
@@ -115,15 +114,6 @@ class RatingService:
         named = (extension for extension in self.extensions if extension.url == LABEL_BUREAU)
         return tuple(data.strip('"') for extension in named for data in extension.data if data.startswith('"'))
 
-    @property
-    def icon_url(self) -> str | None:
-        """The service's icon, against the service's own URL; None where there is none or no URL comes of it."""
-        return _joined(self.service, self.icon)
-
-    def icon_url_of(self, icon: str | None) -> str | None:
-        """The icon of a category or label, against the URL of the rating system."""
-        return _joined(self.system, icon)
-
 
 def faults_of_ratings(service: RatingService, ratings: Ratings) -> tuple[str, ...]:
     """Why these ratings are none of this service, a sentence each; () where they are allowed.
@@ -151,13 +141,6 @@ def _known(categories: tuple[Category, ...], path: str, passed: Scale) -> Iterat
         scale = category.scale.over(passed)
         yield path + category.transmit, Known(category, scale)
         yield from _known(category.categories, f"{path}{category.transmit}/", scale)
-
-
-def _joined(base: str, icon: str | None) -> str | None:
-    try:
-        return None if icon is None else urljoin(base, icon)
-    except ValueError:
-        return None
 
 
 def _faults(known: Known | None, name: str, value: Value) -> Iterator[str]:

@@ -83,11 +83,6 @@ class Head:
     metas: Final[tuple[Meta, ...]] = ()
     lang: Final[str] = ""
 
-    def contents(self, name: str, *attributes: str) -> tuple[str, ...]:
-        """The non-empty contents of every META of that name, under these attributes (default: name and property)."""
-        wanted = attributes or ("name", "property")
-        return tuple(m.content for m in self.metas if m.name == name and m.attribute in wanted and m.content.strip())
-
     def texts(self) -> tuple[str, ...]:
         """Every text in which words are looked for, each once: title, description, keywords, Open Graph and its kin."""
         found = [

@@ -14,6 +14,7 @@ import pytest
 
 from sfs.lists import store
 from sfs.lists.compile import NAMES
+from tests.compiled import current
 from tests.e2e.origin import Reply, page
 from tests.e2e.proxy import ROOT
 from tests.e2e.test_upgrade import Load
@@ -37,7 +38,7 @@ def names_of(state: Path, key: str) -> Path:
 
 
 def is_sound(state: Path, key: str) -> bool:
-    return store.current(state, key) is not None
+    return current(state, key) is not None
 
 
 def flip(path: Path) -> None:

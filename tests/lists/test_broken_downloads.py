@@ -23,6 +23,7 @@ from sfs.lists.update import Options, Result, update_lists
 from sfs.sources.subscriptions import ListFormat, ListSource
 from sfs.text.url import parse_url
 from sfs.web.texts import LANGUAGES, texts_for
+from tests.compiled import current
 from tests.lists.mirror import Answer, Mirror, drip, page, raw, serving
 
 NAMES = [f"name{number}.example" for number in range(1000)]
@@ -339,7 +340,7 @@ def test_the_old_list_holds_and_the_failure_is_named(case: Case, mirror: Mirror,
     assert state.failure and state.failed is not None and state.tries >= 1
     assert_the_page_names_it(state)
     assert state.version is not None and state.count == len(NAMES)
-    file = store.current(state_dir, "names")
+    file = current(state_dir, "names")
     assert file is not None
     assert len(file.index) == len(NAMES)
     assert file.index.match(parse_url("http://www.name7.example/"))

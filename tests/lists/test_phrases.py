@@ -1,15 +1,25 @@
 """Phrases of other filters: what becomes a word, what is kept beside, and that nothing is lost."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfs.lists.formats.e2guardian import DECIDES, parse_phrases
+from sfs.errors import RuleError
+from sfs.lists.formats.e2guardian import DECIDES, Phrases
 from sfs.lists.lines import WeightedPhrase
 from sfs.lists.phrases import phrases_of, read_phrases, sidecar, word_line
 from sfs.match.words import Place, WordIndex, parse_word_line
+
+
+def parse_phrases(text: str, weight: int = DECIDES) -> Iterator[WeightedPhrase]:
+    reader = Phrases(weight)
+    for line in text.split("\n"):
+        with suppress(RuleError):
+            yield from reader.line(line.encode("utf-8", "surrogatepass"), None).phrases
 
 
 def test_phrases_have_parts_weight_and_category():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sfs.lists import store
 from sfs.lists.store import ListState, key_of
 from sfs.sources.subscriptions import ListFormat, ListSource
+from tests.compiled import current
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SOURCE = ListSource("names", None, "https://lists.example.com/names", ListFormat.PLAIN, category="porn", rating=4)
@@ -73,7 +74,7 @@ def test_a_damaged_state_is_none(tmp_path, text):
     store.save_state(tmp_path, ListState("names", "names"))
     (tmp_path / "lists" / "names" / "state.json").write_text(text)
     assert store.load_state(tmp_path, "names") is None
-    assert store.current(tmp_path, "names") is None
+    assert current(tmp_path, "names") is None
     assert store.state_of(tmp_path, SOURCE).version is None
 
 

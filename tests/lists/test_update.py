@@ -19,6 +19,7 @@ from sfs.lists.store import ListState
 from sfs.lists.update import Options, Result, due_at, file_changed, is_due, update_lists
 from sfs.sources.subscriptions import ListFormat, ListSource
 from sfs.text.url import parse_url
+from tests.compiled import current
 from tests.lists.mirror import Mirror, page, serving
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -48,7 +49,7 @@ def one(source: ListSource, state: Path, **options):
 
 
 def matches(state: Path, host: str, key: str = "names") -> bool:
-    file = store.current(state, key)
+    file = current(state, key)
     assert file is not None
     return bool(file.index.match(parse_url(f"http://{host}/")))
 
@@ -88,7 +89,7 @@ def test_a_damaged_version_is_fetched_again_although_nothing_changed(listed, tmp
     state = one(listed, tmp_path).state
     trie = store.list_dir(tmp_path, "names") / state.version / "names.trie"
     trie.write_bytes(trie.read_bytes()[:-9])
-    assert store.current(tmp_path, "names") is None
+    assert current(tmp_path, "names") is None
     outcome = one(listed, tmp_path)
     assert outcome.result is Result.NEW
     assert matches(tmp_path, "name1.example")

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sfs.errors import UrlError
 from sfs.pics.coverage import covers
-from sfs.pics.judge import effective_options, judge_labels, label_list_rating, usable
+from sfs.pics.judge import effective_options, judge_labels, usable
 from sfs.pics.labels import LabelList, parse_label_list
 from sfs.pics.options import parse_date
 from sfs.text.url import name_url, parse_url
@@ -24,6 +25,15 @@ JUDGED = [
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SO2 = "http://www.iajapan.org/rating/"
 RSACI = "http://www.rsac.org/ratingsv01.html"
+
+
+def label_list_rating(label_list: LabelList, url: str, now: datetime, document: bool = True) -> int | None:
+    try:
+        target = parse_url(url)
+    except UrlError:
+        target = None
+    answer = judge_labels(label_list, target, now, document=document)
+    return answer.rating if answer else None
 
 
 def so2(labels: str, options: str = "") -> LabelList:

@@ -20,7 +20,6 @@ Spec: "WeightedPhrase lists" and "Search term lists" in e2guardian's notes; Fuzz
 """
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from sfs.errors import RuleError, Where
@@ -97,17 +96,6 @@ class Phrases:
 
     def __hash__(self) -> int:
         return hash(self._weight)
-
-
-def parse_phrases(text: str, weight: int = DECIDES) -> Iterator[WeightedPhrase]:
-    """The phrases of a list, in the order of its lines. `weight`: of those without one, below 0 for a list of
-    exceptions. What is no phrase and includes are left out: `read_phrases` of sfs/lists/phrases.py follows them."""
-    reader = Phrases(weight)
-    for line in text.split("\n"):
-        try:
-            yield from reader.line(line.encode("utf-8", "surrogatepass"), None).phrases
-        except RuleError:
-            continue
 
 
 def search_line(line: bytes, where: Where | None) -> Said:
