@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sfs.errors import SfsError, Where
-from sfs.lists.private import make_private
+from sfs.lists.private import alone_in, make_private, write_private
 
 NAME: Final = "isp.key"  # in the folder of our own data, unless another file is named
 SIZE: Final = 32  # bytes
@@ -27,17 +27,16 @@ class ListKey:
 def make_key(path: Path) -> ListKey:
     """A new key in a new file, 0600. SfsError where there is a file already: a key that is gone opens nothing again."""
     key = ListKey(secrets.token_bytes(SIZE))
-    if path.exists():
-        raise SfsError("there is a file already", Where(str(path)), "use it, or name another one")
+    folder = path.absolute().parent
     try:
-        make_private(path.absolute().parent)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        make_private(folder)
     except OSError as fault:
         raise SfsError(f"cannot be written: {fault.strerror}", Where(str(path)), "check the folder") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(b"sfs-list-key-1:" + key.secret.hex().encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    with alone_in(folder):
+        if path.exists():
+            raise SfsError("there is a file already", Where(str(path)), "use it, or name another one")
+        # Whole or not at all: half a key would be in the way of the next one.
+        write_private(path, b"sfs-list-key-1:" + key.secret.hex().encode() + b"\n")
     return key
 
 

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import ssl
+import tempfile
 from pathlib import Path
 
 import certifi
@@ -48,12 +49,21 @@ def _prepared(config: Config) -> Path:
         if own is not None and (not target.is_file() or target.read_bytes() != own.read_bytes()):
             _take_own(own, target, folder / CA_CERTIFICATE)
         if not target.is_file():
-            # The name under which every system lists it, and by which it is found again to be removed.
-            CertStore.create_store(folder, "mitmproxy", 2048, organization=CA_NAME, cn=CA_NAME)
+            _make_ca(folder, target)
         CertStore.from_store(folder, "mitmproxy", 2048)  # ValueError where it is broken
     finally:
         os.umask(previous_mask)
     return folder
+
+
+def _make_ca(folder: Path, target: Path) -> None:
+    """A new CA. Its files come into the folder whole, the one with the key last: a start that is killed before that
+    leaves none, and the next one makes another."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as work:
+        # The name under which every system lists it, and by which it is found again to be removed.
+        CertStore.create_store(Path(work), "mitmproxy", 2048, organization=CA_NAME, cn=CA_NAME)
+        for made in sorted(Path(work).iterdir(), key=lambda path: path.name == target.name):
+            write_private(folder / made.name, made.read_bytes())
 
 
 def _take_own(own: Path, target: Path, certificate: Path) -> None:
