@@ -26,6 +26,7 @@ from sfs.lists.faults import ListFault, is_full
 from sfs.lists.fetch import Fetched, Limits, fetch
 from sfs.lists.files import How, ListFile
 from sfs.lists.private import make_private
+from sfs.lists.shrinking import is_shrunk
 from sfs.lists.store import Listed, ListState
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,6 @@ log = logging.getLogger(__name__)
 EVERY: Final = timedelta(hours=24)
 FIRST_TRY: Final = timedelta(hours=1)  # after a failure; then twice as long, up to EVERY
 EARLY: Final = timedelta(minutes=10)  # what is due so soon is done now: one start less
-FEW: Final = 100  # names; a list so short may shrink as it likes
 WORK: Final = ".work-"  # folders of a running update
 MAX_SUM: Final = 65_536  # bytes of a file of checksums
 _HTML: Final = (b"<!doctype", b"<html", b"<head", b"<body", b"<script", b"<?xml")
@@ -302,7 +302,7 @@ class _Update:
         if self.old.whole_line and not whole and fresh.size < self.old.size:
             what = f"it ends in the middle of a line and is shorter than before ({fresh.size} of {self.old.size} bytes)"
             raise ListFault("cut", what, self._where, "nothing to do now: it is tried again later")
-        if had > FEW and compiled.size * 2 < had:
+        if is_shrunk(had, compiled.size):
             what = f"shrunk from {had} to {compiled.size} names"
             mend = "if that is right: sfs lists update --accept-smaller"
             raise ListFault("shrunk", what, self._where, mend)

@@ -9,9 +9,9 @@ from sfs.errors import RuleError, Where
 from sfs.lists.files import ListFile, read_list
 from sfs.lists.list_key import read_list_key
 from sfs.lists.sealed_file import MAGIC, open_sealed
+from sfs.lists.shrinking import is_shrunk
 from sfs.sources.subscriptions import ListSource
 
-FEW: Final = 100  # entries; a list so short may shrink as it likes, but not to nothing
 _START: Final = 512  # bytes of a file that say what it is
 
 
@@ -43,7 +43,7 @@ def read_mandatory_list(source: ListSource, path: Path) -> ListFile:
 def check_shrunk(before: int, now: int, path: Path) -> None:
     """RuleError where a list that holds lost so much that its file is being written, or was cut: what opens then opens
     for everybody. Who starts the filter takes it as it is."""
-    if (before and not now) or (before > FEW and 2 * now < before):
+    if (before and not now) or is_shrunk(before, now):
         mend = "put the whole list there; or, if that is right, start the filter again"
         raise RuleError(f"a mandatory list that shrank from {before:,} entries to {now:,}", Where(str(path)), mend)
 

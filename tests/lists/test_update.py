@@ -105,10 +105,19 @@ def test_a_shrunk_list_passes_where_somebody_says_so(listed, mirror: Mirror, tmp
 
 
 def test_a_short_list_may_shrink(mirror: Mirror, tmp_path):
-    source = ListSource("short", None, mirror.put("/short", names(0, 100)), ListFormat.PLAIN, rating=3)
+    source = ListSource("short", None, mirror.put("/short", names(0, 9)), ListFormat.PLAIN, rating=3)
     one(source, tmp_path)
     mirror.put("/short", names(0, 3))
     assert one(source, tmp_path).result is Result.CHANGED
+
+
+def test_of_ten_names_half_may_go_and_no_more(mirror: Mirror, tmp_path):
+    source = ListSource("short", None, mirror.put("/short", names(0, 20)), ListFormat.PLAIN, rating=3)
+    one(source, tmp_path)
+    mirror.put("/short", names(0, 10))
+    assert one(source, tmp_path).result is Result.CHANGED
+    mirror.put("/short", names(0, 4))
+    assert one(source, tmp_path).state.reason == "shrunk"
 
 
 def test_failures_are_counted_and_end_with_a_success(listed, mirror: Mirror, tmp_path):
