@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from sfs.cli.common import config_options
-from sfs.cli.confidential import check_output
+from sfs.cli.confidential import check_output, on_disk
 from sfs.cli.list_files import STATE, config_of, in_force_list, lines_of, put_entries, source_named
 from sfs.cli.list_loading import Source, write_loading
 from sfs.cli.list_seal import roll_back_sealed
@@ -253,6 +253,8 @@ def _read(name: str, arguments: Mapping[str, object], purpose: str | None) -> Ma
         raise SfsError(f"the list {name!r} is sealed", mend="export from the list that it was made of")
     if source.path is not None and source.format == "entries":
         return read_source(source.path, said)
+    if said is not None and said.confidential:  # compiled, it lies in the store, on a disk
+        raise on_disk(name)
     with in_force_list(config, source) as file:
         lines = list(lines_of(file))
     if any(line.startswith("!") for line in lines):

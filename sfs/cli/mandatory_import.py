@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 
 import click
 
-from sfs.cli.confidential import check_output
+from sfs.cli.confidential import check_input, check_output
 from sfs.errors import SfsError, Where
 from sfs.export import outputs
 from sfs.lists.bodies import FORMATS, Body, guess, read_body
@@ -30,9 +30,11 @@ def import_mandatory(
     shown = name or (file.name if str(file) != "-" else "standard input")
     try:
         if str(file) == "-":
+            check_input(purpose, sys.stdin, "standard input")
             body = _read(sys.stdin.buffer, shown, format_, purpose, any_query)
         else:
             with file.open("rb") as opened:
+                check_input(purpose, opened, str(file))
                 body = _read(opened, shown, format_, purpose, any_query)
     except OSError as fault:
         raise SfsError(f"cannot be read: {fault.strerror}", Where(str(file)), "look who may read it") from None

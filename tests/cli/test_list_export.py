@@ -15,6 +15,7 @@ from sfs.cli.lists import command
 from sfs.errors import SfsError
 from sfs.export import reload
 from sfs.export.outputs import in_memory
+from sfs.lists.list_key import make_key
 from sfs.lists.sealed_file import MAGIC
 
 SHM = Path("/dev/shm")
@@ -35,19 +36,21 @@ def listed(tmp_path) -> Path:
     return path
 
 
-SECRET_ROWS = [{"list": "s", "purpose": "child-protection"}, {"unit": "domain-tree", "host": SECRET}]
-SECRET_LIST = "".join(f"{json.dumps(row)}\n" for row in SECRET_ROWS)
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    if not in_memory(SHM):
+        pytest.skip("/dev/shm is no tmpfs here: a confidential list is read from no disk")
+    with tempfile.TemporaryDirectory(dir=SHM, prefix="sfs-test-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
-def secret() -> Iterator[Path]:
-    """A confidential list, in memory."""
-    if not in_memory(SHM):
-        pytest.skip("/dev/shm is no tmpfs here")
-    with tempfile.TemporaryDirectory(dir=SHM) as folder:
-        path = Path(folder) / "secret.jsonl"
-        path.write_text(SECRET_LIST)
-        yield path
+def secret(memory) -> Path:
+    """A confidential list."""
+    path = memory / "secret.jsonl"
+    rows = [{"list": "s", "purpose": "child-protection"}, {"unit": "domain-tree", "host": SECRET}]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
 
 
 def sfs(*arguments: object, **how) -> subprocess.CompletedProcess[str]:
@@ -187,17 +190,31 @@ def test_a_confidential_list_goes_to_a_pipe_or_into_memory(secret, tmp_path):
     assert done.returncode == 2 and "pipe" in done.stderr and (tmp_path / "file").read_text() == ""
 
 
-def test_a_confidential_list_is_taken_from_no_disk(secret, tmp_path):
+@pytest.mark.parametrize("kind", ["list", "plain", "body", "standard input", "in use"])
+def test_a_confidential_list_is_read_from_no_disk(secret, tmp_path, kind):
+    """One rule for import, export and seal, wherever the list says or is said to be confidential."""
     if in_memory(tmp_path):
         pytest.skip("the folder of the tests is in memory")
-    on_disk = tmp_path / "secret.jsonl"
-    on_disk.write_text(SECRET_LIST)
-    export = ("export", "--format", "rpz", "--nxdomain")
-    with on_disk.open() as opened:
-        found = [sfs(*export, on_disk), sfs(*export, "-", stdin=opened)]
-    for done in found:
-        assert done.returncode == 2 and "lies on a disk" in done.stderr and SECRET not in done.stdout + done.stderr
-    assert f"*.{SECRET} CNAME .\n" in sfs(*export, "-", input=SECRET_LIST).stdout
+    on_disk, said = tmp_path / "list", ("--purpose", "child-protection")
+    on_disk.write_text(secret.read_text() if kind in ("list", "standard input") else f"{SECRET}\n")
+    config = tmp_path / "config.yaml"
+    config.write_text(f"profile: isp\nlists: [{{name: body, url: {on_disk}, format: hosts, mandatory: true}}]\n")
+    key = tmp_path / "isp.key"
+    make_key(key)
+    export = ("export", "--format", "squid")
+    commands: dict[str, list[tuple[object, ...]]] = {
+        "list": [(*export, on_disk), ("seal", on_disk, "-o", tmp_path / "sealed", "--key", key)],
+        "plain": [(*export, on_disk, *said), ("seal", on_disk, "-o", tmp_path / "sealed", "--key", key, *said)],
+        "body": [("import", on_disk, *said)],
+        "standard input": [(*export, "-")],
+        "in use": [(*export, "body", *said, "--config", config)],
+    }
+    for command_ in commands[kind]:
+        with on_disk.open() as given:
+            done = sfs(*command_, stdin=given)
+        assert (done.returncode, done.stdout) == (2, "") and SECRET not in done.stderr
+        assert "a confidential list that lies on a disk" in done.stderr
+    assert not (tmp_path / "sealed").exists()
 
 
 def test_in_memory_versions_are_compared_by_number_alone(secret):
@@ -217,9 +234,9 @@ def test_a_bad_line_of_a_confidential_list_is_named_by_its_number(tmp_path):
     assert done.returncode == 2 and "list.txt:2" in done.stderr and SECRET not in done.stdout + done.stderr
 
 
-def test_a_body_is_imported_and_exported_through_pipes(tmp_path):
-    (tmp_path / "body.csv").write_text(f"url,reason\nhttp://{SECRET}/A/../b,c1\n{SECRET}.*,\n")
-    done = sfs("import", tmp_path / "body.csv", "--purpose", "child-protection")
+def test_a_body_is_imported_and_exported_through_pipes(memory):
+    (memory / "body.csv").write_text(f"url,reason\nhttp://{SECRET}/A/../b,c1\n{SECRET}.*,\n")
+    done = sfs("import", memory / "body.csv", "--purpose", "child-protection")
     assert done.returncode == 1 and json.loads(done.stdout.splitlines()[1])["url"] == f"http://{SECRET}/b"
     assert "1 a regular expression (body.csv:3)" in done.stderr and SECRET not in done.stderr
     again = sfs("export", "--format", "squid", "-", input=done.stdout)
