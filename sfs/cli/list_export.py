@@ -64,7 +64,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--accept-change",
             is_flag=True,
-            help="Take a change that looks like a mistake: a fifth of the list, half of a short one.",
+            help="Take what looks like a mistake: over a fifth changed, over half of a short list gone.",
         ),
         click.option("--serial", type=click.IntRange(1, 4294967295), help="Of this version. Default: by the day."),
         click.option("--zone-file", type=OUT, help="Of --format rpz: print how bind, unbound, knot or pdns loads it."),

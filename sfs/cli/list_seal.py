@@ -36,7 +36,7 @@ _PATH: Final = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--accept-change",
     is_flag=True,
-    help="Take a change that looks like a mistake: a fifth of the list, half of a short one.",
+    help="Take what looks like a mistake: over a fifth changed, over half of a short list gone.",
 )
 def seal(
     file: Path,

@@ -18,14 +18,13 @@ from typing import Final
 from sfs.errors import SfsError, Where
 from sfs.lists.mandatory import Purpose
 from sfs.lists.private import write_atomically
+from sfs.lists.shrinking import is_shrunk
 
 MAX_OUTPUT: Final = 2_000_000_000  # bytes
 MAX_SERIAL: Final = 4_294_967_295  # RFC 1982, 32 bits
 FURTHEST: Final = 2_147_483_647  # RFC 1982: what is further above is older, to whoever fetches a zone
-FREE_CHANGES: Final = 100  # lines that may change, however short a list is...
-FREE_LOSSES: Final = 10  # ...and so many of them may go without others in their place
+FREE_CHANGES: Final = 100  # lines that may change, however short a list is
 MOST_CHANGED: Final = 0.2  # of the lines; more is a list that went wrong until somebody looked
-MOST_LOST: Final = 0.5
 _MEMORY: Final = frozenset({"tmpfs", "ramfs"})
 _HEAD: Final = re.compile(r"\A(?:;|#|--|//) SFS, ([a-z-]+) list (\S+), serial ([0-9]{1,10})$", re.MULTILINE)
 # Where a serial stands: the head, the SOA of a zone, the canary.
@@ -121,8 +120,7 @@ def check_change(found: Difference, *, empty: bool = False) -> None:
 
 def too_many(went: int, came: int, whole: int) -> bool:
     """Whether a list of `whole` lines that lost `went` and got `came` looks like one that was cut or mistaken."""
-    changed, lost = went + came, went - came
-    return changed > max(FREE_CHANGES, MOST_CHANGED * whole) or lost > max(FREE_LOSSES, MOST_LOST * whole)
+    return went + came > max(FREE_CHANGES, MOST_CHANGED * whole) or is_shrunk(whole, whole - went + came)
 
 
 def check_count(count: int, most: int) -> None:

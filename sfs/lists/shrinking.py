@@ -1,4 +1,4 @@
-"""When a list lost so much that it is taken for one that was cut: one rule for what is fetched and what is read."""
+"""When a list lost so much that it is taken for one that was cut: one rule for whoever fetches it or hands it out."""
 
 from typing import Final
 
