@@ -54,13 +54,17 @@ _HEAD: Final = (
 
 def _acl(of: Fragment) -> Sequence[str]:
     # In both modes: what a rewriter answers to CONNECT ends in no page, and a handshake asks no rewriter.
-    options = f"ttl={of.ttl} negative_ttl={of.ttl} children-max={of.children} children-startup={of.children}"
-    queue = f"concurrency={CONCURRENCY} queue-size={CONCURRENCY * 8}"
     return (
-        f"external_acl_type sfs {options} {queue} {ACL} {_command((*of.program, '--mode', 'acl'))}",
+        _helper(of, "sfs", of.children, ACL, "acl"),
         "acl sfs_shown external sfs",
         *((f"acl sfs_closed external sfs {CLOSED}",) if of.tls == "bump" else ()),
     )
+
+
+def _helper(of: Fragment, name: str, children: int, form: str, mode: str) -> str:
+    options = f"ttl={of.ttl} negative_ttl={of.ttl} children-max={children} children-startup={children}"
+    queue = f"concurrency={CONCURRENCY} queue-size={CONCURRENCY * 8}"
+    return f"external_acl_type {name} {options} {queue} {form} {_command((*of.program, '--mode', mode))}"
 
 
 def _asks_hosts(of: Fragment) -> bool:
@@ -69,10 +73,8 @@ def _asks_hosts(of: Fragment) -> bool:
 
 def _whole(of: Fragment) -> Sequence[str]:
     # The key is the host and who asks. One child is enough: it is asked once a host.
-    options = f"ttl={of.ttl} negative_ttl={of.ttl} children-max=1 children-startup=1"
-    queue = f"concurrency={CONCURRENCY} queue-size={CONCURRENCY * 8}"
     return (
-        f"external_acl_type sfs_host {options} {queue} {HOST} {_command((*of.program, '--mode', 'host'))}",
+        _helper(of, "sfs_host", 1, HOST, "host"),
         "acl sfs_host external sfs_host",
         f"acl sfs_plain url_regex {PLAIN}",
         "acl sfs_whole all-of sfs_plain sfs_host",
