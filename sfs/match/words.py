@@ -232,7 +232,7 @@ def spaced(folded: str) -> str:
     return folded.translate(BLANKS)
 
 
-def _search(automaton: "_Keys", text: str, folded: str, literal: str, found: list[tuple[int, int, int, int]]) -> None:
+def _search(automaton: _Keys, text: str, folded: str, literal: str, found: list[tuple[int, int, int, int]]) -> None:
     """Add what stands in `text`, a reading of `folded`. `literal`: what is compared where a key says too little."""
     for last, (length, owners) in automaton.iter(text):
         start, end = last - length + 1, last + 1
@@ -277,11 +277,11 @@ class _Automata:
     """For one place and one level. `kana` holds nothing but parts with kana or kanji, so that no ASCII text need be
     looked for in it."""
 
-    plain: "_Keys | None"
-    kana: "_Keys | None"
+    plain: _Keys | None
+    kana: _Keys | None
 
 
-def _automaton(wanted: Iterable[tuple[int, WordRule]], place: Place, *, kana: bool) -> "_Keys | None":
+def _automaton(wanted: Iterable[tuple[int, WordRule]], place: Place, *, kana: bool) -> _Keys | None:
     """Key -> its length and its owners: (rule number, part, whether it needs no boundary, how it must be written where
     that is more than its key says)."""
     owners: dict[str, list[tuple[int, int, bool, str | None]]] = {}

@@ -20,8 +20,18 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sfs.errors import SfsError
-from sfs.sources.trust_file import MAX_ALL_PINS, MAX_CLIENTS, MAX_PINS, Known, Reason, TrustFile, dumped
-from sfs.sources.trust_merge import AGAIN_AFTER, MAX_WATCHED, merged
+from sfs.sources.trust_file import (
+    AGAIN_AFTER,
+    MAX_ALL_PINS,
+    MAX_CLIENTS,
+    MAX_PINS,
+    MAX_WATCHED,
+    Known,
+    Reason,
+    TrustFile,
+    dumped,
+)
+from sfs.sources.trust_merge import merged
 
 log = logging.getLogger("sfs.trust")
 

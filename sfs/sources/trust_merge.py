@@ -3,12 +3,8 @@ another (proxy/handover.py) both write the same file. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
 
-from sfs.sources.trust_file import MAX_CLIENTS, MAX_PINS, Known, row_of
-
-MAX_WATCHED: Final = 64  # sites a client fell silent at, kept for ten minutes
-AGAIN_AFTER: Final = 3600.0  # seconds until a client that lost trust may prove it again
+from sfs.sources.trust_file import AGAIN_AFTER, MAX_CLIENTS, MAX_PINS, MAX_WATCHED, Known, row_of
 
 
 def merged(base: Mapping[str, Known], mine: Mapping[str, Known], theirs: Mapping[str, Known]) -> dict[str, Known]:

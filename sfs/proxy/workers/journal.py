@@ -21,7 +21,7 @@ from sfs.sources.journal import Journal, Record, counted_name
 MAX_TOLD: Final = 5000  # records that a hub has not written yet; the worker writes what comes beyond that
 MAX_COUNTED: Final = 10_000  # lists and hours that no hub has written yet
 LAST: Final = 2.0  # seconds that a worker which ends waits for the hub to write what it was told
-SEARCHED: Final = 4 << 20  # bytes of the end of a file: twice MAX_TOLD records of two workers and more
+SEARCHED: Final = 4 << 20  # bytes of the end of a file, where these are looked for: MAX_TOLD records have under 1 MB
 
 
 class ToldJournal(Journal):
@@ -91,7 +91,7 @@ class ToldJournal(Journal):
     def _write(self, records: list[Record]) -> None:
         if self._doubtful:
             lines = {record.line() for record in records} & self._doubtful
-            ends = [last_lines(path, SEARCHED) for _, path in decisions.days(self._folder)[:2]]  # midnight was just now
+            ends = [last_lines(path, SEARCHED) for _, path in decisions.days(self._folder)[:2]]  # of midnight in either
             there = lines & {line.decode("ascii", "replace") for end in ends for line in end}
             self._doubtful -= lines
             records = [record for record in records if record.line() not in there]
