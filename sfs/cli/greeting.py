@@ -18,6 +18,12 @@ def language_here(fixed: PageLanguage) -> Language:
     return language_of(said.partition(".")[0].replace("_", "-"), fixed.value)
 
 
+def ready(language: Language, proxy: Listen, level: int | None) -> str:
+    """The first line. `level`: None where mandatory lists alone count."""
+    where = f"sfs: ready on {proxy}"  # the same words in any language, which the README names
+    return where if level is None else f"{where}, {texts_for(language).text('start.at_level', level=level)}"
+
+
 def greeting(
     language: Language, proxy: Listen, page: str | None, *, first: bool, warnings: tuple[Line, ...]
 ) -> Iterator[str]:

@@ -9,7 +9,7 @@ import click
 
 from sfs.cli.beside import AdminPage, page_address, page_lines, page_places
 from sfs.cli.common import Chosen, chosen, config_options, print_warnings
-from sfs.cli.greeting import greeting, language_here
+from sfs.cli.greeting import greeting, language_here, ready
 from sfs.cli.lan import lan_lines
 from sfs.cli.program import link_command
 from sfs.cli.questions import ask_level, offer_first_update
@@ -122,8 +122,12 @@ class Run:
         """Print where the proxy is."""
         from sfs.proxy.run import ready_line
 
-        click.echo(ready_line(self.live.filter, self.listening[0], short=sys.stdout.isatty()))
-        if not sys.stdout.isatty():
+        policy = self.live.filter.policies.default
+        if sys.stdout.isatty():  # what protects and what is missing stands below the steps
+            level = policy.level if policy.checks is None else None
+            click.echo(ready(self._language(), self.listening[0], level))
+        else:
+            click.echo(ready_line(self.live.filter, self.listening[0]))
             click.echo("     set it as the browser's proxy for HTTP and HTTPS, then open http://sfs.home.arpa/")
         sys.stdout.flush()
         tell_systemd("READY=1")

@@ -243,7 +243,6 @@ def limits() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def ready_line(filter_: Filter, listening: Listen, *, short: bool = False) -> str:
-    """`sfs: ready ...`: where the proxy is and what protects now. `short`: the level, and what should be mended."""
-    found = protection(filter_)
-    return f"sfs: ready on {listening}, {found.short if short else found.ready}"
+def ready_line(filter_: Filter, listening: Listen) -> str:
+    """`sfs: ready ...`: where the proxy is and what protects now, for a log or a script."""
+    return f"sfs: ready on {listening}, {protection(filter_).ready}"

@@ -21,13 +21,11 @@ type Line = tuple[str, int, int]
 @dataclass(frozen=True, slots=True)
 class Protection:
     """`lines`: a key of the catalogues' `protects` with its count and total; `ready`: one line for a terminal.
-    `short`: the same, of the level and of what should be mended alone.
     `state`: "orange" where something should be mended, which `warnings` name (keys of `protects` too)."""
 
     https: Literal["sni", "inspect", "auto"]
     lines: tuple[Line, ...]
     ready: str
-    short: str
     state: Literal["green", "orange"] = "green"
     warnings: tuple[Line, ...] = ()
 
@@ -45,8 +43,7 @@ def protection(filter_: Filter, policy: Policy | None = None, now: datetime | No
         lines.append(("mandatory", len(filter_.ruleset.mandatory), 0))
     warnings = _warnings(filter_, policy, now)
     ready = _ready(policy, lines, warnings, mode)
-    short = f"{_head(policy)}: {', '.join(_warned(warnings)) or 'all is well'}"
-    return Protection(mode.value, tuple(lines), ready, short, "orange" if warnings else "green", warnings)
+    return Protection(mode.value, tuple(lines), ready, "orange" if warnings else "green", warnings)
 
 
 def _lines(filter_: Filter, policy: Policy, now: datetime) -> list[Line]:

@@ -2,12 +2,19 @@
 
 import pytest
 
-from sfs.cli.greeting import greeting, language_here
+from sfs.cli.greeting import greeting, language_here, ready
 from sfs.sources.settings import PageLanguage
 from sfs.sources.values import Listen
 
 PROXY = Listen("127.0.0.1", 8080)
 LINK = "http://127.0.0.1:8081/setup/abc"
+
+
+@pytest.mark.parametrize(
+    ("language", "level", "said"), [("ja", 2, ", レベル2"), ("en", 0, ", level 0"), ("ja", None, "")]
+)
+def test_the_first_line_says_where_and_for_which_level(language, level, said):
+    assert ready(language, PROXY, level) == f"sfs: ready on 127.0.0.1:8080{said}"
 
 
 @pytest.mark.parametrize(("language", "words"), [("ja", "パスワードとレベル"), ("en", "password and a level")])

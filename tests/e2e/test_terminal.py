@@ -57,8 +57,8 @@ def test_it_asks_for_the_level_and_offers_lists_and_fetches_none_that_nobody_wan
         terminal.until(r"Fetch them now.*\?")
         terminal.type("n\n")
         terminal.until("later, type: sfs lists update")
-        assert "no category lists yet" in terminal.until("sfs: ready on .*")[0]
-        assert re.search("ready on .* level 1:", terminal.said)
+        terminal.until(r"sfs: ready on \S+, level 1\r?\n")
+        terminal.until("no lists of sites yet")
     finally:
         code = terminal.end()
     assert code in (0, 130)
