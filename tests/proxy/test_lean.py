@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from mitmproxy.connection import Client, Server
 from mitmproxy.coretypes.multidict import _MultiDict
 from mitmproxy.exceptions import OptionsError
-from mitmproxy.http import Headers, HTTPFlow
+from mitmproxy.http import Headers, HTTPFlow, Request, Response
+from mitmproxy.net.http import http1, validate
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as core
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
 
 from sfs.proxy import stock
-from sfs.proxy.stock import lines, names
+from sfs.proxy.stock import framing, lines, names
 from sfs.proxy.stock.fields import add
 
 stock.install()
@@ -185,3 +187,110 @@ def test_a_plain_request_line_needs_no_second_look(monkeypatch):
     monkeypatch.setattr(lines, "_stock_read", None)
     read = lines.read_line(b"GET http://www.a.test:8080/b?c HTTP/1.1")
     assert read == ("www.a.test", 8080, b"GET", b"http", b"www.a.test:8080", b"/b?c", b"HTTP/1.1")
+
+
+# What a head says of its message
+
+
+FRAMING = st.sampled_from(
+    [
+        *((b"Content-Length", value) for value in (b"0", b"7", b"07", b"+7", b"7 ", b"7, 7", b"", b"-1", b"9" * 18)),
+        *((b"content-length", value) for value in (b"7", b"9" * 19, b"\xb2", b"7\n", b"1_0")),
+        *((b"Transfer-Encoding", value) for value in (b"chunked", b"gzip", b"gzip, chunked", b"identity", b"", b"x")),
+        *((b"Connection", value) for value in (b"close", b"keep-alive", b"Close", b"close, x", b"", b"upgrade")),
+        *(
+            (name, b"a")
+            for name in (b"Host", b"x y", b"", b"x\n", b"x\ny", b"x:y", b"caf\xc3\xa9", b"!#$%&'*+-.^_`|~0Z")
+        ),
+    ]
+)
+MESSAGES = st.lists(FRAMING, max_size=4)
+
+
+def told(ask, *arguments):
+    """What comes of it; the fault by its class and words."""
+    try:
+        return ask(*arguments)
+    except ValueError as fault:
+        return type(fault), str(fault)
+
+
+def request_of(fields, method="GET", version=b"HTTP/1.1"):
+    made = Request.make(method, "http://a.test/")
+    made.headers, made.data.http_version = Headers(fields), version
+    return made
+
+
+def response_of(fields, status=200, version=b"HTTP/1.1"):
+    made = Response.make(status)
+    made.headers, made.data.http_version = Headers(fields), version
+    return made
+
+
+VERSIONS = st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0", b"HTTP/3"])
+
+
+@given(
+    MESSAGES,
+    MESSAGES,
+    st.sampled_from(["GET", "POST", "HEAD", "head", "get", "PUT", "CONNECT"]),
+    st.sampled_from([100, 101, 103, 199, 200, 204, 206, 299, 304, 404, 500]),
+    VERSIONS,
+)
+@settings(max_examples=500)
+def test_a_head_says_of_its_message_what_it_says_in_stock(asked, answered, method, status, version):
+    request, response = request_of(asked, method, version), response_of(answered, status, version)
+    assert told(framing.expected_size, request) == told(framing._stock_size, request)
+    assert told(framing.expected_size, request, response) == told(framing._stock_size, request, response)
+    for message in (request, response):
+        assert told(framing.check_fields, message) == told(validate.validate_headers, message)
+        for spoken in (message.http_version, version):
+            assert framing.closes(spoken, message.headers) is framing._stock_close(spoken, message.headers)
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [b"Host: a.test", b"host:b", b"A:", b"A", b"", b":", b":a", b" a", b"\tb: c", b"x : y:z ", b"\xff:\xff"]
+    ),
+    max_size=5,
+)
+
+
+@given(LINES)
+def test_lines_of_a_head_are_read_as_stock_reads_them(found):
+    def parts(reader):
+        try:
+            return reader(found)
+        except (ValueError, IndexError) as fault:
+            return type(fault), str(fault)
+
+    ours, stocks = parts(framing.read_fields), parts(framing._stock_fields)
+    assert ours == stocks
+    if isinstance(stocks, Headers):
+        check(ours)
+        assert bytes(ours) == b"".join(name + b": " + value + b"\r\n" for name, value in stocks.fields)
+        assert vars(ours).keys() >= vars(stocks).keys()
+        assert ours.copy().fields == stocks.fields
+
+
+def test_what_is_plain_in_a_head_is_not_asked_of_stock(monkeypatch):
+    for name in ("_stock_fields", "_stock_size", "_stock_close"):
+        monkeypatch.setattr(framing, name, None)
+    monkeypatch.setattr(validate, "validate_headers", None)
+    headers = framing.read_fields([b"Content-Type: text/html", b"Content-Length: 40960", b"Connection: keep-alive"])
+    request, response = request_of([(b"Host", b"a.test")]), response_of(headers.fields)
+    assert (framing.expected_size(request), framing.expected_size(request, response)) == (0, 40_960)
+    assert not framing.closes("HTTP/1.0", headers) and not framing.closes("HTTP/1.1", request.headers)
+    for message in (request, response):
+        framing.check_fields(message)
+
+
+def test_stock_asks_ours():
+    assert http1.expected_http_body_size is framing.expected_size
+    assert http1.connection_close is framing.closes
+    assert http1.read_request_head([b"GET / HTTP/1.1", b"Host: a.test"]).headers.__dict__["_table"] == {
+        b"host": [b"a.test"]
+    }
+    flow = HTTPFlow(Client(peername=None, sockname=None), Server(address=None))
+    hook = HttpRequestHook(flow)
+    assert (hook.flow, hook.name, hook.args()) == (flow, "request", [flow])

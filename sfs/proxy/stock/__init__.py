@@ -18,6 +18,7 @@
     lines.py     the first line of a request, read in one match
     ids.py       names of flows and connections
     fields.py    header fields looked up in a table
+    framing.py   what a head says of the message behind it, read once
     settings.py  options read in one step
     listener.py  listens on sockets that workers share
     names.py     every private name these stand on; checked before anything is changed
@@ -116,6 +117,7 @@ def install() -> list[str]:
         closed,
         errors,
         fields,
+        framing,
         handler,
         heads,
         hello,
@@ -135,6 +137,7 @@ def install() -> list[str]:
     handler.install()
     lean.install()
     fields.install()
+    framing.install()
     lines.install()
     layers.install()
     closed.install()

@@ -86,8 +86,13 @@ def _pop(self: Headers, key: str | bytes, default: Any = _missing) -> Any:
     return value
 
 
+def _bytes(self: Headers) -> bytes:
+    return b"".join([b"%b: %b\r\n" % field for field in self.fields])
+
+
 def install() -> None:
     """Put these in the place of the same methods, inherited or not."""
     ours = {"get_all": _get_all, "get": _get, "__getitem__": _getitem, "__contains__": _contains, "pop": _pop}
+    ours["__bytes__"] = _bytes
     for name, method in ours.items():
         setattr(Headers, name, method)

@@ -13,7 +13,6 @@ from h11._readers import ChunkedReader
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState
-from mitmproxy.net.http import validate
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http as core
 from mitmproxy.proxy.layers.http import _http1
@@ -28,6 +27,7 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from sfs.proxy.stock.again import unanswered
+from sfs.proxy.stock.framing import check_fields
 
 MAX_LINE: Final = (64 << 10) + 256  # request line: a URL of 64 KiB and what stands around it
 MAX_FIELDS: Final = 64 << 10  # all header fields together; HTTP/2 has the same bound in hpack
@@ -205,11 +205,11 @@ def strict_headers(message: http.Message) -> None:
         fields = tuple((name, _FOLD.sub(b" ", value)) for name, value in message.headers.fields)
         if fields != message.headers.fields:
             message.headers.fields = fields
-        validate.validate_headers(message)
+        check_fields(message)
         if any(_CONTROL.search(value) for _, value in fields):
             raise ValueError("a header field with a control byte")
     else:
-        validate.validate_headers(message)
+        check_fields(message)
     if isinstance(message, http.Request):
         _check_target(message)
 

@@ -1,5 +1,6 @@
 """What every request goes through in mitmproxy's HTTP layer, with less work on the way: commands of the layers below
-are told apart by their class, and a context is copied without a server that nobody asks for."""
+are told apart by their class, a hook is made without a look whether it is one, and a context is copied without a server
+that nobody asks for."""
 
 from typing import Any, Final
 
@@ -85,6 +86,10 @@ def fork(self: context.Context) -> context.Context:
     return made
 
 
+def _make_hook(cls: type[Any], *args: object, **kwargs: object) -> Any:
+    return object.__new__(cls)
+
+
 def install() -> None:
     """Put these in the place of stock's, where those are the ones this was read against."""
     global installed
@@ -93,3 +98,4 @@ def install() -> None:
         core.HttpLayer.event_to_child = event_to_child  # type: ignore[method-assign]
     if uses_only(context.Context.fork, _FORK):
         context.Context.fork = fork  # type: ignore[method-assign]
+    commands.StartHook.__new__ = _make_hook  # type: ignore[method-assign]
