@@ -1,8 +1,12 @@
 """What is shorter in sfs.proxy.stock than in mitmproxy says the same: header fields, options, contexts."""
 
+import re
 from copy import copy
 
 import pytest
+from h11 import Data, EndOfMessage, RemoteProtocolError
+from h11._readers import ContentLengthReader
+from h11._receivebuffer import ReceiveBuffer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mitmproxy.connection import Client, Server
@@ -15,7 +19,7 @@ from mitmproxy.proxy.layers import http as core
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
 
 from sfs.proxy import stock
-from sfs.proxy.stock import framing, lines, names
+from sfs.proxy.stock import bodies, framing, heads, lines, names
 from sfs.proxy.stock.fields import add
 
 stock.install()
@@ -294,3 +298,53 @@ def test_stock_asks_ours():
     flow = HTTPFlow(Client(peername=None, sockname=None), Server(address=None))
     hook = HttpRequestHook(flow)
     assert (hook.flow, hook.name, hook.args()) == (flow, "request", [flow])
+
+
+# What has come on a connection
+
+CAME = st.lists(st.sampled_from([b"\r\n", b"\n", b"\r", b"a", b"a: b", b"\r\n\r\n", b"\n\n", b" ", b""]), max_size=12)
+
+
+@given(CAME, st.integers(0, 6))
+@settings(max_examples=500)
+def test_a_head_is_cut_into_its_lines_as_h11_cuts_it(pieces, body):
+    ours, plain = heads.HeadBuffer(), ReceiveBuffer()
+    for piece in pieces:  # as it comes; a body of so many bytes is behind each head
+        for buffer in (ours, plain):
+            buffer += piece
+        while (cut := plain.maybe_extract_lines()) is not None:
+            assert ours.maybe_extract_lines() == [bytes(line) for line in cut]
+            assert bytes(ours) == bytes(plain)
+            assert bodies.take(ours, body) == bytes(plain.maybe_extract_at_most(body) or b"")
+            if not cut and not body:
+                break
+        else:
+            assert ours.maybe_extract_lines() is None
+        assert vars(ours) == vars(plain)
+
+
+@given(st.integers(0, 12), st.lists(st.binary(max_size=6), max_size=5))
+def test_a_body_of_known_length_is_read_as_h11_reads_it(length, pieces):
+    ours, plain = bodies.body_reader(length), ContentLengthReader(length)
+    buffers = heads.HeadBuffer(), ReceiveBuffer()
+    for piece in pieces:
+        for buffer in buffers:
+            buffer += piece
+        found, stocks = ours(buffers[0]), plain(buffers[1])
+        assert type(found) is type(stocks)
+        if isinstance(stocks, Data):
+            assert type(found.data) is bytes and found.data == stocks.data
+        elif stocks is not None:
+            assert isinstance(stocks, EndOfMessage) and found.headers == stocks.headers
+        assert bytes(buffers[0]) == bytes(buffers[1])
+    with pytest.raises(RemoteProtocolError) as told:
+        plain.read_eof()
+    with pytest.raises(RemoteProtocolError, match=re.escape(str(told.value))):
+        ours.read_eof()
+
+
+def test_stock_reads_with_ours():
+    made = core.Http1Server(Context(Client(peername=None, sockname=None), stock.make_options()))
+    assert type(made.buf) is heads.HeadBuffer
+    assert type(bodies.body_reader(0)) is bodies.FixedBody and type(bodies.body_reader(None)) is bodies.BoundedChunks
+    assert type(bodies.body_reader(-1)) is type(bodies._stock_reader(-1))

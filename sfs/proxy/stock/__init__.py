@@ -3,6 +3,7 @@
     stream.py    holds a response until its head is judged, then releases or replaces it
     again.py     a request that a server closed a kept connection on is sent once more
     heads.py     bounds message heads in size and time; what stock crashes on
+    bodies.py    bodies of HTTP/1: bounded chunks, one copy of what has a length
     handler.py   bounds what waits and who is silent, for each client connection
     silence.py   whether a connection is silent, though the loop may be behind
     lean.py      events and hooks of a connection with less work between them
@@ -114,6 +115,7 @@ def install() -> list[str]:
     # Only now: these subclass what was just looked for.
     from sfs.proxy.stock import (
         again,
+        bodies,
         closed,
         errors,
         fields,
@@ -132,6 +134,7 @@ def install() -> list[str]:
 
     stream.install()
     heads.install()
+    bodies.install()
     errors.install()
     silence.install()
     handler.install()

@@ -36,6 +36,8 @@ class BoundedHandler(LeanHandler):
         if self.client.peername and is_front(self.client.peername[0]) and not await self._take_client():
             return
         _by_client[self.client.id] = self
+        if self._hooks is not None:
+            HeldStream.hooks[self.client.id] = self.run_hook
         if self.client.transport_protocol == "tcp":
             self._check_later()
         try:
@@ -43,6 +45,7 @@ class BoundedHandler(LeanHandler):
         finally:
             if self._check:
                 self._check.cancel()
+            HeldStream.hooks.pop(self.client.id, None)
             self.end()
 
     async def _take_client(self) -> bool:
@@ -116,6 +119,15 @@ class BoundedHandler(LeanHandler):
                 io.writer.close()
 
     async def server_event(self, event: events.Event) -> None:
+        if self._hooks is None:
+            self._note(event)
+        await super().server_event(event)
+
+    def take(self, event: events.Event) -> None:
+        self._note(event)
+        super().take(event)
+
+    def _note(self, event: events.Event) -> None:
         if isinstance(event, events.DataReceived):
             self.moved = asyncio.get_running_loop().time()
             if event.connection is self.client:
@@ -123,7 +135,9 @@ class BoundedHandler(LeanHandler):
         elif isinstance(event, events.OpenConnectionCompleted) and event.reply:
             # Stock keeps what could not be opened until the client leaves: a silent one would never be alone.
             self.transports.pop(event.command.connection, None)
-        await super().server_event(event)
+
+    def is_behind(self) -> bool:
+        return super().is_behind() or bool(HeldStream.waiting)
 
     async def drain_writers(self) -> None:
         # Called by each connection's reader after each read. Stock goes on reading while a hook is awaited, and keeps

@@ -1,4 +1,4 @@
-"""Message heads: bounded in size and time, one meaning each. And what stock crashes on: trailers, 103.
+"""Message heads: bounded in size and time, one meaning each. And what stock crashes on: 103, trailers over HTTP/2.
 
 Stock reads a head for ever ("FIXME: protect against header size DoS") and waits for ever for its last byte.
 """
@@ -6,10 +6,8 @@ Stock reads a head for ever ("FIXME: protect against header size DoS") and waits
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
-import h11
-from h11._readers import ChunkedReader
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState
@@ -27,6 +25,7 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from sfs.proxy.stock.again import unanswered
+from sfs.proxy.stock.bodies import take
 from sfs.proxy.stock.framing import check_fields
 
 MAX_LINE: Final = (64 << 10) + 256  # request line: a URL of 64 KiB and what stands around it
@@ -56,6 +55,27 @@ def head_fault(buf: ReceiveBuffer) -> int | None:
     if (end if line < 0 else line) > MAX_LINE:
         return 414
     return 431 if line >= 0 and end - line > MAX_FIELDS else None
+
+
+class HeadBuffer(ReceiveBuffer):
+    """What has come on a connection; a head is cut into its lines at once, where h11 shortens each line by itself."""
+
+    def maybe_extract_lines(self) -> list[bytes] | None:  # type: ignore[override]  # bytes serve as well
+        data = self._data
+        if data.startswith((b"\n", b"\r")):
+            return super().maybe_extract_lines()  # type: ignore[return-value]
+        blank = _BLANK_LINE.search(data, self._multiple_lines_search)
+        if blank is None:
+            self._multiple_lines_search = max(0, len(data) - 2)
+            return None
+        end = blank.end()
+        del blank  # it holds the buffer, which could not be cut
+        head = take(self, end)
+        lines = head.split(b"\r\n")
+        if head.count(b"\n") != len(lines) - 1:
+            lines = [line.removesuffix(b"\r") for line in head.split(b"\n")]
+        del lines[-2:]
+        return lines
 
 
 class BoundedServer(_http1.Http1Server):
@@ -179,24 +199,6 @@ class BoundedClient(_http1.Http1Client):
             yield ReceiveHttp(ResponseProtocolError(self.stream_id, message, ErrorCode.GENERIC_SERVER_ERROR))
 
 
-class BoundedChunks(ChunkedReader):
-    """Chunked bodies: trailers are read and dropped (stock raises on them), lines are bounded (stock's are not)."""
-
-    def __call__(self, buf: ReceiveBuffer) -> h11.Data | h11.EndOfMessage | None:
-        event = super().__call__(buf)
-        if event is None and len(buf) > MAX_FIELDS:  # data is always taken out: this is a line without end
-            raise h11.RemoteProtocolError("chunk head or trailer too long")
-        return h11.EndOfMessage() if isinstance(event, h11.EndOfMessage) else event
-
-
-_stock_reader = _http1.make_body_reader
-
-
-def body_reader(expected_size: int | None) -> Any:
-    """As stock's make_body_reader, with BoundedChunks for chunked bodies."""
-    return BoundedChunks() if expected_size is None else _stock_reader(expected_size)
-
-
 def strict_headers(message: http.Message) -> None:
     """Raise ValueError as stock's validate_headers does, and on what stock lets through: control bytes, two Host
     fields. The client then gets 400 (502 for a response); hooks see requestheaders and error, with flow.error set.
@@ -238,4 +240,4 @@ def install() -> None:
     core.Http1Server = BoundedServer  # type: ignore[attr-defined]
     core.Http1Client = BoundedClient  # type: ignore[attr-defined]
     core.validate_headers = strict_headers  # type: ignore[attr-defined]
-    _http1.make_body_reader = body_reader
+    _http1.ReceiveBuffer = HeadBuffer  # type: ignore[attr-defined]

@@ -51,8 +51,6 @@ def event_to_child(self: core.HttpLayer, child: Any, event: events.Event) -> lay
                     forget(self)
                     self.connections[command.connection] = child
                 yield command
-                if getattr(command, "finished", False):  # a hook that ran in place: stream.py goes on by itself
-                    self.command_sources.pop(command, None)
 
 
 def stop_timer(stream: core.HttpStream, timer: commands.RequestWakeup | None) -> None:

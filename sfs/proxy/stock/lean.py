@@ -83,7 +83,7 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
         if self._hooks is None:
             await super().server_event(event)
         else:
-            self._take(event)
+            self.take(event)
 
     async def handle_connection(self, connection: Connection) -> None:
         if self._hooks is None or not reading.KNOWN or connection.transport_protocol != "tcp":
@@ -103,10 +103,18 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
             super().log(message, level, exc_info)
 
     async def drain_writers(self) -> None:
-        for io in self.transports.values():
+        if self._is_full():
+            await super().drain_writers()  # type: ignore[no-untyped-call]  # mitmproxy's
+
+    def is_behind(self) -> bool:
+        """Whether `drain_writers` may have to wait."""
+        return self._is_full()
+
+    def _is_full(self) -> bool:
+        for io in self.transports.values():  # noqa: SIM110  # a generator costs more than the look
             if io.writer is not None and _is_full(io.writer):
-                await super().drain_writers()  # type: ignore[no-untyped-call]  # mitmproxy's
-                return
+                return True
+        return False
 
     def end(self) -> None:
         """The client is gone, and so is all that was connected for it. What is left is a hook that waits, at most."""
@@ -117,7 +125,7 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
             self.timeout_watchdog.callback = ended.nothing
             self._tunnel = self._short = None
 
-    def _take(self, event: events.Event) -> None:
+    def take(self, event: events.Event) -> None:
         """Handle an event; one that comes up meanwhile is handled after it, by whoever is at it."""
         self._events.append(event)
         if self._handling:
@@ -150,7 +158,9 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
         if isinstance(command, commands.SendData):
             self._unsent.setdefault(command.connection, []).append(command.data)
         elif isinstance(command, commands.StartHook):
-            self._hook(command)
+            # Those of a stream began in stream.py; what is not done yet came here all the same.
+            if not getattr(command, "began", False) and self.run_hook(command) and command.blocking:
+                self.take(events.HookCompleted(command))
         elif isinstance(command, commands.OpenConnection):
             if self._over:
                 return  # a hook outlasted the client: nobody would end this connection any more
@@ -158,7 +168,7 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
             self.transports[command.connection] = io = ConnectionIO()
             io.handler = asyncio.create_task(self.open_connection(command))
         elif isinstance(command, commands.RequestWakeup):
-            timer = asyncio.get_running_loop().call_later(command.delay, self._take, events.Wakeup(command))
+            timer = asyncio.get_running_loop().call_later(command.delay, self.take, events.Wakeup(command))
             command.timer = timer  # type: ignore[attr-defined]  # ours: who asked may cancel it
             self.wakeup_timer.add(timer)  # type: ignore[arg-type]
         elif isinstance(command, commands.CloseConnection):
@@ -176,8 +186,8 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
         if pieces and io is not None and io.writer is not None and not io.writer.is_closing():
             io.writer.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
-    def _hook(self, hook: commands.StartHook) -> None:
-        """Run a hook in place as far as it does not wait."""
+    def run_hook(self, hook: commands.StartHook) -> bool:
+        """Run a hook in place as far as it does not wait; whether it is done."""
         assert self._hooks is not None
         if isinstance(hook, tls.TlsClienthelloHook):
             self._tunnel = hook.data.context
@@ -196,12 +206,9 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
                 task = asyncio.Task(rest, loop=asyncio.get_running_loop(), eager_start=True)
                 if not task.done():
                     self._finish_later(hook, task)
-                    return
+                    return False
                 break
-        if hasattr(hook, "finished"):
-            hook.finished = True  # whoever asked (stream.py) goes on as soon as this returns
-        elif hook.blocking:
-            self._take(events.HookCompleted(hook))
+        return True
 
     def _finish_later(self, hook: commands.StartHook, task: "asyncio.Task[None]") -> None:
         disarmed = self.timeout_watchdog.disarm()
@@ -217,7 +224,7 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
         disarmed.__exit__(None, None, None)
         self._late -= 1
         if not task.cancelled() and hook.blocking:
-            self._take(events.HookCompleted(hook))
+            self.take(events.HookCompleted(hook))
         if self._over:
             self.end()
 

@@ -47,6 +47,7 @@ async def _until_end(handler: "LeanHandler", connection: Connection) -> None:
         while data := await reader.read(READ_BYTES):
             event = events.DataReceived(connection, data)
             del data
-            await handler.server_event(event)
+            handler.take(event)
             del event
-            await handler.drain_writers()
+            if handler.is_behind():
+                await handler.drain_writers()

@@ -140,5 +140,3 @@ class _Inspected:
         elif isinstance(command, commands.CloseTcpConnection):
             command = commands.CloseConnection(command.connection)
         self._do(command)
-        if getattr(command, "finished", False):
-            self._outer.command_sources.pop(command, None)

@@ -15,6 +15,7 @@ shown). A comment at an override says what stock does.
 import logging
 import math
 import weakref
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from mitmproxy import http
@@ -47,6 +48,7 @@ class HeldStream(core.HttpStream):
     """One request and its response."""
 
     waiting: ClassVar[weakref.WeakSet["HeldStream"]] = weakref.WeakSet()  # streams with body bytes behind a hook
+    hooks: ClassVar[dict[str, Callable[[commands.StartHook], bool]]] = {}  # what runs them, by client (handler.py)
     _from_server = False  # a response came from upstream (not one that the addon made)
     _held: Hold | None = None
     _timer: commands.RequestWakeup | None = None
@@ -61,8 +63,9 @@ class HeldStream(core.HttpStream):
         return self._run(self._handle_event(event))
 
     def _run(self, generator: layer.CommandGenerator[Any], send: Any = None) -> Gen[None]:
-        # As Layer.handle_event and Layer.__process. Stock waits for the completion of each hook, which comes all the
-        # way down through the layers; where lean.py ran it in place (`finished`) there is nothing to wait for.
+        # As Layer.handle_event and Layer.__process. Stock sends each hook up through the layers, and waits for its
+        # completion, which comes all the way down. Where lean.py runs hooks, it is called from here, and where one is
+        # done by then there is nothing to wait for, nor for the other layers to know.
         try:
             command = generator.send(send)
             while True:
@@ -70,16 +73,20 @@ class HeldStream(core.HttpStream):
                     yield command
                 else:
                     command.blocking = self
-                    self._paused = layer.Paused(command, generator)
-                    if isinstance(command, commands.StartHook):
-                        command.finished = False  # type: ignore[attr-defined]  # ours: lean.py may set it
-                    yield command
-                    if not getattr(command, "finished", False):
+                    if not isinstance(command, commands.StartHook) or not self._runs(command):
+                        self._paused = layer.Paused(command, generator)
+                        yield command
                         return
-                    self._paused = None
                 command = next(generator)
         except StopIteration:
             return
+
+    def _runs(self, hook: commands.StartHook) -> bool:
+        run = self.hooks.get(self.context.client.id)
+        if run is None:
+            return False
+        hook.began = True  # type: ignore[attr-defined]  # ours: it is not run again on its way up
+        return run(hook)
 
     def _Layer__process(self, command_generator: layer.CommandGenerator[Any], send: Any = None) -> Gen[None]:
         if self.debug is not None or not layers.installed:
