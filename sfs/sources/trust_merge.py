@@ -33,11 +33,11 @@ def both(one: Known, other: Known) -> Known:
     silences = {**one.silences}
     for host, times in other.silences.items():
         silences[host] = max(silences.get(host, []), times, key=len)
-    pins = {host: pin for pin, host in sorted((pin, host) for host, pin in (*one.pins.items(), *other.pins.items()))}
+    pins = {host: max(one.pins.get(host, pin), pin) for host, pin in (one.pins | other.pins).items()}
     return replace(
         newer,
         seen=max(one.seen, other.seen),
-        pins=_last(pins, MAX_PINS),
+        pins=_last(dict(sorted(pins.items(), key=lambda item: (item[1], item[0]))), MAX_PINS),  # the oldest goes
         refusals=sorted((at, host) for host, at in refused.items()),
         silences=_last(silences, MAX_WATCHED),
     )

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfs.cli.run_workers import Workers
@@ -136,6 +136,7 @@ def test_what_another_program_wrote_is_told_to_the_workers(tmp_path):
 
 
 @given(st.data())
+@settings(max_examples=300)
 def test_what_two_know_of_a_device_is_the_newer_of_both_in_any_order(data):
     """Of two that had the same until they were parted: who lost trust later has lost it, who proved it later has it."""
 

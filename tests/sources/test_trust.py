@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sfs.sources import trust as rules
 from sfs.sources.trust import Trust
 from sfs.sources.trust_file import MAX_CLIENTS, MAX_PINS, Known
-from sfs.sources.trust_merge import merged
+from sfs.sources.trust_merge import both, merged
 
 ME, OTHER = "192.0.2.1", "192.0.2.2"
 DAY = 86_400
@@ -480,3 +480,14 @@ def test_what_two_know_is_put_together_the_same_way_by_both(base, mine, theirs):
     assert merged(known(base), known(mine), known(base)) == known(mine)
     assert merged(known(base), known(base), known(theirs)) == known(theirs)
     assert made.keys() <= {ME} and (made or base or not (mine or theirs))
+
+
+def test_of_the_pins_of_two_the_oldest_go_and_one_that_was_renewed_is_new():
+    def known(*pins):
+        return Known(1.0, 1.0, pins={host: (at, at + 9, "refused") for host, at in pins})
+
+    renewed, many = ("old.test", 999.0), [(f"h{number}.test", float(number)) for number in range(1, MAX_PINS + 1)]
+    for one, other in ((known(renewed), known(("old.test", 0.0), *many[1:])), (known(*many), known(renewed))):
+        for made in (both(one, other), both(other, one)):
+            assert list(made.pins) == [host for host, _ in many[1:]] + ["old.test"]
+            assert made.pins["old.test"][0] == 999.0
