@@ -14,12 +14,14 @@ from mitmproxy.coretypes.multidict import _MultiDict
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.http import Headers, HTTPFlow, Request, Response
 from mitmproxy.net.http import http1, validate
+from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as core
+from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
 
 from sfs.proxy import stock
-from sfs.proxy.stock import bodies, framing, heads, lines, names
+from sfs.proxy.stock import bodies, framing, heads, lines, names, short
 from sfs.proxy.stock.fields import add
 
 stock.install()
@@ -191,6 +193,22 @@ def test_a_plain_request_line_needs_no_second_look(monkeypatch):
     monkeypatch.setattr(lines, "_stock_read", None)
     read = lines.read_line(b"GET http://www.a.test:8080/b?c HTTP/1.1")
     assert read == ("www.a.test", 8080, b"GET", b"http", b"www.a.test:8080", b"/b?c", b"HTTP/1.1")
+
+
+def test_events_go_past_the_layers_above_http_once_those_pass_all_on():
+    made = Context(Client(peername=None, sockname=None), stock.make_options())
+    top = modes.HttpProxy(made)
+    assert short.http_layer(top) is None
+    assert list(top.handle_event(events.Start())) == []
+    (hook,) = top.handle_event(events.DataReceived(made.client, b"GET"))
+    assert short.http_layer(top) is None  # nobody has said yet what it is
+    hook.data.layer = core.HttpLayer(made, core.HTTPMode.regular)
+    (timer,) = top.handle_event(events.HookCompleted(hook))  # of the head that began
+    assert isinstance(timer, commands.RequestWakeup)
+    assert short.http_layer(top) is hook.data.layer
+    assert short.http_layer(hook.data.layer) is None
+    top.debug = ""
+    assert short.http_layer(top) is None
 
 
 # What a head says of its message

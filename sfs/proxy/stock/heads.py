@@ -84,11 +84,11 @@ class BoundedServer(_http1.Http1Server):
     _timer: commands.RequestWakeup | None = None
 
     def _handle_event(self, event: events.Event) -> Gen[None]:
-        if isinstance(event, events.Wakeup):
-            if event.command is self._timer:
-                yield from self._refuse(408)
-        else:
-            yield from super()._handle_event(event)
+        return self._woken(event) if isinstance(event, events.Wakeup) else super()._handle_event(event)
+
+    def _woken(self, event: events.Wakeup) -> Gen[None]:
+        if event.command is self._timer:
+            yield from self._refuse(408)
 
     def read_headers(self, event: events.ConnectionEvent) -> Gen[None]:
         if isinstance(event, events.DataReceived):
@@ -135,11 +135,14 @@ class BoundedClient(_http1.Http1Client):
     _timer: commands.RequestWakeup | None = None
 
     def _handle_event(self, event: events.Event) -> Gen[None]:
-        if isinstance(event, events.Wakeup):
-            if event.command is self._timer:
-                yield from self._refuse("The server's answer began and did not go on.")
-        elif not isinstance(event, RequestTrailers):  # of an HTTP/2 client: stock raises
-            yield from super()._handle_event(event)
+        if isinstance(event, (events.Wakeup, RequestTrailers)):
+            return self._woken(event)
+        return super()._handle_event(event)
+
+    def _woken(self, event: events.Event) -> Gen[None]:
+        # The other event is trailers of an HTTP/2 client: stock raises.
+        if isinstance(event, events.Wakeup) and event.command is self._timer:
+            yield from self._refuse("The server's answer began and did not go on.")
 
     def send(self, event: HttpEvent) -> Gen[None]:
         # A body over HTTP/2 needs no length. Stock sends it on without any frame, and the server takes it for the next
@@ -148,7 +151,7 @@ class BoundedClient(_http1.Http1Client):
             fields = event.request.headers
             if "content-length" not in fields and "transfer-encoding" not in fields:
                 fields["transfer-encoding"] = "chunked"
-        yield from super().send(event)
+        return super().send(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> Gen[None]:
         if isinstance(event, events.DataReceived) and self.request:

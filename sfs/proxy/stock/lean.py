@@ -17,6 +17,7 @@ holds. tests/bench/proxy.py measures what it is worth.
 import asyncio
 import inspect
 import logging
+from asyncio import selector_events
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
@@ -29,6 +30,7 @@ from mitmproxy import addonmanager, exceptions, hooks, http
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events, mode_servers, server
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import http as core
 from mitmproxy.proxy.layers import tls
 from mitmproxy.proxy.server import ConnectionIO
 
@@ -74,6 +76,7 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
         self._unsent: dict[Connection, list[bytes]] = {}
         self._tunnel: Context | None = None  # where a handshake began
         self._short: short.Way | None = None  # how bytes go through it
+        self._http: core.HttpLayer | None = None  # what the layers above it pass all events to
         self._late = 0  # hooks that are waited for
         self._over = False
         if self._hooks is not None:
@@ -123,7 +126,7 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
             ended.forget(self.layer)
             self.layer = ended.Over()  # type: ignore[assignment]
             self.timeout_watchdog.callback = ended.nothing
-            self._tunnel = self._short = None
+            self._tunnel = self._short = self._http = None
 
     def take(self, event: events.Event) -> None:
         """Handle an event; one that comes up meanwhile is handled after it, by whoever is at it."""
@@ -148,7 +151,9 @@ class LeanHandler(mode_servers.ProxyConnectionHandler):
                 if self._short is not None:
                     self._short(event)
                     return
-            for command in self.layer.handle_event(event):
+            if self._http is None:
+                self._http = short.http_layer(self.layer)
+            for command in (self._http or self.layer).handle_event(event):
                 self._do(command)
         except Exception:
             self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
@@ -256,7 +261,9 @@ def _told(fault: Exception) -> None:
 
 def _is_full(writer: Any) -> bool:
     """Whether draining may wait: something is left to be sent, or the connection is lost."""
-    transport = getattr(writer, "transport", None)
+    transport: Any = getattr(writer, "transport", None)
+    if type(transport) is selector_events._SelectorSocketTransport:  # type: ignore[attr-defined]  # says it in one step
+        return bool(transport._buffer) or transport._closing
     return transport is None or transport.is_closing() or transport.get_write_buffer_size() > 0
 
 

@@ -1,4 +1,4 @@
-"""The short way of bytes through a tunnel that is open.
+"""The short way of bytes through a tunnel that is open, and of all events to the HTTP layer of a client.
 
     long      HttpProxy - HttpLayer - HttpStream (CONNECT) - ServerTLSLayer - ClientTLSLayer - HttpLayer or TCPLayer
     inspected what a client sends is decrypted and given to the inner HttpLayer, what that says to it is encrypted
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mitmproxy.connection import Client, ConnectionState
-from mitmproxy.proxy import commands, context, events, tunnel
+from mitmproxy.proxy import commands, context, events, layer, tunnel
 from mitmproxy.proxy.layers import http as core
 from mitmproxy.proxy.layers import modes, tcp
 from mitmproxy.proxy.layers import tls as tls_layers
@@ -50,6 +50,16 @@ _KNOWN: Final = (
 
 type Do = Callable[[commands.Command], None]
 type Way = Callable[[events.DataReceived], None]
+
+
+def http_layer(top: Any) -> core.HttpLayer | None:
+    """The HTTP layer of a client, where the two above it pass all on to it; None where they do not yet."""
+    if type(top) is not modes.HttpProxy or top._paused is not None or top.debug is not None:
+        return None
+    between = getattr(top._handle_event, "__self__", None)
+    if type(between) is not layer.NextLayer or between._handle is None or type(between.layer) is not core.HttpLayer:
+        return None
+    return between.layer
 
 
 def find(inner: context.Context, do: Do, log: Callable[[str, int], None]) -> Way | None:

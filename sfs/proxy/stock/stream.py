@@ -102,11 +102,12 @@ class HeldStream(core.HttpStream):
 
     def _handle_event(self, event: events.Event) -> Gen[None]:
         # Stock knows no Wakeup here. It comes back to us since HttpLayer remembers who asked.
-        if not isinstance(event, events.Wakeup):
-            yield from super()._handle_event(event)
-        elif event.command is not self._timer:
+        return self._woken(event) if isinstance(event, events.Wakeup) else super()._handle_event(event)
+
+    def _woken(self, event: events.Wakeup) -> Gen[None]:
+        if event.command is not self._timer:
             return
-        elif self._held is not None:
+        if self._held is not None:
             yield from self._judge("time")
         elif self.server_state == self.state_consume_response_body:
             yield from self._release()
@@ -336,7 +337,7 @@ class HeldStream(core.HttpStream):
         # Stock sends the body of an answer to HEAD, and the client takes it for the next response.
         if self.flow.request.method.upper() == "HEAD" and self.flow.response and not already_streamed:
             self.flow.response.data.content = b""
-        yield from super().send_response(already_streamed)
+        return super().send_response(already_streamed)  # type: ignore[no-any-return]
 
     def flow_done(self) -> Gen[None]:
         # Stock parses WebSocket messages and keeps each in flow.websocket.messages for the connection's life. The
