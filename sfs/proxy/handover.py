@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sfs.errors import SfsError
+from sfs.sources.machine import never_blocks
 from sfs.sources.values import Listen
 
 CHANNEL: Final = "SFS_HANDOVER"  # an environment variable: the number of the socket that leads to the old program
@@ -63,7 +64,7 @@ def take_over() -> Taken | None:
             channel.set_inheritable(False)
             channel.settimeout(WITHIN)
             text, numbers = _received(channel)
-            sockets = [held.enter_context(socket.socket(fileno=fd)) for fd in numbers]
+            sockets = [never_blocks(held.enter_context(socket.socket(fileno=fd))) for fd in numbers]
             told = json.loads(text)
             proxy, page, key = _placed(told["proxy"], sockets), _placed(told["page"], sockets), told["key"]
             taken = Taken(proxy, page, bytes.fromhex(key), channel)

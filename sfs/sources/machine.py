@@ -115,7 +115,8 @@ def check_listen(listens: Iterable[Listen], option: str = "--listen") -> None:
 
 
 def bound(host: str, port: int, backlog: int = 1) -> socket.socket:
-    """A socket that listens there (OSError), with the options that asyncio's own get, so that both find the same."""
+    """A socket that listens there and does not block (OSError), with the options that asyncio's own get, so that both
+    find the same."""
     infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, address = infos[0]
     made = socket.socket(family, kind, protocol)
@@ -129,7 +130,16 @@ def bound(host: str, port: int, backlog: int = 1) -> socket.socket:
     except OSError:
         made.close()
         raise
+    never_blocks(made)
     return made
+
+
+def never_blocks(sock: socket.socket) -> socket.socket:
+    """The same socket. Whether it blocks belongs to what listens, so to all processes that have it, and Python sets it
+    anew for each copy as the object copied has it: a worker that came too late for a connection would wait in
+    `accept`, with all that it serves, for the next one."""
+    sock.setblocking(False)
+    return sock
 
 
 def listening_socket(listen: Listen, option: str, waiting: int) -> socket.socket:
@@ -148,8 +158,7 @@ def listening_socket(listen: Listen, option: str, waiting: int) -> socket.socket
     except OSError as fault:
         listener.close()
         raise cannot_listen(listen, option, fault.errno) from None
-    listener.setblocking(False)
-    return listener
+    return never_blocks(listener)
 
 
 def cannot_listen(listen: Listen, option: str = "--listen", number: int | None = errno.EADDRINUSE) -> SfsError:

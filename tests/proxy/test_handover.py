@@ -10,6 +10,8 @@ import pytest
 from sfs.errors import SfsError
 from sfs.proxy import handover
 from sfs.proxy.handover import CHANNEL, MAX_SOCKETS, Successor, take_over, tell_systemd
+from sfs.proxy.workers.control import Word, hear, say
+from sfs.sources.machine import bound
 
 # Takes over, and says what it got.
 CHILD = """
@@ -20,12 +22,13 @@ assert taken is not None and take_over() is None
 pairs = (*taken.proxy.items(), *taken.page.items())
 names = [[*place, *(sock.getsockname()[1] for sock in some)] for place, some in pairs]
 print(names, taken.key.hex(), taken.listen[0], flush=True)
+copies = [sock.dup() for _, some in pairs for sock in some]
 taken.serves()
 """
 
 
 def listening(count: int) -> list[socket.socket]:
-    return [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    return [bound("127.0.0.1", 0) for _ in range(count)]
 
 
 def test_sockets_and_key_arrive_as_they_were_given(capfd):
@@ -39,8 +42,21 @@ def test_sockets_and_key_arrive_as_they_were_given(capfd):
     assert successor.serves() is False  # it has ended
     expected = [["localhost", 1, *ports[:2]], ["127.0.0.1", 2, ports[2]]]
     assert capfd.readouterr().out == f"{expected} {b'key'.hex()} localhost:1\n"
+    # Whoever copies them, here or in the new program, no worker waits in `accept` for a connection that another took.
+    assert not any(os.get_blocking(sock.fileno()) for sock in (one, other, page))
     for sock in (one, other, page, successor.channel):
         sock.close()
+
+
+def test_a_copy_of_what_listens_has_no_worker_wait_in_accept():
+    here, there = socket.socketpair()
+    with here, there, bound("127.0.0.1", 0) as listener, listener.dup():
+        assert not os.get_blocking(listener.fileno())
+        say(here, Word.PAGE, listener)
+        word, given = hear(there)
+        assert word is Word.PAGE and given is not None
+        with given, given.dup(), pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def test_what_cannot_be_started_is_said():

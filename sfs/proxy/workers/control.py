@@ -10,6 +10,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
+from sfs.sources.machine import never_blocks
+
 MAX_FDS: Final = 1
 
 
@@ -46,7 +48,7 @@ def hear(sock: socket.socket) -> tuple[Word | None, socket.socket | None]:
         raise
     except OSError:
         return None, None
-    given = socket.socket(fileno=fds[0]) if fds else None
+    given = never_blocks(socket.socket(fileno=fds[0])) if fds else None
     for fd in fds[1:]:
         os.close(fd)
     try:
