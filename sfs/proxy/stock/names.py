@@ -136,6 +136,7 @@ USED: Final[tuple[tuple[str, str, str], ...]] = (
     ("mitmproxy.proxy.layer", "Layer.handle_event", "Paused"),
     ("mitmproxy.proxy.layer", "Layer._Layer__continue", "_Layer__process"),
     ("mitmproxy.proxy.layer", "NextLayer._ask", "_handle"),
+    ("asyncio.selector_events", "BaseSelectorEventLoop._make_socket_transport", "_SelectorSocketTransport"),
     ("asyncio.selector_events", "_SelectorTransport.is_closing", "_closing"),
     ("asyncio.selector_events", "_SelectorTransport.get_write_buffer_size", "_buffer"),
     ("mitmproxy.optmanager", "OptManager.rollback", "changed"),
