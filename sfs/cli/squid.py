@@ -66,11 +66,12 @@ def command(
 
 def _serve(said: Chosen, answers: Answers, shape: formats.Format, *, channels: bool, whole: bool) -> None:
     from sfs.squid.helper import Helper
-    from sfs.squid.loop import run
+    from sfs.squid.loop import let_squid_first, run
     from sfs.squid.watch import Watch
     from sfs.squid.whole import WholeHosts
 
     filter_: Filter = said.filter()
+    let_squid_first()
     gc.collect()
     gc.freeze()  # what is loaded stays: the collector need not walk it again for every few lines
     watch = Watch(filter_, said.filter, _say)
