@@ -68,6 +68,7 @@ class Helper:
         self._live, self._answers, self._form = live, answers, form
         self._channels, self._now, self._clock, self._say = channels, now, clock, say
         self._codes = decision_codes()
+        self._shown = Answer(answers.shown)
         self._said: set[str] = set()
         self._url_first = form.fields[0] is Field.URL
         channel = f"([0-9]{{1,{MAX_CHANNEL - 1}}} )" if channels else "()"
@@ -165,7 +166,14 @@ class Helper:
             return found
         if isinstance(found, Answer):
             return with_code(found, self._codes)
-        if found and _is_silent(url, lane.memory):
+        return self._quiet(url, lane) if found else self._kept(url, lane)
+
+    def _quiet(self, url: str, lane: Lane) -> str:
+        """The answer to a URL of a host of which nothing speaks."""
+        urls = lane.memory.urls
+        if url not in urls.new and _is_silent(url, lane.memory):
+            if self._steady and len(url) < MAX_KEY:
+                urls.put(url, self._shown)
             return self._answers.shown
         return self._kept(url, lane)
 

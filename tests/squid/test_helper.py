@@ -218,6 +218,22 @@ def test_nothing_of_an_old_filter_is_answered_by_the_new_one(tmp_path, filter_):
     assert words(answered(helper, lines)) == [f"{n} {word}" for n in range(40) for word in ("OK", "ERR")]
 
 
+def test_a_url_of_which_nothing_speaks_is_looked_at_once_in_each_filter(tmp_path, filter_, monkeypatch):
+    looked, look = [], helpers._is_silent
+    monkeypatch.setattr(helpers, "_is_silent", lambda url, memory: looked.append(url) or look(url, memory))
+    live = Live(filter_, lambda old: filter_of(tmp_path, CONFIG))
+    helper = Helper(live, AclAnswers(), parse_format(ACL), now=lambda: NOON)
+    long = f"http://example.test/{'a' * helpers.MAX_KEY}"
+    lines = [f"1 {url} 192.0.2.99 - GET - - - -" for url in ("http://example.test/a", "http://example.test/b", long)]
+    for _ in range(3):
+        assert words(answered(helper, lines)) == ["1 OK"] * 3
+    assert sorted(looked) == sorted(["http://example.test/a", "http://example.test/b", *[long] * 3])
+    live.reload()
+    looked.clear()
+    answered(helper, lines[:2])
+    assert looked == ["http://example.test/a", "http://example.test/b"]
+
+
 def test_a_timetable_changes_the_answer_at_its_minute(tmp_path):
     filter_ = filter_of(
         tmp_path,
