@@ -1,6 +1,7 @@
 """What is shorter in sfs.proxy.stock than in mitmproxy says the same: header fields, options, contexts."""
 
 import re
+from collections.abc import Mapping
 from copy import copy
 
 import pytest
@@ -14,15 +15,15 @@ from mitmproxy.coretypes.multidict import _MultiDict
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.http import Headers, HTTPFlow, Request, Response
 from mitmproxy.net.http import http1, validate
-from mitmproxy.proxy import commands, events
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as core
-from mitmproxy.proxy.layers import modes
+from mitmproxy.proxy.layers import modes, tcp
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
 
 from sfs.proxy import stock
-from sfs.proxy.stock import bodies, framing, heads, lines, names, short
-from sfs.proxy.stock.fields import add
+from sfs.proxy.stock import bodies, fields, framing, heads, layers, lines, names, short
+from sfs.proxy.stock.fields import add, table_of
 
 stock.install()
 
@@ -35,6 +36,30 @@ def plain_get_all(headers: Headers, name: str | bytes) -> list[str]:
     """Stock's own, which walks all fields."""
     key = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name
     return [value.decode("utf-8", "surrogateescape") for value in _MultiDict.get_all(headers, key)]
+
+
+class Walked(Headers):
+    """Fields as stock looks for them, without a table."""
+
+    def get_all(self, name):
+        return plain_get_all(self, name)
+
+    def get(self, key, default=None):
+        return Mapping.get(self, key, default)
+
+    def __getitem__(self, key):
+        if not (found := self.get_all(key)):
+            raise KeyError(key)
+        return ", ".join(found)
+
+    def __contains__(self, key):
+        return bool(self.get_all(key))
+
+
+def walked(headers: Headers) -> dict[bytes, list[bytes]]:
+    """What the table of these fields has to be."""
+    names = {name.lower() for name, _ in headers.fields}
+    return {name: [value for key, value in headers.fields if key.lower() == name] for name in names}
 
 
 def check(headers: Headers) -> None:
@@ -141,6 +166,8 @@ def test_a_context_is_copied_as_stock_copies_it():
 def test_what_stock_does_more_is_left_to_it():
     assert core.HttpLayer.event_to_child.__module__ == Context.fork.__module__ == "sfs.proxy.stock.layers"
     assert core.HttpLayer.get_connection.__module__ == "sfs.proxy.stock.closed"
+    assert http1.read_request_head.__globals__["_read_headers"] is framing.read_fields
+    assert framing._checks_known and short._ABOVE_PASS_ALL_ON
     assert names.uses_only(lambda one: one.copy(), ("copy",))
     assert not names.uses_only(lambda one: one.copy().clear(), ("copy",))
 
@@ -195,7 +222,7 @@ def test_a_plain_request_line_needs_no_second_look(monkeypatch):
     assert read == ("www.a.test", 8080, b"GET", b"http", b"www.a.test:8080", b"/b?c", b"HTTP/1.1")
 
 
-def test_events_go_past_the_layers_above_http_once_those_pass_all_on():
+def test_events_go_past_the_layers_above_http_once_those_pass_all_on(monkeypatch):
     made = Context(Client(peername=None, sockname=None), stock.make_options())
     top = modes.HttpProxy(made)
     assert short.http_layer(top) is None
@@ -207,6 +234,21 @@ def test_events_go_past_the_layers_above_http_once_those_pass_all_on():
     assert isinstance(timer, commands.RequestWakeup)
     assert short.http_layer(top) is hook.data.layer
     assert short.http_layer(hook.data.layer) is None
+    between = top._handle_event.__self__
+    for other in (tcp.TCPLayer(made, ignore=True), None):
+        between.layer = other
+        assert short.http_layer(top) is None
+    between.layer = hook.data.layer
+    upstream = modes.HttpUpstreamProxy(made)
+    upstream._handle_event = top._handle_event
+    assert short.http_layer(upstream) is None
+    top._paused = layer.Paused(timer, iter(()))
+    assert short.http_layer(top) is None
+    top._paused = None
+    assert short.http_layer(top) is hook.data.layer
+    monkeypatch.setattr(short, "_ABOVE_PASS_ALL_ON", False)
+    assert short.http_layer(top) is None
+    monkeypatch.undo()
     top.debug = ""
     assert short.http_layer(top) is None
 
@@ -272,7 +314,12 @@ def test_a_head_says_of_its_message_what_it_says_in_stock(asked, answered, metho
 
 LINES = st.lists(
     st.sampled_from(
-        [b"Host: a.test", b"host:b", b"A:", b"A", b"", b":", b":a", b" a", b"\tb: c", b"x : y:z ", b"\xff:\xff"]
+        [
+            *(b"Host: a.test", b"host:b", b"A:", b"A", b"", b":", b":a", b" a", b"\tb: c", b"x : y:z ", b"\xff:\xff"),
+            *(b"Content-Length: 7", b"content-length:\t7 ", b"Content-Length : 7", b"CONTENT-LENGTH: +7", b" 7"),
+            *(b"Transfer-Encoding: chunked", b"transfer-encoding: gzip,", b"Transfer-Encoding:", b"\tchunked"),
+            *(b"Connection: close", b"connection:Close", b"Connection:", b"CONNECTION: keep-alive"),
+        ]
     ),
     max_size=5,
 )
@@ -292,6 +339,16 @@ def test_lines_of_a_head_are_read_as_stock_reads_them(found):
         check(ours)
         assert bytes(ours) == b"".join(name + b": " + value + b"\r\n" for name, value in stocks.fields)
         assert vars(ours).keys() >= vars(stocks).keys()
+        assert table_of(ours) == walked(stocks)
+        for spoken in ("HTTP/1.1", b"HTTP/1.0"):
+            assert framing.closes(spoken, ours) is framing._stock_close(spoken, Walked(stocks.fields))
+        for made in (Request.make("GET", "http://a.test/"), Response.make(200)):
+            mine, plain = copy(made), copy(made)
+            mine.data, plain.data = copy(made.data), copy(made.data)
+            mine.data.headers, plain.data.headers = ours, Walked(stocks.fields)
+            assert told(framing.check_fields, mine) == told(validate.validate_headers, plain)
+            asked = [Request.make("GET", "http://a.test/")] if isinstance(made, Response) else []
+            assert told(framing.expected_size, *asked, mine) == told(framing._stock_size, *asked, plain)
         assert ours.copy().fields == stocks.fields
 
 
@@ -307,6 +364,30 @@ def test_what_is_plain_in_a_head_is_not_asked_of_stock(monkeypatch):
         framing.check_fields(message)
 
 
+def test_where_stock_checks_more_it_checks_every_head(monkeypatch):
+    def refuse(message):
+        raise ValueError("more")
+
+    message = request_of([(b"Host", b"a.test")])
+    monkeypatch.setattr(validate, "validate_headers", refuse)
+    framing.check_fields(message)
+    monkeypatch.setattr(framing, "_checks_known", False)
+    with pytest.raises(ValueError, match="more"):
+        framing.check_fields(message)
+
+
+def test_what_stock_reads_otherwise_stays_stocks(monkeypatch):
+    monkeypatch.setattr(http1, "expected_http_body_size", framing._stock_size)
+    monkeypatch.setattr(http1, "connection_close", framing._stock_close)
+    monkeypatch.setitem(http1.read_request_head.__globals__, "_read_headers", framing._stock_fields)
+    for names_used in ("_SIZE", "_CLOSE", "_FIELDS"):
+        monkeypatch.setattr(framing, names_used, ())
+    framing.install()
+    assert http1.expected_http_body_size is framing._stock_size
+    assert http1.connection_close is framing._stock_close
+    assert http1.read_request_head.__globals__["_read_headers"] is framing._stock_fields
+
+
 def test_stock_asks_ours():
     assert http1.expected_http_body_size is framing.expected_size
     assert http1.connection_close is framing.closes
@@ -316,6 +397,7 @@ def test_stock_asks_ours():
     flow = HTTPFlow(Client(peername=None, sockname=None), Server(address=None))
     hook = HttpRequestHook(flow)
     assert (hook.flow, hook.name, hook.args()) == (flow, "request", [flow])
+    assert commands.StartHook.__new__ is layers._make_hook and Headers.__bytes__ is fields._bytes
 
 
 # What has come on a connection
@@ -334,10 +416,7 @@ def test_a_head_is_cut_into_its_lines_as_h11_cuts_it(pieces, body):
             assert ours.maybe_extract_lines() == [bytes(line) for line in cut]
             assert bytes(ours) == bytes(plain)
             assert bodies.take(ours, body) == bytes(plain.maybe_extract_at_most(body) or b"")
-            if not cut and not body:
-                break
-        else:
-            assert ours.maybe_extract_lines() is None
+        assert ours.maybe_extract_lines() is None
         assert vars(ours) == vars(plain)
 
 

@@ -35,7 +35,7 @@ with warnings.catch_warnings():
     from mitmproxy.master import Master
 
 stock.install()
-from sfs.proxy.stock import closed, ended, handler, heads, short, stream  # noqa: E402
+from sfs.proxy.stock import closed, ended, handler, heads, layers, reading, short, stream  # noqa: E402
 
 LONG = 10.0  # seconds until a test that hangs fails
 PAGE = http.Response.make(403, b"blocked", {"Content-Type": "text/html", "Cache-Control": "no-store"})
@@ -288,9 +288,20 @@ def origin(
         server.stop()
 
 
-@pytest.fixture(scope="module", params=["lean", "chain"])
+@pytest.fixture(scope="module", params=["lean", "chain", "changed"])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """`lean` as `sfs run` starts it; `chain` as under mitmdump, where each hook walks all addons."""
+    """`lean` as `sfs run` starts it; `chain` as under mitmdump, where each hook walks all addons; `changed` as `lean`
+    where stock's layers and its reading do more than ours were read against, so that those are left to it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "changed":
+            patch.setattr(layers, "installed", False)
+            patch.setattr(core.HttpLayer, "event_to_child", layers.stock_event_to_child)
+            patch.setattr(reading, "KNOWN", False)
+            patch.setattr(short, "_ABOVE_PASS_ALL_ON", False)
+        yield from run_proxy(request.param != "chain", tmp_path_factory)
+
+
+def run_proxy(lean: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     addon = Addon()
     ready = threading.Event()
     box: dict[str, Any] = {}
@@ -305,7 +316,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         options.confdir = str(tmp_path_factory.mktemp("conf"))
         master = Master(options, with_termlog=False)
         master.addons.add(Proxyserver(), NextLayer(), TlsConfig(), addon, Ready())
-        if request.param == "lean":
+        if lean:
             stock.set_hooks(master)
         options.update(connection_strategy="lazy")
         box["master"], box["loop"] = master, asyncio.get_running_loop()
@@ -314,7 +325,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()
     assert ready.wait(LONG)
-    yield Proxy(addon, box["port"], box["loop"], request.param == "lean")
+    yield Proxy(addon, box["port"], box["loop"], lean)
     server = box["master"].addons.get("proxyserver")
     asyncio.run_coroutine_threadsafe(server.servers.update([]), box["loop"]).result(LONG)  # else its socket stays open
     box["loop"].call_soon_threadsafe(box["master"].shutdown)
@@ -912,10 +923,11 @@ def test_a_blocked_answer_while_the_request_still_uploads(proxy: Proxy) -> None:
 # Trailers, 103, WebSocket
 
 
-def test_trailers_are_dropped(proxy: Proxy) -> None:
+@pytest.mark.parametrize("trailers", [b"X-Sum: 1\r\n", b"X-Sum: 1\r\n 2\r\n", b"A: 1\n\t2\r\nB:\n"])
+def test_trailers_are_dropped(proxy: Proxy, trailers: bytes) -> None:
     head, body, _ = framed("chunked", HEAD)
     with (
-        origin(lambda peer: peer.send(head + body + b"0\r\nX-Sum: 1\r\n\r\n")) as server,
+        origin(lambda peer: peer.send(head + body + b"0\r\n" + trailers + b"\r\n")) as server,
         closing(proxy.get(server)) as client,
     ):
         assert client.response() == (200, HEAD)
@@ -1893,6 +1905,7 @@ def test_a_client_that_stays_through_many_servers_keeps_none_that_closed(proxy: 
         assert max(held_connections(proxy, client.sock)) < 4
 
 
+@pytest.mark.parametrize("running", ["lean", "chain"], indirect=True)  # stock's own event_to_child keeps them
 @pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
 def test_a_tunnel_that_stays_keeps_none_that_closed(proxy: Proxy, tls: Callable[..., socket.socket], alpn: str) -> None:
     """Both of its HTTP layers had them. A client with HTTP/2 has a connection for each request to a server without."""

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from mitmproxy.http import Headers
 
+from sfs.proxy.stock.names import uses_only
+
 _KEPT_NAME: Final = 64  # bytes of a name whose lower case is remembered
 _NONE: Final[tuple[bytes, ...]] = ()
 _missing: Final = object()
@@ -93,6 +95,7 @@ def _bytes(self: Headers) -> bytes:
 def install() -> None:
     """Put these in the place of the same methods, inherited or not."""
     ours = {"get_all": _get_all, "get": _get, "__getitem__": _getitem, "__contains__": _contains, "pop": _pop}
-    ours["__bytes__"] = _bytes
+    if uses_only(Headers.__bytes__, ("fields", "join")):  # does what it did when ours was read against it
+        ours["__bytes__"] = _bytes
     for name, method in ours.items():
         setattr(Headers, name, method)

@@ -12,6 +12,21 @@ from mitmproxy.net.http import http1, validate
 from mitmproxy.net.http.http1 import read
 
 from sfs.proxy.stock.fields import table_of
+from sfs.proxy.stock.names import uses_only
+
+# What stock's functions do, by the names that they use: where they do more, they are left as they are.
+_FIELDS: Final = ("ValueError", "strip", "split", "append", "Headers")
+_SIZE: Final = (
+    *("headers", "method", "upper", "status_code", "get", "validate", "parse_transfer_encoding", "typing"),
+    *("assert_never", "parse_content_length"),
+)
+_CLOSE: Final = ("get_header_tokens",)
+_CHECK: Final = (
+    *("headers", "fields", "_valid_header_name", "match", "ValueError", "lower", "append", "len", "is_http11"),
+    *("http_version", "isinstance", "Response", "status_code", "parse_transfer_encoding", "Request", "typing"),
+    *("assert_never", "parse_content_length"),
+)
+_NAME: Final = rb"^[!#$%&'*+\-.^_`|~0-9a-zA-Z]+$"  # of a field, to stock
 
 _NAMES: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++(?:\n[!#$%&'*+\-.^_`|~0-9a-z]++)*+")
 _MOST_DIGITS: Final = 18
@@ -21,6 +36,7 @@ _KEPT: Final = ("HTTP/1.1", b"HTTP/1.1", "HTTP/2.0", b"HTTP/2.0")  # stay open u
 _stock_fields: Any = read._read_headers
 _stock_size: Any = read.expected_http_body_size
 _stock_close: Any = read.connection_close
+_checks_known: Final = uses_only(validate.validate_headers, _CHECK) and validate._valid_header_name.pattern == _NAME
 
 
 def read_fields(lines: list[bytes]) -> Headers:
@@ -84,7 +100,8 @@ def check_fields(message: Message) -> None:
     names = b"\n".join(table)
     lengths = table.get(b"content-length", ())
     if (
-        b"transfer-encoding" in table
+        not _checks_known
+        or b"transfer-encoding" in table
         or len(lengths) > 1
         or names.count(b"\n") != len(table) - 1
         or not _NAMES.fullmatch(names)
@@ -95,7 +112,10 @@ def check_fields(message: Message) -> None:
 
 
 def install() -> None:
-    """Put ours in stock's place."""
-    read._read_headers = read_fields  # type: ignore[assignment]  # a list is what it is given
-    http1.expected_http_body_size = expected_size
-    http1.connection_close = closes
+    """Put these in the place of stock's, where those are the ones this was read against."""
+    if uses_only(_stock_fields, _FIELDS):
+        read._read_headers = read_fields  # type: ignore[assignment]  # a list is what it is given
+    if uses_only(_stock_size, _SIZE):
+        http1.expected_http_body_size = expected_size
+    if uses_only(_stock_close, _CLOSE):
+        http1.connection_close = closes

@@ -20,6 +20,9 @@ _EVENT_TO_CHILD: Final = (
     *("RegisterHttpConnection", "register_connection", "OpenConnection", "AssertionError"),
 )
 _FORK: Final = ("Context", "client", "options", "server", "layers", "copy")
+_NEW_HOOK: Final = ("StartHook", "TypeError", "super", "__new__")
+
+stock_event_to_child: Final = core.HttpLayer.event_to_child
 
 installed = False  # whether our event_to_child is in place
 
@@ -96,4 +99,5 @@ def install() -> None:
         core.HttpLayer.event_to_child = event_to_child  # type: ignore[method-assign]
     if uses_only(context.Context.fork, _FORK):
         context.Context.fork = fork  # type: ignore[method-assign]
-    commands.StartHook.__new__ = _make_hook  # type: ignore[method-assign]
+    if uses_only(commands.StartHook.__new__, _NEW_HOOK):
+        commands.StartHook.__new__ = _make_hook  # type: ignore[method-assign]

@@ -4,9 +4,9 @@
     inspected what a client sends is decrypted and given to the inner HttpLayer, what that says to it is encrypted
     by name   what one side sends is sent to the other
 
-The layers between pass all of it on and look at none of it; that costs more than the TLS does. They stay, and get
-every event but bytes: whatever opens, ends, or is answered goes the long way, and so does all where a tunnel looks
-otherwise than the two above."""
+The layers between pass all of it on and look at none of it; that costs more than the TLS does. They stay, and from the
+HTTP layer of the client on they get every event but bytes: whatever opens, ends, or is answered goes the long way, and
+so does all where a tunnel looks otherwise than the two above."""
 
 import logging
 from collections.abc import Callable
@@ -42,6 +42,9 @@ _RELAY: Final = (
     *("TcpMessageHook", "commands", "SendData", "ConnectionClosed", "state", "ConnectionState", "CAN_READ", "done"),
     *("_handle_event", "CLOSED", "CloseConnection", "TcpEndHook", "live", "CloseTcpConnection", "AssertionError"),
 )
+_ABOVE_PASS_ALL_ON: Final = uses_only(layer.NextLayer.handle_event, ("_handle", "super", "handle_event")) and uses_only(
+    modes.HttpProxy._handle_event, ("layer", "NextLayer", "context", "handle_event", "_handle_event")
+)
 _KNOWN: Final = (
     uses_only(tunnel.TunnelLayer._handle_command, _COMMAND)
     and uses_only(core.HttpStream.passthrough, _THROUGH)
@@ -54,7 +57,7 @@ type Way = Callable[[events.DataReceived], None]
 
 def http_layer(top: Any) -> core.HttpLayer | None:
     """The HTTP layer of a client, where the two above it pass all on to it; None where they do not yet."""
-    if type(top) is not modes.HttpProxy or top._paused is not None or top.debug is not None:
+    if not _ABOVE_PASS_ALL_ON or type(top) is not modes.HttpProxy or top._paused is not None or top.debug is not None:
         return None
     between = getattr(top._handle_event, "__self__", None)
     if type(between) is not layer.NextLayer or between._handle is None or type(between.layer) is not core.HttpLayer:
