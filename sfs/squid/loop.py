@@ -14,8 +14,8 @@ BEGIN: Final = 32  # characters of a line without end that are looked at: its ch
 def let_squid_first() -> None:
     """From now on never push a program off its core, this thread and those that it starts: a Squid that shares the core
     goes on asking, and all its questions are then answered together, in place of a switch to a cold Python and back for
-    each. On a core that is free this changes nothing. Linux only, and only where nobody chose another way."""
-    if hasattr(os, "sched_setscheduler"):
+    each. On a core that is free this changes nothing. Where the system knows this, and nobody chose another way."""
+    if hasattr(os, "SCHED_BATCH"):  # Linux
         with suppress(OSError):  # where a system forbids it
             if os.sched_getscheduler(0) == os.SCHED_OTHER:
                 os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -20,7 +20,7 @@ from sfs.squid import hosts, kept
 from sfs.squid.answers import AclAnswers, RewriteAnswers
 from sfs.squid.format import ACL, REWRITE, Field, parse_format
 from sfs.squid.helper import MAX_LINE, Helper
-from sfs.squid.loop import exchanges
+from sfs.squid.loop import exchanges, let_squid_first
 from sfs.squid.watch import Watch
 
 PAGE = "http://pages.test/b?c={code}&h={host}"
@@ -256,23 +256,22 @@ def test_a_label_counts_from_the_next_line_on(tmp_path):
     helper = acl(filter_)
     line = "1 http://rated.test/page 192.0.2.99 - GET - document - -"
     assert words(answered(helper, [line])) == ["1 OK"]
-    command = [
-        sys.executable,
-        "-m",
-        "sfs",
-        "bureau",
-        "rate",
-        "http://rated.test/page",
-        "4",
-        "--state",
-        str(tmp_path / "state"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    rate(tmp_path, "http://rated.test/page")
     assert words(answered(helper, [line])) == ["1 ERR"]
+    other = line.replace("rated", "other")  # the store is there now, and any URL may get a label in it
+    assert words(answered(helper, [other])) == ["1 OK"]
+    rate(tmp_path, "http://other.test/page")
+    assert words(answered(helper, [other])) == ["1 ERR"]
     assert filter_.store is not None
     (tmp_path / "state" / "labels.db").unlink()
     filter_.store.look()  # lets go of it
+
+
+def rate(folder, url: str) -> None:
+    """Give a URL level 4 in the store below `folder`."""
+    command = [sys.executable, "-m", "sfs", "bureau", "rate", url, "4", "--state", str(folder / "state")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_kept_is_bounded(filter_, monkeypatch):
@@ -289,6 +288,30 @@ def test_what_is_kept_is_bounded(filter_, monkeypatch):
     memories = helper._memories.values()
     assert all(len(one.new) + len(one.old) <= 100 for memory in memories for one in (memory.origins, memory.urls))
     assert all(len(memory.hosts._parents) <= 30 for memory in memories)
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="the system has no such scheduler")
+@pytest.mark.parametrize(("found", "set_to"), [("SCHED_OTHER", ["SCHED_BATCH"]), ("SCHED_IDLE", []), ("SCHED_RR", [])])
+def test_squid_goes_first_unless_somebody_chose_how_the_helper_runs(monkeypatch, found, set_to):
+    done = []
+    monkeypatch.setattr(os, "sched_getscheduler", lambda pid: getattr(os, found))
+    monkeypatch.setattr(os, "sched_setscheduler", lambda pid, policy, param: done.append(policy))
+    let_squid_first()
+    assert done == [getattr(os, name) for name in set_to]
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="the system has no such scheduler")
+def test_a_helper_that_may_not_choose_how_it_runs_goes_on(monkeypatch):
+    asked = []
+
+    def refuse(pid, policy, param):
+        asked.append(policy)
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_getscheduler", lambda pid: os.SCHED_OTHER)
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    let_squid_first()
+    assert asked == [os.SCHED_BATCH]
 
 
 def test_formats_are_read_as_squid_conf_writes_them():
