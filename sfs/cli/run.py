@@ -123,7 +123,7 @@ class Run:
         from sfs.proxy.run import ready_line
 
         policy = self.live.filter.policies.default
-        if sys.stdout.isatty():  # what protects and what is missing stands below the steps
+        if sys.stdout.isatty():  # what is missing stands below the steps
             level = policy.level if policy.checks is None else None
             click.echo(ready(self._language(), self.listening[0], level))
         else:

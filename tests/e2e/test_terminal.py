@@ -58,7 +58,7 @@ def test_it_asks_for_the_level_and_offers_lists_and_fetches_none_that_nobody_wan
         terminal.type("n\n")
         terminal.until("later, type: sfs lists update")
         terminal.until(r"sfs: ready on \S+, level 1\r?\n")
-        terminal.until("no lists of sites yet")
+        terminal.until("Please note: no lists of sites yet")
     finally:
         code = terminal.end()
     assert code in (0, 130)

@@ -108,7 +108,7 @@ def test_a_change_past_the_bound_waits_for_somebody(tmp_path):
     ("went", "came", "whole", "many"),
     [
         (0, 100, 1, False), (50, 50, 60, False), (51, 50, 60, True),
-        (9, 0, 9, False), (6, 0, 12, False), (7, 0, 12, True), (7, 1, 12, False),
+        (9, 0, 9, False), (5, 0, 10, False), (6, 0, 10, True), (6, 0, 12, False), (7, 0, 12, True), (7, 1, 12, False),
         (45, 0, 90, False), (46, 0, 90, True), (85, 80, 90, True),
         (100, 100, 1000, False), (101, 100, 1000, True), (200, 0, 1000, False), (201, 0, 1000, True),
     ],

@@ -21,7 +21,7 @@ from sfs.sources.journal import Journal, Record, counted_name
 MAX_TOLD: Final = 5000  # records that a hub has not written yet; the worker writes what comes beyond that
 MAX_COUNTED: Final = 10_000  # lists and hours that no hub has written yet
 LAST: Final = 2.0  # seconds that a worker which ends waits for the hub to write what it was told
-SEARCHED: Final = 4 << 20  # bytes of the end of a file, where these are looked for: MAX_TOLD records have under 1 MB
+SEARCHED: Final = 4 << 20  # bytes of the end of a file, where these are looked for: more than a few workers tell
 
 
 class ToldJournal(Journal):
