@@ -46,6 +46,7 @@ class Report:
 
     day: str = field(default_factory=lambda: datetime.now(UTC).date().isoformat())
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
+    processor: str = field(default_factory=lambda: _processor())
     found: dict[str, Found] = field(default_factory=dict)
 
     def take(self, parts: Iterable[str], scale: Scale) -> None:
@@ -58,7 +59,7 @@ class Report:
     def join(self, file: Path) -> None:
         """Take what another run found; what is found in both is that of the later one."""
         said = json.loads(file.read_text())
-        self.day, self.cores = said["day"], said["cores"]
+        self.day, self.cores, self.processor = said["day"], said["cores"], said.get("processor", "")
         self.found |= {key: Found(of["values"], of["beside"]) for key, of in said["measures"].items()}
 
     def as_json(self) -> dict[str, Any]:
@@ -78,7 +79,7 @@ class Report:
             for one in MEASURES
             if one.key in self.found
         }
-        return {"day": self.day, "cores": self.cores, "measures": rows}
+        return {"day": self.day, "cores": self.cores, "processor": self.processor, "measures": rows}
 
     def missed(self) -> list[str]:
         """The measures whose bar is not reached."""
@@ -86,10 +87,20 @@ class Report:
 
     def section(self) -> str:
         """As it stands in README.md, under its heading."""
+        named = f" ({self.processor})" if self.processor else ""
         return (
-            f"On {self.day}, on a machine with {self.cores} cores, the proxies on one of them and the load on the "
-            "other:\n\n<!-- speed -->\n" + markdown(MEASURES, self.found)
+            f"On {self.day}, on a machine with {self.cores} cores{named}, the proxies on one of them and the load on "
+            "the other:\n\n<!-- speed -->\n" + markdown(MEASURES, self.found)
         )
+
+
+def _processor() -> str:
+    """What kind of processor this machine has, "" where it does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def main(arguments: list[str] | None = None) -> int:

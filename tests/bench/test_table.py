@@ -60,7 +60,7 @@ def test_the_readme_shows_the_measures_of_the_command():
 def test_figures_of_several_runs_are_joined(tmp_path):
     first, second = MEASURES[0], MEASURES[1]
     for name, measure, value in (("one", first, 1.0), ("two", second, 2.0), ("three", first, 3.0)):
-        report = Report(day="2026-11-28", cores=2, found={measure.key: Found([value], "beside")})
+        report = Report(day="2026-11-28", cores=2, processor="A 1", found={measure.key: Found([value], "beside")})
         (tmp_path / name).write_text(json.dumps(report.as_json()))
     files = [word for name in ("one", "two", "three") for word in ("--join", str(tmp_path / name))]
     done = ran(*files)
@@ -70,7 +70,7 @@ def test_figures_of_several_runs_are_joined(tmp_path):
         f"| {second.name} | at least 1.7 | 2.00 |  | yes | beside |",
     ]
     section = ran(*files, "--readme").stdout
-    assert section.startswith("On 2026-11-28, on a machine with 2 cores")
+    assert section.startswith("On 2026-11-28, on a machine with 2 cores (A 1), the proxies")
     assert section.count("not measured") == len(MEASURES) - 2
 
 
