@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -46,6 +46,18 @@ def command(lan: bool, no_admin: bool, workers: int, **config_arguments: object)
         click.echo(f"warning: --workers {workers}: {fault}", err=True)
         workers = 1
     not_yet()
+    run = _asked(lan, no_admin, config_arguments)
+    if workers > 1:
+        return Workers(run, workers).serve()
+    from sfs.cli.run_alone import serve_alone
+
+    asyncio.run(serve_alone(run))
+    return 0
+
+
+def _asked(lan: bool, no_admin: bool, config_arguments: Mapping[str, object]) -> "Run":
+    """What is asked for, with its filter. A function of its own: while it serves, nothing here refers to that filter,
+    which would keep it in memory, with its lists, when another is in force."""
     taken = take_over()
     said = chosen(config_arguments, ask_level, page_first=True)
     filter_ = said.filter()
@@ -64,13 +76,7 @@ def command(lan: bool, no_admin: bool, workers: int, **config_arguments: object)
         places = tuple(Listen(host, port) for host, port in taken.page) if with_page else ()
     asked = config_arguments["level"] is None and said.given.get("level") is not None
     again = this_command(*(("--level", str(said.given["level"])) if asked else ()))
-    run = Run(said, filter_, listen, places, lan=lan, fetch=fetch, taken=taken, again=again)
-    if workers > 1:
-        return Workers(run, workers).serve()
-    from sfs.cli.run_alone import serve_alone
-
-    asyncio.run(serve_alone(run))
-    return 0
+    return Run(said, filter_, listen, places, lan=lan, fetch=fetch, taken=taken, again=again)
 
 
 def _say_level(said: Chosen, filter_: Filter) -> None:

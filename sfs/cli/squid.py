@@ -13,7 +13,6 @@ import click
 from sfs.cli.common import Chosen, chosen, config_options
 from sfs.cli.program import program
 from sfs.errors import SfsError
-from sfs.sources.filter import Filter
 from sfs.sources.settings import Checks, PageLanguage
 from sfs.squid import format as formats
 from sfs.squid.answers import AclAnswers, Answers, RewriteAnswers
@@ -70,11 +69,10 @@ def _serve(said: Chosen, answers: Answers, shape: formats.Format, *, channels: b
     from sfs.squid.watch import Watch
     from sfs.squid.whole import WholeHosts
 
-    filter_: Filter = said.filter()
+    watch = Watch(said.filter(), said.filter, _say)  # nothing else keeps the filter when another is in force
     let_squid_first()
     gc.collect()
     gc.freeze()  # what is loaded stays: the collector need not walk it again for every few lines
-    watch = Watch(filter_, said.filter, _say)
     watch.start()
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, lambda number, frame: watch.ask())
